@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The words that two sides may touch at the same time, and the only verbs
+ * that may touch them.  Which instructions the verbs become is chosen by
+ * include path: engine/atomic/ck (the product), engine/atomic/gnu (builtins,
+ * for ThreadSanitizer and other tools that cannot see assembly), and the
+ * backends of tests/.  A backend defines, for its world:
+ *
+ *	vqp_load_relaxed	one full-width load
+ *	vqp_load_acquire	the same, before every later access
+ *	vqp_store_relaxed	one full-width store
+ *	vqp_store_release	the same, after every earlier access
+ *	vqp_swap8_full		exchange a byte; full fence on both sides
+ *	vqp_fence_full		earlier stores before later loads
+ *
+ * Order sits on the operation, never on a lone acquire or release fence, so
+ * that every checker sees it.
+ */
+#ifndef VQP_ATOMIC_H
+#define VQP_ATOMIC_H
+
+#include <stdint.h>
+
+#define VQP_ALIGNED(bytes) __attribute__((aligned(bytes)))
+
+/* A struct, so that a plain read or write of the word does not compile. */
+struct vqp_cell64 {
+	uint64_t v_;
+} VQP_ALIGNED(8);	/* i386 would align it to 4, and tear it */
+
+struct vqp_cell8 {
+	uint8_t v_;
+};
+
+#include <vqp_atomic_backend.h>
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * VQP_CHECK stops on a mistake of our own side: a caller that commits more
+ * than the ring had room for.  Nothing a peer writes can reach one; a peer's
+ * lie is an error code.  All of them sit in slow paths, so they stay in every
+ * build.  An embedder may define VQP_CHECK first, to stop in its own way; it
+ * must not return.
+ */
+#ifndef VQP_CHECK_H
+#define VQP_CHECK_H
+
+#ifndef VQP_CHECK
+#define VQP_CHECK(truth) ((truth) ? (void)0 : __builtin_trap())
+#endif
+
+#ifdef __cplusplus
+#define VQP_STATIC_ASSERT static_assert
+#else
+#define VQP_STATIC_ASSERT _Static_assert
+#endif
+
+#endif

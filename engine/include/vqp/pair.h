@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A queue pair as one endpoint holds it: a producer's end, a consumer's end,
+ * and the copying verbs of VMCI on top, with its exact results
+ * (docs/wire.md 4.3).  Shells and clients send and receive here; those who
+ * want the bytes in place use the ends directly (vqp/ring.h).
+ *
+ * Producing verbs and consuming verbs may run at the same time.  Each kind is
+ * for one thread at a time; the queries are for any thread at any time.
+ */
+#ifndef VQP_PAIR_H
+#define VQP_PAIR_H
+
+#include <vqp/copy.h>
+#include <vqp/ring.h>
+#include <vqp/wire.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Where the indices lie in a header page; both ends must say the same. */
+enum vqp_layout {
+	VQP_LAYOUT_COMPAT,	/* struct vqp_queue_header: VMCI's */
+	VQP_LAYOUT_WIDE,	/* struct vqp_queue_header_wide: if agreed */
+};
+
+/* One queue of a pair, as it lies in our address space. */
+struct vqp_queue {
+	void *header;		/* its header page */
+	void *data;		/* `size` bytes, contiguous; NULL for none */
+	uint64_t size;		/* data bytes, any number, 0 for none */
+	bool mirrored;		/* data is mapped twice, back to back */
+};
+
+struct vqp_pair_config {
+	struct vqp_handle handle;
+	enum vqp_layout layout;
+	struct vqp_queue produce;	/* its header is the one we write */
+	struct vqp_queue consume;	/* the peer's produce queue */
+};
+
+struct vqp_pair {
+	struct vqp_tx tx;
+	struct vqp_rx rx;
+	struct vqp_handle handle;	/* ours; the page's copy is not read */
+};
+
+/* A piece of the caller's memory. */
+struct vqp_iovec {
+	void *base;
+	uint64_t length;	/* bytes, 0 allowed */
+};
+
+/*
+ * Prepare a header page before it is shared, as the side does that supplies
+ * the pages: the handle, and both indices of both layouts 0.
+ * Context: any.
+ */
+void vqp_queue_header_init(void *header, struct vqp_handle handle);
+
+/*
+ * Take our end of a pair whose pages are mapped and whose headers are
+ * initialised.  Every index is read and checked here, once; a peer already
+ * at work does no harm.
+ *
+ * Returns VQP_SUCCESS, or, with a *pair that must not be used,
+ *	VQP_ERROR_INVALID_ARGS	both sizes 0, an unknown layout, no or
+ *				misaligned header, no data for a size, or a
+ *				size no address range can hold
+ *	VQP_ERROR_INVALID_SIZE	an index lies outside its ring
+ * A direction of 0 bytes is allowed; its verbs answer INVALID_SIZE.
+ *
+ * Context: any.  Wait-free.  Role: before any other verb on this pair.
+ */
+int vqp_pair_attach(struct vqp_pair *pair,
+    const struct vqp_pair_config *config);
+
+/*
+ * Copy `count` pieces into the ring, in order, as one message that is
+ * published once; as many bytes as fit.  The vector is not changed.
+ *
+ * Returns the bytes copied, 1 to the total (0 for a total of 0), or
+ *	VQP_ERROR_NO_SPACE	the ring is full; also for a total of 0
+ *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, or
+ *				the direction has no bytes
+ *	VQP_ERROR_INVALID_ARGS	the lengths add up to 2^63 or more
+ * and on an error nothing was copied or published.
+ *
+ * Context: any.  Wait-free, linear in the bytes.  Role: producer.
+ */
+int64_t vqp_pair_enqueuev(struct vqp_pair *pair,
+    const struct vqp_iovec *vector, uint64_t count);
+
+/*
+ * Copy bytes out of the ring into `count` pieces, in order, and give their
+ * space back; as many bytes as are there.  The vector is not changed.
+ *
+ * Returns the bytes copied, 1 to the total (0 for a total of 0), or
+ *	VQP_ERROR_NO_DATA	the ring is empty; also for a total of 0
+ *	VQP_ERROR_INVALID_SIZE, VQP_ERROR_INVALID_ARGS	as enqueuev
+ * and on an error nothing was copied or given back.
+ *
+ * Context: any.  Wait-free, linear in the bytes.  Role: consumer.
+ */
+int64_t vqp_pair_dequeuev(struct vqp_pair *pair,
+    const struct vqp_iovec *vector, uint64_t count);
+
+/* As vqp_pair_dequeuev(), but the bytes stay in the ring. */
+int64_t vqp_pair_peekv(struct vqp_pair *pair,
+    const struct vqp_iovec *vector, uint64_t count);
+
+/* The halves of the verbs below for what lies beyond the soft limit. */
+int64_t vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length);
+int64_t vqp_pair_send_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length);
+int64_t vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to,
+    uint64_t length);
+int64_t vqp_pair_receive_slow(struct vqp_pair *pair, void *to,
+    uint64_t length);
+int64_t vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length);
+
+/* The other halves: all of it or nothing.  Length 0 always goes slow. */
+static inline bool
+vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
+{
+	struct vqp_tx *tx = &pair->tx;
+	uint64_t tail = tx->tail;
+
+	if (!VQP_LIKELY(length - 1 < tx->soft - tail))
+		return false;
+	vqp_copy(tx->data + tail, from, length);
+	tx->tail = tail + length;
+	vqp_tx_publish_to(tx, tail + length);
+	return true;
+}
+
+static inline bool
+vqp_pair_get_fast(struct vqp_pair *pair, void *to, uint64_t length)
+{
+	struct vqp_rx *rx = &pair->rx;
+	uint64_t head = rx->head;
+
+	if (!VQP_LIKELY(length - 1 < rx->soft - head))
+		return false;
+	vqp_copy(to, rx->data + head, length);
+	rx->head = head + length;
+	vqp_rx_publish_to(rx, head + length);
+	return true;
+}
+
+/* vqp_pair_enqueuev() from one buffer: as many bytes as fit. */
+static inline int64_t
+vqp_pair_enqueue(struct vqp_pair *pair, const void *from, uint64_t length)
+{
+	return vqp_pair_put_fast(pair, from, length) ?
+	    (int64_t)length : vqp_pair_enqueue_slow(pair, from, length);
+}
+
+/*
+ * All of a message or nothing: `length`, or NO_SPACE as long as it does not
+ * fit, or VQP_ERROR_PAYLOAD_TOO_LARGE if it never can, or the other errors
+ * of vqp_pair_enqueuev().
+ */
+static inline int64_t
+vqp_pair_send(struct vqp_pair *pair, const void *from, uint64_t length)
+{
+	return vqp_pair_put_fast(pair, from, length) ?
+	    (int64_t)length : vqp_pair_send_slow(pair, from, length);
+}
+
+/* vqp_pair_dequeuev() into one buffer: as many bytes as are there. */
+static inline int64_t
+vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
+{
+	return vqp_pair_get_fast(pair, to, length) ?
+	    (int64_t)length : vqp_pair_dequeue_slow(pair, to, length);
+}
+
+/*
+ * All of `length` bytes or nothing: `length`, or NO_DATA as long as there are
+ * fewer, or VQP_ERROR_PAYLOAD_TOO_LARGE if there can never be as many, or the
+ * other errors of vqp_pair_dequeuev().
+ */
+static inline int64_t
+vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
+{
+	return vqp_pair_get_fast(pair, to, length) ?
+	    (int64_t)length : vqp_pair_receive_slow(pair, to, length);
+}
+
+/* vqp_pair_peekv() into one buffer. */
+static inline int64_t
+vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
+{
+	const struct vqp_rx *rx = &pair->rx;
+
+	if (VQP_LIKELY(length - 1 < rx->soft - rx->head)) {
+		vqp_copy(to, rx->data + rx->head, length);
+		return (int64_t)length;
+	}
+	return vqp_pair_peek_slow(pair, to, length);
+}
+
+/*
+ * What is in the rings: snapshots, stale when they return.  All of them
+ * answer VQP_ERROR_INVALID_SIZE for a direction without bytes or with a bad
+ * index of the peer's, which breaks the direction.
+ *
+ * Context: any.  Wait-free.  Role: any thread.
+ */
+
+/* Bytes free, and bytes the peer has not read, in the ring we fill. */
+static inline int64_t
+vqp_pair_produce_free(struct vqp_pair *pair)
+{
+	uint64_t tail, head;
+	int64_t ready = vqp_tx_query(&pair->tx, &tail, &head);
+
+	return ready < 0 ? ready : (int64_t)pair->tx.size - 1 - ready;
+}
+
+static inline int64_t
+vqp_pair_produce_ready(struct vqp_pair *pair)
+{
+	uint64_t tail, head;
+
+	return vqp_tx_query(&pair->tx, &tail, &head);
+}
+
+/* Bytes the peer may still fill, and bytes to read, in the ring we drain. */
+static inline int64_t
+vqp_pair_consume_free(struct vqp_pair *pair)
+{
+	uint64_t tail, head;
+	int64_t ready = vqp_rx_query(&pair->rx, &tail, &head);
+
+	return ready < 0 ? ready : (int64_t)pair->rx.size - 1 - ready;
+}
+
+static inline int64_t
+vqp_pair_consume_ready(struct vqp_pair *pair)
+{
+	uint64_t tail, head;
+
+	return vqp_rx_query(&pair->rx, &tail, &head);
+}
+
+/*
+ * The indices of a ring, stored even when the answer is an error; either
+ * pointer may be NULL.  Returns VQP_SUCCESS or VQP_ERROR_INVALID_SIZE.
+ */
+int vqp_pair_produce_indexes(struct vqp_pair *pair, uint64_t *tail,
+    uint64_t *head);
+int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
+    uint64_t *head);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

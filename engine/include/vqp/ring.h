@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One direction of a queue pair: a byte ring between one producer (vqp_tx)
+ * and one consumer (vqp_rx) that need not trust each other.  Road 1 passes
+ * through here and nothing on it waits, allocates or calls back.
+ *
+ * Each end keeps its own index in private memory and only publishes it; what
+ * the peer writes over the shared copy is never read.  The peer's index is
+ * loaded once, checked, and kept.  An end whose peer lied is *broken* and
+ * stays so: every later verb that has to look answers an error.
+ *
+ * Both ends move a private cursor below a soft limit: up to there everything
+ * is known to be ours and contiguous, so a verb costs one compare.  Wraps,
+ * looks at the peer and errors happen beyond the limit, in the slow halves.
+ *
+ * The structs are ABI for whoever inlines over them: VQP_RING_ABI counts
+ * their changes.
+ *
+ * E1, E2, E3: docs/ordering.md.
+ */
+#ifndef VQP_RING_H
+#define VQP_RING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vqp/atomic.h>
+#include <vqp/check.h>
+#include <vqp/status.h>
+
+#define VQP_RING_ABI 1
+
+/* Why an end refuses to work with its peer any more. */
+enum vqp_broken {
+	VQP_INTACT = 0,
+	VQP_BROKEN_RANGE,	/* the peer's index is not below the size */
+	VQP_BROKEN_STEP,	/* it went back, or past what we published */
+};
+
+/* A piece of the ring.  Never longer than what its offer answered. */
+struct vqp_span {
+	uint8_t *base;
+	uint64_t length;
+};
+
+/* What both ends of one direction must be told; see vqp_tx_attach(). */
+struct vqp_ring {
+	void *data;		/* `size` bytes; twice that if mirrored */
+	uint64_t size;		/* bytes; any number, of which one stays empty */
+	bool mirrored;		/* data is mapped twice, back to back */
+	struct vqp_cell64 *tail_cell;	/* written by the producer */
+	struct vqp_cell64 *head_cell;	/* written by the consumer */
+};
+
+/* The producer's end.  Private memory: the peer must not be able to map it. */
+struct vqp_tx {
+	uint8_t *data;
+	uint64_t tail;			/* next byte to fill, staged */
+	uint64_t soft;			/* the tail may go here unseen */
+	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
+	struct vqp_cell64 tail_published; /* w:us r:observers e:none */
+	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
+	uint64_t head_seen;		/* below size, or attach refused */
+	uint64_t size;
+
+	uint64_t tail_rung;		/* no consumer sleeps before it */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	bool mirrored;
+} VQP_ALIGNED(128);
+
+/* The consumer's end, its mirror image. */
+struct vqp_rx {
+	uint8_t *data;
+	uint64_t head;			/* next byte to read, staged */
+	uint64_t soft;			/* the head may go here unseen */
+	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
+	struct vqp_cell64 head_published; /* w:us r:observers e:none */
+	uint64_t head_lazy;		/* given back, perhaps unpublished */
+	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
+	uint64_t tail_seen;
+
+	uint64_t size;
+	uint64_t head_rung;		/* no producer sleeps on one before */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	bool mirrored;
+} VQP_ALIGNED(128);
+
+VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
+VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
+
+#define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
+#define VQP_SLOW static __attribute__((noinline, cold, unused))
+
+/*
+ * Ring arithmetic.  Indices are below `size`, lengths at most `size`; no sum
+ * of two of them is ever formed, since near 2^64 it would wrap first.
+ */
+
+/* Bytes from one index forward to another: 0 to size - 1. */
+static inline uint64_t
+vqp_ring_distance(uint64_t from, uint64_t to, uint64_t size)
+{
+	return to >= from ? to - from : size - (from - to);
+}
+
+static inline uint64_t
+vqp_ring_advance(uint64_t index, uint64_t n, uint64_t size)
+{
+	return index >= size - n ? index - (size - n) : index + n;
+}
+
+static inline void
+vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
+    bool mirrored, struct vqp_span out[2])
+{
+	uint64_t first = size - at;
+
+	if (mirrored || first > n)
+		first = n;
+	out[0].base = data + at;
+	out[0].length = first;
+	out[1].base = data;
+	out[1].length = n - first;
+}
+
+/*
+ * Is the ring a possible one, and where do its indices stand?  The only look
+ * at the shared copy of our own index: an end that attaches has no other.
+ */
+static inline int
+vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
+{
+	const uintptr_t misaligned = (uintptr_t)ring->tail_cell |
+	    (uintptr_t)ring->head_cell;
+
+	if (ring->tail_cell == NULL || ring->head_cell == NULL ||
+	    (misaligned & 7) != 0)
+		return VQP_ERROR_INVALID_ARGS;
+	*tail = *head = 0;
+	if (ring->size == 0)
+		return VQP_SUCCESS;
+	/* Half, so that a mirrored ring and every count stay representable. */
+	if (ring->data == NULL || ring->size > PTRDIFF_MAX / 2)
+		return VQP_ERROR_INVALID_ARGS;
+	/* E1: producer's bytes are there /before/ we believe its tail */
+	*tail = vqp_load_acquire(ring->tail_cell);
+	/* E2: consumer finished reading /before/ we believe its head */
+	*head = vqp_load_acquire(ring->head_cell);
+	if (*tail >= ring->size || *head >= ring->size)
+		return VQP_ERROR_INVALID_SIZE;
+	return VQP_SUCCESS;
+}
+
+/*
+ * ---- Producer.  One thread at a time calls these for one vqp_tx; only
+ * vqp_tx_query() may run beside it.  All are wait-free and callable in any
+ * context.
+ */
+
+/* The soft limit that the accepted head allows; 0 bytes once broken. */
+static inline void
+vqp_tx_set_soft(struct vqp_tx *tx)
+{
+	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
+		tx->soft = tx->tail;
+	else if (tx->head_seen > tx->tail)
+		tx->soft = tx->head_seen - 1;
+	else
+		tx->soft = tx->size - 1;
+}
+
+/* Bytes free according to the accepted head: 0 to size - 1. */
+static inline uint64_t
+vqp_tx_room(const struct vqp_tx *tx)
+{
+	return tx->size - 1 -
+	    vqp_ring_distance(tx->head_seen, tx->tail, tx->size);
+}
+
+/*
+ * Take the producer's end of `ring`, at the indices that stand in its cells.
+ * The peer may be at work already.
+ *
+ * Returns VQP_SUCCESS, or, with *tx untouched,
+ *	VQP_ERROR_INVALID_ARGS	no or misaligned cells, no data, or a size
+ *				no address range can hold
+ *	VQP_ERROR_INVALID_SIZE	an index lies outside the ring
+ * A ring of 0 bytes is allowed; every verb on it answers INVALID_SIZE.
+ */
+static inline int
+vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
+{
+	uint64_t tail, head;
+	int status = vqp_ring_read(ring, &tail, &head);
+
+	if (status != VQP_SUCCESS)
+		return status;
+	tx->data = (uint8_t *)ring->data;
+	tx->size = ring->size;
+	tx->mirrored = ring->mirrored;
+	tx->tail_cell = ring->tail_cell;
+	tx->head_cell = ring->head_cell;
+	tx->tail = tail;
+	tx->tail_rung = tail;
+	tx->head_seen = head;
+	vqp_store_relaxed(&tx->tail_published, tail);
+	vqp_store_relaxed(&tx->broken, VQP_INTACT);
+	vqp_tx_set_soft(tx);
+	return VQP_SUCCESS;
+}
+
+/* Refuse from now on.  The first reason is kept. */
+static inline int64_t
+vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason)
+{
+	if (vqp_load_relaxed(&tx->broken) == VQP_INTACT)
+		vqp_store_relaxed(&tx->broken, reason);
+	tx->soft = tx->tail;
+	return VQP_ERROR_INVALID_SIZE;
+}
+
+VQP_SLOW int64_t
+vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
+{
+	uint64_t room;
+
+	vqp_tx_set_soft(tx);
+	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
+		return VQP_ERROR_INVALID_SIZE;
+	room = vqp_tx_room(tx);
+	if (room < want || room == 0) {
+		uint64_t published = vqp_load_relaxed(&tx->tail_published);
+		/* E2: peer finished reading these bytes /before/ we reuse them */
+		uint64_t head = vqp_load_acquire(tx->head_cell);
+
+		if (head >= tx->size)
+			return vqp_tx_break(tx, VQP_BROKEN_RANGE);
+		if (vqp_ring_distance(tx->head_seen, head, tx->size) >
+		    vqp_ring_distance(tx->head_seen, published, tx->size))
+			return vqp_tx_break(tx, VQP_BROKEN_STEP);
+		/*
+		 * No consumer sleeps behind its own head, so the last edge may
+		 * follow it, and stays less than a lap behind the tail.
+		 */
+		if (vqp_ring_distance(tx->head_seen, tx->tail_rung, tx->size) <
+		    vqp_ring_distance(tx->head_seen, head, tx->size))
+			tx->tail_rung = head;
+		tx->head_seen = head;
+		vqp_tx_set_soft(tx);
+		room = vqp_tx_room(tx);
+		if (room == 0)
+			return VQP_ERROR_NO_SPACE;
+		if (want > room)
+			want = room;
+	}
+	vqp_ring_split(tx->data, tx->tail, want, tx->size, tx->mirrored, out);
+	return (int64_t)want;
+}
+
+/*
+ * Offer up to `want` writable bytes.  Nothing becomes visible until they are
+ * published; reserving twice offers the same bytes.
+ *
+ * Returns the bytes offered, 1 to want (0 for want 0), in `out`: the second
+ * span is empty unless the offer wraps, which it never does in a mirrored
+ * ring.  Or
+ *	VQP_ERROR_NO_SPACE	the ring is full; with staged bytes in it, of
+ *				ours alone perhaps
+ *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
+ * Reads the peer's cache line only when the head it keeps is not enough.
+ */
+static inline int64_t
+vqp_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
+{
+	/* want 0 wraps around and is left to the slow half */
+	if (VQP_LIKELY(want - 1 < tx->soft - tx->tail)) {
+		out[0].base = tx->data + tx->tail;
+		out[0].length = want;
+		out[1].base = tx->data;
+		out[1].length = 0;
+		return (int64_t)want;
+	}
+	return vqp_tx_reserve_slow(tx, want, out);
+}
+
+VQP_SLOW void
+vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n)
+{
+	VQP_CHECK(n == 0 || (tx->size != 0 && n <= vqp_tx_room(tx)));
+	if (n != 0)
+		tx->tail = vqp_ring_advance(tx->tail, n, tx->size);
+	vqp_tx_set_soft(tx);
+}
+
+/*
+ * Take the first `n` bytes of the last offer as filled, without publishing:
+ * the next offer begins behind them.  At most what was offered.
+ */
+static inline void
+vqp_tx_stage(struct vqp_tx *tx, uint64_t n)
+{
+	if (VQP_LIKELY(n <= tx->soft - tx->tail))
+		tx->tail += n;
+	else
+		vqp_tx_stage_slow(tx, n);
+}
+
+static inline void
+vqp_tx_publish_to(struct vqp_tx *tx, uint64_t tail)
+{
+	vqp_store_relaxed(&tx->tail_published, tail);
+	/* E1: peer sees our bytes /before/ it sees the tail that covers them */
+	vqp_store_release(tx->tail_cell, tail);
+}
+
+/* Let the peer see all that was staged. */
+static inline void
+vqp_tx_publish(struct vqp_tx *tx)
+{
+	vqp_tx_publish_to(tx, tx->tail);
+}
+
+/*
+ * Publish, and tell whether the consumer may have gone to sleep on an empty
+ * ring since the last edge.  True asks for a doorbell; a false true costs one
+ * spurious wakeup, a false false would cost a hang and cannot happen (E3).
+ * Publishing without an edge in between delays the answer, it is not lost.
+ */
+static inline bool
+vqp_tx_publish_edge(struct vqp_tx *tx)
+{
+	uint64_t rung = tx->tail_rung;
+	uint64_t head;
+
+	vqp_tx_publish(tx);
+	tx->tail_rung = tx->tail;
+	/* E3: our tail is out /before/ we look at the head; rx_may_sleep */
+	vqp_fence_full();
+	head = vqp_load_relaxed(tx->head_cell);
+	/* Asleep it stands at a tail we published from the last edge on. */
+	return head >= tx->size || vqp_ring_distance(rung, head, tx->size) <
+	    vqp_ring_distance(rung, tx->tail, tx->size);
+}
+
+/* Stage and publish. */
+static inline void
+vqp_tx_commit(struct vqp_tx *tx, uint64_t n)
+{
+	vqp_tx_stage(tx, n);
+	vqp_tx_publish(tx);
+}
+
+/* Stage and publish, with the answer of vqp_tx_publish_edge(). */
+static inline bool
+vqp_tx_commit_edge(struct vqp_tx *tx, uint64_t n)
+{
+	vqp_tx_stage(tx, n);
+	return vqp_tx_publish_edge(tx);
+}
+
+/*
+ * Publish, and tell whether the ring is full, so that the producer may sleep
+ * until the consumer's next release edge.  Never true on a broken end or a
+ * ring without bytes.
+ */
+static inline bool
+vqp_tx_may_sleep(struct vqp_tx *tx)
+{
+	vqp_tx_publish(tx);
+	/* E3: our tail is out /before/ we look at the head; rx_publish_edge */
+	vqp_fence_full();
+	return tx->size != 0 &&
+	    vqp_load_relaxed(&tx->broken) == VQP_INTACT &&
+	    vqp_load_relaxed(tx->head_cell) ==
+	    vqp_ring_advance(tx->tail, 1, tx->size);
+}
+
+/*
+ * The published tail and the peer's head, for any thread at any time; with
+ * it, how many bytes are in the ring.  A snapshot, stale when it returns.
+ * Returns the bytes (0 to size - 1), or VQP_ERROR_INVALID_SIZE for a ring
+ * without bytes, a broken end, or a head outside the ring, which breaks the
+ * end: the producer learns it at its next look.  The indices are stored in
+ * every case.
+ */
+static inline int64_t
+vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
+{
+	*tail = vqp_load_relaxed(&tx->tail_published);
+	*head = vqp_load_relaxed(tx->head_cell);
+	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
+		return VQP_ERROR_INVALID_SIZE;
+	if (*head >= tx->size) {
+		vqp_store_relaxed(&tx->broken, VQP_BROKEN_RANGE);
+		return VQP_ERROR_INVALID_SIZE;
+	}
+	return (int64_t)vqp_ring_distance(*head, *tail, tx->size);
+}
+
+/*
+ * ---- Consumer.  One thread at a time calls these for one vqp_rx; only
+ * vqp_rx_query() may run beside it.  All are wait-free and callable in any
+ * context.
+ */
+
+/* The soft limit that the accepted tail allows; 0 bytes once broken. */
+static inline void
+vqp_rx_set_soft(struct vqp_rx *rx)
+{
+	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+		rx->soft = rx->head;
+	else if (rx->tail_seen >= rx->head)
+		rx->soft = rx->tail_seen;
+	else
+		rx->soft = rx->size - 1;
+}
+
+/* Bytes to read according to the accepted tail: 0 to size - 1. */
+static inline uint64_t
+vqp_rx_ready(const struct vqp_rx *rx)
+{
+	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
+}
+
+/* Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors. */
+static inline int
+vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
+{
+	uint64_t tail, head;
+	int status = vqp_ring_read(ring, &tail, &head);
+
+	if (status != VQP_SUCCESS)
+		return status;
+	rx->data = (uint8_t *)ring->data;
+	rx->size = ring->size;
+	rx->mirrored = ring->mirrored;
+	rx->head_cell = ring->head_cell;
+	rx->tail_cell = ring->tail_cell;
+	rx->head = head;
+	rx->head_lazy = head;
+	rx->head_rung = head;
+	rx->tail_seen = tail;
+	vqp_store_relaxed(&rx->head_published, head);
+	vqp_store_relaxed(&rx->broken, VQP_INTACT);
+	vqp_rx_set_soft(rx);
+	return VQP_SUCCESS;
+}
+
+/* Refuse from now on.  The first reason is kept. */
+static inline int64_t
+vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
+{
+	if (vqp_load_relaxed(&rx->broken) == VQP_INTACT)
+		vqp_store_relaxed(&rx->broken, reason);
+	rx->soft = rx->head;
+	return VQP_ERROR_INVALID_SIZE;
+}
+
+static inline void
+vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
+{
+	rx->head_lazy = head;
+	vqp_store_relaxed(&rx->head_published, head);
+	/* E2: we finished reading these bytes /before/ peer may reuse them */
+	vqp_store_release(rx->head_cell, head);
+}
+
+VQP_SLOW int64_t
+vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
+{
+	uint64_t ready, full, full_seen;
+
+	vqp_rx_set_soft(rx);
+	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+		return VQP_ERROR_INVALID_SIZE;
+	ready = vqp_rx_ready(rx);
+	if (ready < want || ready == 0) {
+		uint64_t published = vqp_load_relaxed(&rx->head_published);
+		/* E1: peer wrote these bytes /before/ the tail that covers them */
+		uint64_t tail = vqp_load_acquire(rx->tail_cell);
+
+		if (tail >= rx->size)
+			return vqp_rx_break(rx, VQP_BROKEN_RANGE);
+		/* A tail short of the accepted one takes back what it gave. */
+		if (vqp_ring_distance(published, tail, rx->size) <
+		    vqp_ring_distance(published, rx->tail_seen, rx->size))
+			return vqp_rx_break(rx, VQP_BROKEN_STEP);
+		/*
+		 * No producer sleeps behind its own tail: a head that made the
+		 * ring full before this tail is no edge any more, and the last
+		 * one stays less than a lap behind the head.
+		 */
+		full_seen = vqp_ring_advance(rx->tail_seen, 1, rx->size);
+		full = vqp_ring_advance(tail, 1, rx->size);
+		if (vqp_ring_distance(full_seen, rx->head_rung, rx->size) <
+		    vqp_ring_distance(full_seen, full, rx->size))
+			rx->head_rung = full;
+		rx->tail_seen = tail;
+		vqp_rx_set_soft(rx);
+		ready = vqp_rx_ready(rx);
+		if (ready < want && rx->head_lazy != published)
+			vqp_rx_publish_to(rx, rx->head_lazy);
+		if (ready == 0)
+			return VQP_ERROR_NO_DATA;
+		if (want > ready)
+			want = ready;
+	}
+	vqp_ring_split(rx->data, rx->head, want, rx->size, rx->mirrored, out);
+	return (int64_t)want;
+}
+
+/*
+ * Offer up to `want` readable bytes, in place.  They stay ours until they are
+ * released, but the peer can still write them: copy, then judge the copy.
+ * Peeking twice offers the same bytes.
+ *
+ * Returns the bytes offered, 1 to want (0 for want 0), in `out`, split as by
+ * vqp_tx_reserve().  Or
+ *	VQP_ERROR_NO_DATA	the ring is empty
+ *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
+ * An offer of less than `want` publishes what was released lazily.  Reads the
+ * peer's cache line only when the tail it keeps is not enough.
+ */
+static inline int64_t
+vqp_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
+{
+	if (VQP_LIKELY(want - 1 < rx->soft - rx->head)) {
+		out[0].base = rx->data + rx->head;
+		out[0].length = want;
+		out[1].base = rx->data;
+		out[1].length = 0;
+		return (int64_t)want;
+	}
+	return vqp_rx_peek_slow(rx, want, out);
+}
+
+VQP_SLOW void
+vqp_rx_stage_slow(struct vqp_rx *rx, uint64_t n)
+{
+	VQP_CHECK(n == 0 || (rx->size != 0 && n <= vqp_rx_ready(rx)));
+	if (n != 0)
+		rx->head = vqp_ring_advance(rx->head, n, rx->size);
+	vqp_rx_set_soft(rx);
+}
+
+/*
+ * Step over the first `n` bytes of the last offer without giving their space
+ * back: the next offer begins behind them, and they stay readable until the
+ * head is published.  At most what was offered.
+ */
+static inline void
+vqp_rx_stage(struct vqp_rx *rx, uint64_t n)
+{
+	if (VQP_LIKELY(n <= rx->soft - rx->head))
+		rx->head += n;
+	else
+		vqp_rx_stage_slow(rx, n);
+}
+
+/* Give the space of all that was staged or lazily released to the peer. */
+static inline void
+vqp_rx_publish(struct vqp_rx *rx)
+{
+	vqp_rx_publish_to(rx, rx->head);
+}
+
+/*
+ * Publish, and tell whether the producer may have gone to sleep on a full
+ * ring since the last edge: vqp_tx_publish_edge() for the other direction of
+ * waiting.  A consumer whose producer sleeps asks this before it sleeps
+ * itself.
+ */
+static inline bool
+vqp_rx_publish_edge(struct vqp_rx *rx)
+{
+	uint64_t rung = rx->head_rung;
+	uint64_t tail;
+
+	vqp_rx_publish(rx);
+	rx->head_rung = rx->head;
+	/* E3: our head is out /before/ we look at the tail; tx_may_sleep */
+	vqp_fence_full();
+	tail = vqp_load_relaxed(rx->tail_cell);
+	/* Asleep it stands one byte short of a head we published since. */
+	return tail >= rx->size || vqp_ring_distance(rung,
+	    vqp_ring_advance(tail, 1, rx->size), rx->size) <
+	    vqp_ring_distance(rung, rx->head, rx->size);
+}
+
+/* Stage and publish. */
+static inline void
+vqp_rx_release(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage(rx, n);
+	vqp_rx_publish(rx);
+}
+
+/* Stage and publish, with the answer of vqp_rx_publish_edge(). */
+static inline bool
+vqp_rx_release_edge(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage(rx, n);
+	return vqp_rx_publish_edge(rx);
+}
+
+/*
+ * Stage, and give back everything staged, but spare the peer a look at each
+ * message: the head is published once a quarter of the ring has been given
+ * back, or by the first offer that falls short.
+ */
+static inline void
+vqp_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage(rx, n);
+	rx->head_lazy = rx->head;
+	if (vqp_ring_distance(vqp_load_relaxed(&rx->head_published), rx->head,
+	    rx->size) > rx->size / 4)
+		vqp_rx_publish(rx);
+}
+
+/*
+ * Publish, and tell whether the ring is empty, so that the consumer may sleep
+ * until the producer's next commit edge.  Never true on a broken end or a
+ * ring without bytes.
+ */
+static inline bool
+vqp_rx_may_sleep(struct vqp_rx *rx)
+{
+	vqp_rx_publish(rx);
+	/* E3: our head is out /before/ we look at the tail; tx_publish_edge */
+	vqp_fence_full();
+	return rx->size != 0 &&
+	    vqp_load_relaxed(&rx->broken) == VQP_INTACT &&
+	    vqp_load_relaxed(rx->tail_cell) == rx->head;
+}
+
+/*
+ * The peer's tail and the published head, for any thread at any time:
+ * vqp_tx_query() for the other end, with its answers.
+ */
+static inline int64_t
+vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
+{
+	*tail = vqp_load_relaxed(rx->tail_cell);
+	*head = vqp_load_relaxed(&rx->head_published);
+	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+		return VQP_ERROR_INVALID_SIZE;
+	if (*tail >= rx->size) {
+		vqp_store_relaxed(&rx->broken, VQP_BROKEN_RANGE);
+		return VQP_ERROR_INVALID_SIZE;
+	}
+	return (int64_t)vqp_ring_distance(*head, *tail, rx->size);
+}
+
+#endif
