@@ -90,7 +90,7 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
 VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
-#define VQP_SLOW static __attribute__((noinline, cold, unused))
+#define VQP_SLOW static __attribute__((noinline, unused))
 
 /*
  * Ring arithmetic.  Indices are below `size`, lengths at most `size`; no sum
