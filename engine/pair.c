@@ -180,13 +180,37 @@ vqp_pair_dequeuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 	return n;
 }
 
+/* From or to one buffer, with what an offer of two spans needs and no more. */
+
+static void
+put_spans(struct vqp_tx *tx, const struct vqp_span span[2], const void *from)
+{
+	vqp_copy(span[0].base, from, span[0].length);
+	vqp_copy(span[1].base, (const uint8_t *)from + span[0].length,
+	    span[1].length);
+	vqp_tx_commit(tx, span[0].length + span[1].length);
+}
+
+static void
+get_spans(const struct vqp_span span[2], void *to)
+{
+	vqp_copy(to, span[0].base, span[0].length);
+	vqp_copy((uint8_t *)to + span[0].length, span[1].base,
+	    span[1].length);
+}
+
 int64_t
 vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 {
-	/* The ring only reads what a producer's vector names. */
-	const struct vqp_iovec one = { (void *)(uintptr_t)from, length };
+	struct vqp_span span[2];
+	int64_t n;
 
-	return vqp_pair_enqueuev(pair, &one, 1);
+	if (length > INT64_MAX)
+		return VQP_ERROR_INVALID_ARGS;
+	n = vqp_tx_reserve(&pair->tx, length, span);
+	if (n > 0)
+		put_spans(&pair->tx, span, from);
+	return n;
 }
 
 int64_t
@@ -195,19 +219,37 @@ vqp_pair_send_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 	struct vqp_span span[2];
 	int64_t n = vqp_tx_reserve(&pair->tx, length, span);
 
-	if (n > 0 && (uint64_t)n == length)
-		return vqp_pair_enqueue_slow(pair, from, length);
+	if (n > 0 && (uint64_t)n == length) {
+		put_spans(&pair->tx, span, from);
+		return n;
+	}
 	if ((n > 0 || n == VQP_ERROR_NO_SPACE) && length >= pair->tx.size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	return n > 0 ? VQP_ERROR_NO_SPACE : n;
 }
 
 int64_t
+vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length)
+{
+	struct vqp_span span[2];
+	int64_t n;
+
+	if (length > INT64_MAX)
+		return VQP_ERROR_INVALID_ARGS;
+	n = vqp_rx_peek(&pair->rx, length, span);
+	if (n > 0)
+		get_spans(span, to);
+	return n;
+}
+
+int64_t
 vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to, uint64_t length)
 {
-	const struct vqp_iovec one = { to, length };
+	int64_t n = vqp_pair_peek_slow(pair, to, length);
 
-	return vqp_pair_dequeuev(pair, &one, 1);
+	if (n > 0)
+		vqp_rx_release(&pair->rx, (uint64_t)n);
+	return n;
 }
 
 int64_t
@@ -216,19 +258,14 @@ vqp_pair_receive_slow(struct vqp_pair *pair, void *to, uint64_t length)
 	struct vqp_span span[2];
 	int64_t n = vqp_rx_peek(&pair->rx, length, span);
 
-	if (n > 0 && (uint64_t)n == length)
-		return vqp_pair_dequeue_slow(pair, to, length);
+	if (n > 0 && (uint64_t)n == length) {
+		get_spans(span, to);
+		vqp_rx_release(&pair->rx, length);
+		return n;
+	}
 	if ((n > 0 || n == VQP_ERROR_NO_DATA) && length >= pair->rx.size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	return n > 0 ? VQP_ERROR_NO_DATA : n;
-}
-
-int64_t
-vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length)
-{
-	const struct vqp_iovec one = { to, length };
-
-	return vqp_pair_peekv(pair, &one, 1);
 }
 
 int

@@ -49,29 +49,40 @@ struct vqp_ring {
 	void *data;		/* `size` bytes; twice that if mirrored */
 	uint64_t size;		/* bytes; any number, of which one stays empty */
 	bool mirrored;		/* data is mapped twice, back to back */
-	struct vqp_cell64 *tail_cell;	/* written by the producer */
-	struct vqp_cell64 *head_cell;	/* written by the consumer */
+	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
+	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
 };
 
-/* The producer's end.  Private memory: the peer must not be able to map it. */
+/*
+ * The producer's end.  Private memory: the peer must not be able to map it.
+ *
+ * What a verb touches lies in the second line.  A load waits for an earlier
+ * store to the same place in another page, so that line must not lie where
+ * the cells do in their page: none of them is there modulo 128.
+ */
 struct vqp_tx {
-	uint8_t *data;
+	uint64_t size;
+	uint64_t tail_rung;		/* no consumer sleeps before it */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	bool mirrored;
+
+	uint8_t *data VQP_ALIGNED(64);
 	uint64_t tail;			/* next byte to fill, staged */
 	uint64_t soft;			/* the tail may go here unseen */
 	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
 	struct vqp_cell64 tail_published; /* w:us r:observers e:none */
 	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
 	uint64_t head_seen;		/* below size, or attach refused */
-	uint64_t size;
-
-	uint64_t tail_rung;		/* no consumer sleeps before it */
-	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
-	bool mirrored;
 } VQP_ALIGNED(128);
 
 /* The consumer's end, its mirror image. */
 struct vqp_rx {
-	uint8_t *data;
+	uint64_t size;
+	uint64_t head_rung;		/* no producer sleeps on one before */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	bool mirrored;
+
+	uint8_t *data VQP_ALIGNED(64);
 	uint64_t head;			/* next byte to read, staged */
 	uint64_t soft;			/* the head may go here unseen */
 	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
@@ -79,11 +90,6 @@ struct vqp_rx {
 	uint64_t head_lazy;		/* given back, perhaps unpublished */
 	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
 	uint64_t tail_seen;
-
-	uint64_t size;
-	uint64_t head_rung;		/* no producer sleeps on one before */
-	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
-	bool mirrored;
 } VQP_ALIGNED(128);
 
 VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
