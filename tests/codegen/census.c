@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Each verb alone in a function with a name, for codegen.py to disassemble.
+ */
+#include <vqp/ring.h>
+
+uint64_t
+census_load_relaxed(const struct vqp_cell64 *cell)
+{
+	return vqp_load_relaxed(cell);
+}
+
+uint64_t
+census_load_acquire(const struct vqp_cell64 *cell)
+{
+	return vqp_load_acquire(cell);
+}
+
+void
+census_store_relaxed(struct vqp_cell64 *cell, uint64_t value)
+{
+	vqp_store_relaxed(cell, value);
+}
+
+void
+census_store_release(struct vqp_cell64 *cell, uint64_t value)
+{
+	vqp_store_release(cell, value);
+}
+
+uint8_t
+census_swap8_full(struct vqp_cell8 *cell, uint8_t value)
+{
+	return vqp_swap8_full(cell, value);
+}
+
+void
+census_fence_full(void)
+{
+	vqp_fence_full();
+}
+
+/* Where an end keeps the pointer to the peer's cell. */
+const struct vqp_cell64 *
+census_tx_foreign(const struct vqp_tx *tx)
+{
+	return tx->head_cell;
+}
+
+const struct vqp_cell64 *
+census_rx_foreign(const struct vqp_rx *rx)
+{
+	return rx->tail_cell;
+}
+
+/* The slow halves stand by themselves; these keep them alive. */
+int64_t
+census_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
+{
+	return vqp_tx_reserve(tx, want, out);
+}
+
+int64_t
+census_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
+{
+	return vqp_rx_peek(rx, want, out);
+}
+
+bool
+census_tx_publish_edge(struct vqp_tx *tx)
+{
+	return vqp_tx_publish_edge(tx);
+}
+
+bool
+census_rx_publish_edge(struct vqp_rx *rx)
+{
+	return vqp_rx_publish_edge(rx);
+}
+
+bool
+census_tx_may_sleep(struct vqp_tx *tx)
+{
+	return vqp_tx_may_sleep(tx);
+}
+
+bool
+census_rx_may_sleep(struct vqp_rx *rx)
+{
+	return vqp_rx_may_sleep(rx);
+}

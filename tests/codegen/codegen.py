@@ -1,0 +1,274 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What gcc and clang make of the engine, for one processor.
+
+    codegen.py x86-64|arm64 CK_HEADERS [CHECK]
+
+CK_HEADERS is a folder with Concurrency Kit's headers and no ck_md.h, as CMake
+stages it in build/<preset>/ck.  CHECK picks the function check_<CHECK>.
+
+Each trap that once cost a barrier, an assembly or a call has its check here,
+and a control that falls into the trap on purpose, to show that the check
+would see it.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+TRIPLES = {"x86-64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+LEVELS = ("-O1", "-O2", "-O3", "-Os")    # at -O0 CK asks for __popcountdi2
+FLAGS = ["-std=c11", "-ffreestanding", "-fno-stack-protector", "-Wall",
+         "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+KERNEL = {
+    "x86-64": ["-mno-sse", "-mgeneral-regs-only", "-mno-red-zone", "-fno-pie",
+               "-mcmodel=kernel"],
+    "arm64": ["-mgeneral-regs-only", "-fno-pie"],
+}
+
+# What each function does to order memory, instruction by instruction; in a
+# verb on one cell the access itself is shown too.  A slow half appears under
+# its own name.
+EDGE = {"census_tx_publish_edge", "census_rx_publish_edge",
+        "census_tx_may_sleep", "census_rx_may_sleep"}
+ORDER = {
+    ("x86-64", "ck"): {
+        "census_load_relaxed": "", "census_load_acquire": "",
+        "census_store_relaxed": "", "census_store_release": "",
+        "census_swap8_full": "xchg", "census_fence_full": "fence",
+        **dict.fromkeys(EDGE, "fence"),
+        "vqp_tx_reserve_slow": "", "vqp_rx_peek_slow": "",
+    },
+    ("arm64", "ck"): {
+        "census_load_relaxed": "ldr", "census_load_acquire": "ldr ish",
+        "census_store_relaxed": "str", "census_store_release": "ish str",
+        "census_swap8_full": "ish ishst ldxrb stxrb ish ishst",
+        "census_fence_full": "ish",
+        **dict.fromkeys(EDGE, "ish ish"),
+        "vqp_tx_reserve_slow": "ish", "vqp_rx_peek_slow": "ish ish",
+    },
+    ("arm64", "gnu"): {
+        "census_load_relaxed": "ldr", "census_load_acquire": "ldar",
+        "census_store_relaxed": "str", "census_store_release": "stlr",
+        "census_swap8_full": "ldaxrb stlxrb", "census_fence_full": "ish",
+        **dict.fromkeys(EDGE, "stlr ish"),
+        "vqp_tx_reserve_slow": "ldar", "vqp_rx_peek_slow": "ldar stlr",
+    },
+}
+ORDER["x86-64", "gnu"] = ORDER["x86-64", "ck"]
+
+# A function, and the one that shows where its end keeps the foreign cell.
+FOREIGN = {"vqp_tx_reserve_slow": "census_tx_foreign",
+           "vqp_rx_peek_slow": "census_rx_foreign"}
+
+
+class World:
+    """One processor, with the folder that the objects go to."""
+
+    def __init__(self, target, ck, folder):
+        self.target, self.ck, self.folder = target, ck, folder
+        triple = TRIPLES[target]
+        self.compilers = {"gcc": [triple + "-gcc"],
+                          "clang": ["clang", "--target=" + triple]}
+        self.objdump = triple + "-objdump"
+
+    def compile(self, source, *flags, cc="gcc", backend="ck", first=None):
+        """Compile; the object, or None with what the compiler said."""
+        name = "-".join(re.sub(r"\W+", "", str(word)) for word in
+                        (source.stem, cc, backend, first, *flags))
+        to = self.folder / (name + ".o")
+        done = subprocess.run(
+            self.compilers[cc] + FLAGS + list(flags) +
+            (["-I" + str(first)] if first else []) +
+            ["-I" + str(ROOT / "engine" / path) for path in
+             ("include", "atomic/" + backend, "atomic/ck_md")] +
+            ["-isystem", str(self.ck), "-c", str(source), "-o", str(to)],
+            stderr=subprocess.PIPE, universal_newlines=True)
+        return (to if done.returncode == 0 else None), done.stderr.strip()
+
+    def functions(self, to):
+        """The instructions of an object, by function."""
+        text = subprocess.run(
+            [self.objdump, "-d", "--no-show-raw-insn", str(to)],
+            check=True, stdout=subprocess.PIPE, universal_newlines=True).stdout
+        found = {}
+        for line in text.splitlines():
+            start = re.match(r"[0-9a-f]+ <(\w+)[\w.]*>:", line)
+            if start:
+                body = found.setdefault(start.group(1), [])
+            elif re.match(r"\s+[0-9a-f]+:\t", line):
+                body.append(" ".join(line.split("\t")[1:]))
+        return found
+
+
+def order(name, body):
+    """The instructions of a function that order memory."""
+    words = []
+    for line in body:
+        plain = re.match(r"(ldr|str)\b", line)
+        if plain and re.match(r"census_(load|store)_", name):
+            words.append(plain.group(1))
+        elif re.match(r"mfence|lock or", line):
+            words.append("fence")
+        elif re.match(r"xchg .*\(", line):
+            words.append("xchg")
+        else:
+            words += re.findall(r"^(?:dmb )?(ldar|stlr|lda?xrb|stl?xrb|"
+                                r"ish|ishst)\b", line)
+    return " ".join(words)
+
+
+def foreign_loads(body, offset):
+    """Loads through the pointer that lies at `offset` of an end."""
+    pointers, loads = set(), 0
+    for line in body:
+        load = re.match(r"lda?r (x\d+), \[(x\d+)(?:, #(\d+))?\]", line)
+        if not load:
+            continue
+        to, base, at = load.groups()
+        if base in pointers and not at:
+            loads += 1
+        pointers.discard(to)
+        if at == offset:
+            pointers.add(to)
+    return loads
+
+
+# ---- The checks.  Each yields what is wrong.
+
+def check_constants(world, cc, level):
+    """wide constants assemble"""
+    to, said = world.compile(HERE / "constants.c", level, cc=cc)
+    if not to:
+        yield said
+
+
+def check_constants_control(world, cc):
+    """control: the same constants stored by CK alone do not assemble"""
+    if world.compile(HERE / "constants.c", "-DRAW", "-O2", cc=cc)[0]:
+        yield "they do: the engine need not launder them any more"
+
+
+def check_objects(world, cc, backend, level):
+    """the engine's objects call nothing and keep nothing"""
+    objects = []
+    for source in sorted((ROOT / "engine").glob("*.c")):
+        for kernel in ([], KERNEL[world.target]):
+            to, said = world.compile(source, level, *kernel, cc=cc,
+                                     backend=backend)
+            if not to:
+                yield said
+            objects.append(str(to))
+    tidy = subprocess.run(
+        [sys.executable, str(ROOT / "tests/tidy/tidy.py"), "--objects"] +
+        objects, stdout=subprocess.PIPE, universal_newlines=True)
+    if tidy.returncode != 0:
+        yield tidy.stdout.strip()
+
+
+def census(world, cc, backend, first=None):
+    flags = ["-O2"]
+    if world.target == "arm64":
+        flags.append("-mno-outline-atomics")
+    to, said = world.compile(HERE / "census.c", *flags, cc=cc, backend=backend,
+                             first=first)
+    if not to:
+        raise SystemExit(said)
+    return world.functions(to)
+
+
+def check_order(world, cc, backend):
+    """every barrier is there, and no other"""
+    found = census(world, cc, backend)
+    for name, expected in ORDER[world.target, backend].items():
+        got = order(name, found[name])
+        if got != expected:
+            yield "%s: '%s', not '%s'" % (name, got, expected)
+
+
+def check_foreign_loads(world, cc, backend):
+    """a slow half loads the peer's index once"""
+    found = census(world, cc, backend)
+    for name, shows in FOREIGN.items():
+        offset = re.search(r"#(\d+)\]", found[shows][0]).group(1)
+        loads = foreign_loads(found[name], offset)
+        if loads != 1:
+            yield "%s: %d loads" % (name, loads)
+
+
+def check_foreign_md_control(world, cc):
+    """control: with amd64's ck_md.h the release barrier is gone"""
+    amd64 = world.folder / "md"
+    amd64.mkdir(exist_ok=True)
+    (amd64 / "ck_md.h").write_text("#define CK_MD_TSO\n"
+                                   "#define CK_PR_DISABLE_DOUBLE\n")
+    got = order("census_store_release", census(
+        world, cc, "ck", first=amd64)["census_store_release"])
+    if got != "str":
+        yield "census_store_release: '%s'" % got
+
+
+def check_one_processor(world, cc):
+    """a module that believes in one processor keeps its lock prefix"""
+    to, said = world.compile(HERE / "processors.c", "-O2", "-DCK_MD_UMP",
+                             cc=cc)
+    if not to:
+        yield said
+    elif not any("lock" in line for line in
+                 world.functions(to)["processors_add"]):
+        yield "no lock prefix"
+
+
+def check_one_processor_refused(world, cc):
+    """CK included before the engine, without lock prefix, is refused"""
+    to, said = world.compile(HERE / "processors.c", "-O2", "-DCK_MD_UMP",
+                             "-DCK_FIRST", cc=cc)
+    if to:
+        yield "it compiles"
+    elif "without the lock prefix" not in said:
+        yield said
+
+
+def plan(world):
+    for cc in world.compilers:
+        for level in LEVELS:
+            yield check_constants, cc, level
+            for backend in ("ck", "gnu"):
+                yield check_objects, cc, backend, level
+        for backend in ("ck", "gnu"):
+            yield check_order, cc, backend
+        if world.target == "x86-64":
+            yield check_constants_control, cc
+            yield check_one_processor, cc
+            yield check_one_processor_refused, cc
+        else:
+            for backend in ("ck", "gnu"):
+                yield check_foreign_loads, cc, backend
+            yield check_foreign_md_control, cc
+
+
+def main(target, ck, only=None):
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(target, ck, pathlib.Path(folder))
+        checks = [check for check in plan(world) if
+                  only is None or check[0].__name__ == "check_" + only]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            answers = list(pool.map(
+                lambda check: list(check[0](world, *check[1:])), checks))
+    for check, wrong in zip(checks, answers):
+        print("%s %s: %s" % ("not ok" if wrong else "ok",
+                             " ".join(check[1:]), check[0].__doc__))
+        for what in wrong:
+            print("#   " + what.replace("\n", "\n#   "))
+    return 1 if any(answers) or not checks else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4) or sys.argv[1] not in TRIPLES:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the engine asks of C's <stdint.h>, in a kernel that has none. */
+#include <linux/types.h>
+
+#define INT64_MAX __INT64_MAX__
+#define PTRDIFF_MAX __PTRDIFF_MAX__
+#define UINT32_C(number) number##U

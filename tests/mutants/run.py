@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Plant each fault of mutants.txt and see that the named tests catch it.
+
+    run.py FOLDER CK_HEADERS [MUTANT...]
+
+Works in FOLDER, on copies.  CK_HEADERS: as CMake stages Concurrency Kit in
+build/<preset>/ck.  A mutant that survives one of its tests, does not apply or
+does not compile is an error, and so is a test that fails without one.
+"""
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECONDS = 60        # a test that runs longer hangs
+COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
+
+# How the programs of each world are built.
+COMMON = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-pthread"]
+WORLDS = {
+    "gnu": ["-O0"],
+    "hook": ["-O1"],
+    "asan": ["-O1", "-g", "-fsanitize=address,undefined",
+             "-fno-sanitize-recover=all"],
+    "tsan": ["-O1", "-g", "-fsanitize=thread", "-Wno-tsan",
+             "-DVQP_TEST_SLOW=10"],
+}
+
+
+class Unfit(Exception):
+    """Why a mutant, or a test, cannot be tried."""
+
+
+class Mutant:
+    def __init__(self, name):
+        self.name, self.file = name, None
+        self.tests = []             # tuples of words, as after `dies`
+        self.old, self.new = "", ""
+
+
+def read_mutants(path):
+    """The mutants of a file; its format is at its top."""
+    mutants = []
+    for line in path.read_text().splitlines():
+        word, _, rest = line.partition(" ")
+        if line.startswith("#") or not line:
+            continue
+        if word == "mutant":
+            mutants.append(Mutant(rest))
+        elif word == "file":
+            mutants[-1].file = rest
+        elif word == "dies":
+            mutants[-1].tests.append(tuple(rest.split()))
+        elif line[0] in " -+":
+            if line[0] in " -":
+                mutants[-1].old += line[1:] + "\n"
+            if line[0] in " +":
+                mutants[-1].new += line[1:] + "\n"
+        else:
+            sys.exit("mutants.txt: cannot read: " + line)
+    for mutant in mutants:
+        if not mutant.file or not mutant.tests or mutant.old == mutant.new:
+            sys.exit("mutants.txt: %s: no file, test or change" % mutant.name)
+    return mutants
+
+
+def plant(mutant, root):
+    """Apply to a copy of the tree."""
+    path = root / mutant.file
+    text = path.read_text()
+    if text.count(mutant.old) != 1:
+        raise Unfit("applies in %d places" % text.count(mutant.old))
+    path.write_text(text.replace(mutant.old, mutant.new))
+
+
+def missing(test):
+    """The compiler that a test needs and this machine has not, or None."""
+    if test[0] != "codegen":
+        return None
+    compiler = COMPILERS[test[1]]
+    return None if shutil.which(compiler) else compiler
+
+
+def run(command):
+    """Exit status, or None for a hang, and the output."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, timeout=SECONDS,
+            env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1"})
+    except subprocess.TimeoutExpired:
+        return None, ""
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def build(root, world, program):
+    """Compile one test program of a tree; its path."""
+    source = next(root.glob("tests/*/%s.c" % program), None)
+    if source is None:
+        raise Unfit("no test program " + program)
+    support = ["oracle.c"] + (["hook.c"] if world == "hook" else [])
+    backend = "tests/support/atomic/hook" if world == "hook" else \
+        "engine/atomic/gnu"
+    to = root / ("%s-%s" % (world, program))
+    status, said = run(
+        COMMON + WORLDS[world] +
+        ["-I%s" % (root / path) for path in
+         ("engine/include", backend, "tests/support")] +
+        [str(source)] + [str(path) for path in root.glob("engine/*.c")] +
+        [str(root / "tests/support" / name) for name in support] +
+        ["-o", str(to)])
+    if status != 0:
+        raise Unfit("does not compile:\n" + said)
+    return to
+
+
+def verdict(status, said):
+    """How a test failed, in a word or two; '' if it passed."""
+    if status == 0:
+        return ""
+    if status is None:
+        return "hangs"
+    for pattern in (r"^not ok (?:\d+ - )?([^:\n]*)", r"(data race)",
+                    r"AddressSanitizer: (\S+)", r"runtime error: (.*)"):
+        found = re.search(pattern, said, re.M)
+        if found:
+            return found.group(1)
+    return "signal %d" % -status if status < 0 else "exit %d" % status
+
+
+def try_test(root, ck, test):
+    if test[0] == "codegen":
+        return verdict(*run([
+            sys.executable, str(root / "tests/codegen/codegen.py"), test[1],
+            ck] + list(test[2:])))
+    world, program, *case = test
+    return verdict(*run([str(build(root, world, program))] + case))
+
+
+def try_mutant(root, mutant, tests, ck):
+    """What each test answers on a copy of the tree with the mutant."""
+    for part in ("engine", "tests"):
+        shutil.copytree(ROOT / part, root / part)
+    try:
+        if mutant:
+            plant(mutant, root)
+        return [try_test(root, ck, test) for test in tests]
+    except Unfit as unfit:
+        return unfit
+    finally:
+        shutil.rmtree(root)
+
+
+def main(folder, ck, *names):
+    folder, ck = pathlib.Path(folder).resolve(), os.path.abspath(ck)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    begin = time.monotonic()
+    mutants = [mutant for mutant in
+               read_mutants(ROOT / "tests/mutants/mutants.txt")
+               if not names or mutant.name in names]
+    tests = {test: missing(test) for mutant in mutants
+             for test in mutant.tests}
+    # The tests must pass where nothing is planted.
+    plan = [(None, [test]) for test in tests if not tests[test]]
+    plan += [(mutant, [test for test in mutant.tests if not tests[test]])
+             for mutant in mutants]
+    for test in tests:
+        if tests[test]:
+            print("skipped: %s: no %s" % (" ".join(test), tests[test]))
+
+    errors = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(
+            lambda i: try_mutant(folder / str(i), *plan[i], ck),
+            range(len(plan)))
+        for (mutant, tried), answer in zip(plan, answers):
+            name = mutant.name if mutant else "none"
+            if isinstance(answer, Unfit):
+                errors += 1
+                print("%-30s %s" % (name, answer), flush=True)
+                continue
+            for test, how in zip(tried, answer):
+                wrong = bool(how) != bool(mutant)
+                errors += wrong
+                print("%-30s %-36s %s%s" % (
+                    name, " ".join(test), how or "passes",
+                    "   <-- WRONG" if wrong else ""), flush=True)
+    print("%d mutants, %d errors, %d s" % (
+        len(mutants), errors, time.monotonic() - begin))
+    return 1 if errors or not mutants else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    sys.exit(main(*sys.argv[1:]))

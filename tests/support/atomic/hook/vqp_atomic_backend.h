@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The verbs of vqp/atomic.h as calls into the test: each is recorded, and a
+ * case may change shared words before it happens.  One thread only.
+ */
+#ifndef VQP_ATOMIC_BACKEND_H
+#define VQP_ATOMIC_BACKEND_H
+
+#include <hook.h>
+
+static inline uint64_t
+vqp_load_relaxed(const struct vqp_cell64 *cell)
+{
+	hook_enter(HOOK_LOAD_RELAXED, &cell->v_);
+	return hook_leave(cell->v_);
+}
+
+static inline uint64_t
+vqp_load_acquire(const struct vqp_cell64 *cell)
+{
+	hook_enter(HOOK_LOAD_ACQUIRE, &cell->v_);
+	return hook_leave(cell->v_);
+}
+
+static inline void
+vqp_store_relaxed(struct vqp_cell64 *cell, uint64_t value)
+{
+	hook_enter(HOOK_STORE_RELAXED, &cell->v_);
+	cell->v_ = hook_leave(value);
+}
+
+static inline void
+vqp_store_release(struct vqp_cell64 *cell, uint64_t value)
+{
+	hook_enter(HOOK_STORE_RELEASE, &cell->v_);
+	cell->v_ = hook_leave(value);
+}
+
+static inline uint8_t
+vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
+{
+	uint8_t old;
+
+	hook_enter(HOOK_SWAP8_FULL, &cell->v_);
+	old = cell->v_;
+	cell->v_ = (uint8_t)hook_leave(value);
+	return old;
+}
+
+static inline void
+vqp_fence_full(void)
+{
+	hook_enter(HOOK_FENCE_FULL, NULL);
+	hook_leave(0);
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the hook backend gives a test: the verbs in the order the engine calls
+ * them, while recording, and the moment before each.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum hook_verb {
+	HOOK_LOAD_RELAXED,
+	HOOK_LOAD_ACQUIRE,
+	HOOK_STORE_RELAXED,
+	HOOK_STORE_RELEASE,
+	HOOK_SWAP8_FULL,
+	HOOK_FENCE_FULL,
+};
+
+struct hook_step {
+	enum hook_verb verb;
+	const void *cell;	/* NULL for a fence */
+	uint64_t value;		/* loaded or stored; 0 for a fence */
+};
+
+#define HOOK_STEPS 64
+
+struct hook {
+	/* Called before each verb, if set; its own verbs do not count. */
+	void (*before)(enum hook_verb verb, const void *cell);
+	struct hook_step step[HOOK_STEPS];
+	unsigned steps;
+	bool recording;
+};
+
+extern struct hook hook;
+
+/* The backend's two halves of a verb. */
+void hook_enter(enum hook_verb verb, const void *cell);
+uint64_t hook_leave(uint64_t value);
+
+/* Record from here, from none; and no longer. */
+void hook_record(void);
+void hook_stop(void);
+
+/* How many of the recorded loads were of this cell. */
+unsigned hook_loads(const void *cell);
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Slow and obvious on purpose: nothing here knows how the engine does it. */
+#include <stdlib.h>
+
+#include <vqp/status.h>
+
+#include "oracle.h"
+
+void
+oracle_open(struct oracle *oracle, uint64_t size, uint64_t start)
+{
+	oracle->bytes = malloc((size_t)size);
+	if (oracle->bytes == NULL)
+		abort();
+	oracle->size = size;
+	oracle->tail_staged = oracle->tail = oracle->tail_rung = start;
+	oracle->head_staged = oracle->head_lazy = start;
+	oracle->head = oracle->head_rung = start;
+}
+
+void
+oracle_close(struct oracle *oracle)
+{
+	free(oracle->bytes);
+}
+
+static uint64_t
+smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Bytes the producer may still stage: one always stays empty. */
+static uint64_t
+room(const struct oracle *oracle)
+{
+	return oracle->size - 1 - (oracle->tail_staged - oracle->head);
+}
+
+int64_t
+oracle_tx_reserve(const struct oracle *oracle, uint64_t want)
+{
+	if (room(oracle) == 0)
+		return VQP_ERROR_NO_SPACE;
+	return (int64_t)smaller(want, room(oracle));
+}
+
+void
+oracle_tx_stage(struct oracle *oracle, const uint8_t *from, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		oracle->bytes[oracle->tail_staged % oracle->size] = from[i];
+		oracle->tail_staged++;
+	}
+}
+
+void
+oracle_tx_publish(struct oracle *oracle)
+{
+	oracle->tail = oracle->tail_staged;
+}
+
+/* Due if the consumer may have slept at a tail since the last edge. */
+bool
+oracle_tx_publish_edge(struct oracle *oracle)
+{
+	const uint64_t rung = oracle->tail_rung;
+
+	oracle_tx_publish(oracle);
+	oracle->tail_rung = oracle->tail;
+	return oracle->head >= rung && oracle->head < oracle->tail;
+}
+
+int64_t
+oracle_rx_peek(struct oracle *oracle, uint8_t *to, uint64_t want)
+{
+	const uint64_t ready = oracle->tail - oracle->head_staged;
+
+	if (ready < want)
+		oracle->head = oracle->head_lazy;
+	if (ready == 0)
+		return VQP_ERROR_NO_DATA;
+	want = smaller(want, ready);
+	for (uint64_t i = 0; i < want; i++)
+		to[i] = oracle->bytes[(oracle->head_staged + i) %
+		    oracle->size];
+	return (int64_t)want;
+}
+
+void
+oracle_rx_stage(struct oracle *oracle, uint64_t n)
+{
+	oracle->head_staged += n;
+}
+
+void
+oracle_rx_publish(struct oracle *oracle)
+{
+	oracle->head = oracle->head_lazy = oracle->head_staged;
+}
+
+/* Due if the producer may have slept, full, at a head since the last edge. */
+bool
+oracle_rx_publish_edge(struct oracle *oracle)
+{
+	const uint64_t rung = oracle->head_rung;
+	/* A size more than the head at which this tail fills the ring. */
+	const uint64_t full = oracle->tail + 1;
+
+	oracle_rx_publish(oracle);
+	oracle->head_rung = oracle->head;
+	return full >= rung + oracle->size &&
+	    full < oracle->head + oracle->size;
+}
+
+void
+oracle_rx_release_lazy(struct oracle *oracle, uint64_t n)
+{
+	oracle_rx_stage(oracle, n);
+	oracle->head_lazy = oracle->head_staged;
+	if (oracle->head_lazy - oracle->head > oracle->size / 4)
+		oracle_rx_publish(oracle);
+}
+
+bool
+oracle_tx_may_sleep(struct oracle *oracle)
+{
+	oracle_tx_publish(oracle);
+	return oracle_free(oracle) == 0;
+}
+
+bool
+oracle_rx_may_sleep(struct oracle *oracle)
+{
+	oracle_rx_publish(oracle);
+	return oracle_ready(oracle) == 0;
+}
+
+int64_t
+oracle_enqueue(struct oracle *oracle, const uint8_t *from, uint64_t length)
+{
+	const int64_t n = oracle_tx_reserve(oracle, length);
+
+	if (n > 0) {
+		oracle_tx_stage(oracle, from, (uint64_t)n);
+		oracle_tx_publish(oracle);
+	}
+	return n;
+}
+
+int64_t
+oracle_send(struct oracle *oracle, const uint8_t *from, uint64_t length)
+{
+	if (length >= oracle->size)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	if (length > room(oracle))
+		return VQP_ERROR_NO_SPACE;
+	return oracle_enqueue(oracle, from, length);
+}
+
+int64_t
+oracle_dequeue(struct oracle *oracle, uint8_t *to, uint64_t length)
+{
+	const int64_t n = oracle_rx_peek(oracle, to, length);
+
+	if (n > 0) {
+		oracle_rx_stage(oracle, (uint64_t)n);
+		oracle_rx_publish(oracle);
+	}
+	return n;
+}
+
+int64_t
+oracle_receive(struct oracle *oracle, uint8_t *to, uint64_t length)
+{
+	const uint64_t ready = oracle->tail - oracle->head_staged;
+
+	if (length <= ready)
+		return oracle_dequeue(oracle, to, length);
+	/* An offer that falls short publishes what was released lazily. */
+	oracle->head = oracle->head_lazy;
+	return length >= oracle->size ?
+	    VQP_ERROR_PAYLOAD_TOO_LARGE : VQP_ERROR_NO_DATA;
+}
+
+uint64_t
+oracle_ready(const struct oracle *oracle)
+{
+	return oracle->tail - oracle->head;
+}
+
+uint64_t
+oracle_free(const struct oracle *oracle)
+{
+	return oracle->size - 1 - oracle_ready(oracle);
+}

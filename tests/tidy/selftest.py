@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Each rule of tidy.py must accept a clean tree and reject a planted fault."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import tidy
+
+SPDX = "/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */\n"
+
+CLEAN = {
+    "engine/include/vqp/ring.h": SPDX + """\
+#include <stdint.h>
+#include <vqp_atomic_backend.h>
+struct vqp_tx {
+	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1 */
+};
+static inline void
+vqp_tx_publish(struct vqp_tx *tx)
+{
+	/* E1: peer sees our bytes /before/ the tail */
+	vqp_store_release(tx->tail_cell, 1);
+}
+""",
+    "engine/pair.c": SPDX + "#include <vqp/ring.h>\n",
+    "engine/atomic/ck/vqp_atomic_backend.h": SPDX + "#include <ck_pr.h>\n",
+    "engine/atomic/gnu/vqp_atomic_backend.h": SPDX,
+    "driver/core/core_event.c": SPDX + "#include <vqp/ring.h>\n",
+    "driver/device/vqp_device.h": SPDX,
+    "tests/support/test.h": SPDX + "#include <stdio.h>\n",
+    "tests/kernel/shim/stdint.h": SPDX + "#include <linux/types.h>\n",
+    "tests/mutants/mutants.txt": "# SPDX-License-Identifier: x\nmutant E1-tx\n",
+    "docs/ordering.md": "E1  data\n",
+    "docs/wire.md": "VMCI_MAX_DG_SIZE\n",
+}
+
+# The rule, the file that breaks it, what is put at its end, the complaint.
+PLANTED = (
+    ("include", "engine/pair.c", "#include <stdio.h>\n",
+     "engine/ may not include <stdio.h>"),
+    ("include", "engine/atomic/ck/vqp_atomic_backend.h",
+     "#include <ck_ring.h>\n", "engine/atomic/ck/ may not include <ck_ring.h>"),
+    ("include", "engine/atomic/gnu/vqp_atomic_backend.h",
+     "#include <stdint.h>\n", "engine/atomic/ may not include <stdint.h>"),
+    ("include", "driver/core/core_event.c", '#include "vqp_device.h"\n',
+     "driver/core/ may not include driver/device/vqp_device.h"),
+    ("include", "driver/core/core_event.c", "#include <linux/slab.h>\n",
+     "driver/core/ may not include <linux/slab.h>"),
+    ("include", "bench/stream.c", '#include "test.h"\n',
+     "bench/ may not include tests/support/test.h"),
+    ("include", "bench/stream.c", '#include "../engine/pair.c"\n',
+     "include by relative path"),
+    ("include", "stray.c", "", "lies in no room"),
+    ("names", "tests/unit/pair.c", "", "a second pair.c"),
+    ("order", "engine/pair.c", "\tvqp_fence_full();\n",
+     "ordered access without an edge label"),
+    ("order", "engine/pair.c", "\t/* all is well */\n\tn =\n"
+     "\t    vqp_load_acquire(cell);\n",
+     "ordered access without an edge label"),
+    ("order", "engine/pair.c", "\t/* E1: bytes /before/ tail */\n\tn = 1;\n"
+     "\tvqp_store_release(cell, n);\n",
+     "ordered access without an edge label"),
+    ("cells", "engine/pair.c", "struct end {\n\tstruct vqp_cell8 bell;\n};\n",
+     "shared word without its owner line"),
+    ("cells", "engine/pair.c",
+     "struct end {\n\tconst struct vqp_cell64 *cell; /* the peer's */\n};\n",
+     "shared word without its owner line"),
+    ("libc", "engine/pair.c", "\tmemcpy(to, from, 8);\n",
+     "libc in the engine"),
+    ("belief", "docs/wire.md", "This should be safe.\n", "belief"),
+    ("belief", "engine/pair.c", "/* I think it fits. */\n", "belief"),
+    ("vmci", "engine/pair.c", "/* VMCI_ERROR_INVALID_ARGS */\n",
+     "VMCI's own name"),
+    ("edges", "engine/pair.c", "/* E2: reads /before/ the head */\n",
+     "E2 has no entry in docs/ordering.md"),
+    ("edges", "engine/pair.c", "/* E2: reads /before/ the head */\n",
+     "E2 has no mutant"),
+    ("own", "engine/pair.c", "vqp_tx_fill(tx)\n{\n"
+     "\tn = vqp_load_relaxed(tail_cell);\n}\n", "own index read back"),
+    ("own", "engine/pair.c", "fill(tx, rx)\n{\n"
+     "\tn = vqp_load_relaxed(pair->rx.head_cell);\n}\n",
+     "own index read back"),
+)
+
+OBJECTS = (
+    ("int twice(int n) { return 2 * n; }", ""),
+    ("void out(void); void in(void) { out(); }", "calls out"),
+    ("static int n; int count(void) { return ++n; }", "writable data: n"),
+    ("int n = 1;", "writable data: n"),
+    ("void copy(char *a, const char *b, long n)"
+     "{ __builtin_memcpy(a, b, n); }", "calls memcpy"),
+)
+
+
+def complaints(files):
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            to = pathlib.Path(root, path)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.write_text(text)
+        return ["%s:%d: %s" % complaint for complaint in
+                tidy.judge_tree(pathlib.Path(root))]
+
+
+def object_complaints(source):
+    with tempfile.TemporaryDirectory() as folder:
+        to = str(pathlib.Path(folder, "x.o"))
+        subprocess.run(["cc", "-O1", "-xc", "-c", "-", "-o", to], check=True,
+                       input=source, universal_newlines=True)
+        return list(tidy.judge_objects([to]))
+
+
+def main():
+    wrong = complaints(CLEAN)
+    for rule, path, plant, expected in PLANTED:
+        said = complaints({**CLEAN, path: CLEAN.get(path, SPDX) + plant})
+        if not any(line.startswith(path + ":") and expected in line
+                   for line in said):
+            wrong.append("%s: not seen in %s: %s" % (rule, path, plant))
+    bare = CLEAN["engine/pair.c"].replace(SPDX, "")
+    if not any("no SPDX line" in line for line in
+               complaints({**CLEAN, "engine/pair.c": bare})):
+        wrong.append("spdx: not seen")
+    for source, expected in OBJECTS:
+        said = object_complaints(source)
+        if bool(said) != bool(expected) or expected not in "".join(said):
+            wrong.append("objects: %s: said %s" % (source, said))
+    for what in wrong:
+        print(what)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

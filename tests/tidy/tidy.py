@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The house rules as a test.
+
+    tidy.py                     judge the tree
+    tidy.py --objects FILE...   judge objects or libraries of the engine
+
+Complaints are `path:line: what`.  selftest.py plants a violation of each rule.
+"""
+import collections
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+# Who may include whom.  The first room whose folder a file is in holds: the
+# folders or files of the tree it may include from, and the headers that are
+# not in the tree or are chosen by include path.
+ANY = r".*"
+FREESTANDING = r"std(int|def|bool)\.h"
+ENGINE = "engine/include/"
+ROOMS = (
+    ("engine/atomic/ck/", ("engine/atomic/ck_md/",), r"ck_(md|pr|cc)\.h"),
+    ("engine/atomic/", (), ""),
+    ("engine/include/", (ENGINE,), FREESTANDING + r"|vqp_atomic_backend\.h"),
+    ("engine/", (ENGINE,), FREESTANDING),
+    ("driver/os/", (), FREESTANDING + r"|vqp_os_types\.h"),
+    ("driver/core/", (ENGINE, "driver/os/", "driver/core/"), FREESTANDING),
+    ("driver/device/", (ENGINE, "driver/device/"), FREESTANDING),
+    ("driver/linux/", (ENGINE, "driver/os/", "driver/core/vqp_core.h",
+                       "driver/linux/"), ANY),
+    ("driver/freebsd/", (ENGINE, "driver/os/", "driver/core/vqp_core.h",
+                         "driver/freebsd/"), ANY),
+    ("driver/user/", (ENGINE, "driver/os/", "driver/core/", "driver/device/",
+                      "driver/user/"), ANY),
+    ("driver/qemu/", (ENGINE, "driver/device/", "driver/qemu/"), ANY),
+    ("bench/test_", ("",), ANY),
+    ("bench/", (ENGINE, "driver/user/include/", "bench/"), ANY),
+    ("fuzz/", (ENGINE, "driver/core/", "driver/device/", "tests/support/",
+               "fuzz/"), ANY),
+    ("tests/", ("",), ANY),
+)
+BY_PATH = {"vqp_atomic_backend.h", "vqp_os_types.h"}    # several, on purpose
+SHIM = re.compile(r"(^|/)shim/")                        # C headers for kernels
+
+C = (".c", ".h", ".cc")
+SPDX = (".c", ".h", ".cc", ".py", ".sh", ".pml", ".cocci", ".cmake")
+SPDX_NAMES = ("run", "CMakeLists.txt", "mutants.txt", "Kbuild", "Makefile")
+
+INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
+ORDERED = re.compile(r"\bvqp_(load_acquire|store_release|swap8_full|"
+                     r"fence_full)\(")
+LABEL = re.compile(r"\bE[1-4]: [^;]*/before/")
+EDGE = re.compile(r"\b(E[1-4])\b")
+MEMBER = re.compile(r"\s+(const )?struct vqp_cell(8|64) \*?(const )?\w+"
+                    r"(\[\w+\])?;")
+OWNER = re.compile(r"/\* w:[\w,]+ r:[\w,]+ e:(none|E[1-4](,E[1-4])*) \*/")
+FUNCTION = re.compile(r"(\w+)\(")
+LIBC = re.compile(r"\b(mem(cpy|set|move|cmp)|str[a-z]+|[mc]alloc|realloc|free|"
+                  r"[a-z]*printf|abort|exit|assert)\s*\(")
+BELIEF = re.compile(r"\b(I (think|believe|guess)|should be safe|should work|"
+                    r"probably|hopefully|presumably)\b")
+VMCI = re.compile(r"\bVMCI_[A-Z]\w*")
+
+# A load of our own index from where the peer can write.
+OWN = {"vqp_tx_": r"vqp_load_\w+\([^;]*\btail_cell\b",
+       "vqp_rx_": r"vqp_load_\w+\([^;]*\bhead_cell\b",
+       "": r"vqp_load_\w+\([^;]*\b(tx(->|\.)tail_cell|rx(->|\.)head_cell)\b"}
+
+
+def tree_files(root):
+    """Paths of the tree's text files, without what git and builds keep."""
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name not in
+                            (".git", "build", "__pycache__"))
+        for name in sorted(names):
+            path = pathlib.Path(folder, name)
+            if b"\0" not in path.read_bytes()[:1024]:
+                yield path.relative_to(root).as_posix(), path
+
+
+def without_comments(lines):
+    """The same lines with comments blanked."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*",
+                  lambda found: re.sub(r"[^\n]", " ", found.group()),
+                  "\n".join(lines), flags=re.S)
+    return text.split("\n")
+
+
+def comment_above(lines, at):
+    """The comment directly above the statement of line `at`, or ''."""
+    at -= 1
+    while at >= 0 and not lines[at].rstrip().endswith((";", "{", "}", ":",
+                                                       "*/")):
+        at -= 1
+    if at < 0 or not lines[at].rstrip().endswith("*/"):
+        return ""
+    begin = at
+    while "/*" not in lines[begin]:
+        begin -= 1
+    return " ".join(lines[begin:at + 1])
+
+
+def judge_includes(path, lines, tree):
+    room = next((room for room in ROOMS if path.startswith(room[0])), None)
+    if room is None:
+        yield 1, "lies in no room of the include table"
+        return
+    _, may, outside = room
+    for i, line in enumerate(lines, 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        name = found.group(1)
+        if name.startswith("../"):
+            yield i, "include by relative path"
+            continue
+        inside = [] if name in BY_PATH else [
+            other for other in tree if ("/" + other).endswith("/" + name) and
+            not SHIM.search(other)]
+        if inside:
+            if not any(other.startswith(may) for other in inside):
+                yield i, "%s may not include %s" % (room[0], inside[0])
+        elif not re.fullmatch(outside, name):
+            yield i, "%s may not include <%s>" % (room[0], name)
+
+
+def judge_order(lines, code):
+    for i, line in enumerate(code, 1):
+        if ORDERED.search(line) and \
+                not LABEL.search(comment_above(lines, i - 1)):
+            yield i, "ordered access without an edge label above it"
+
+
+def judge_cells(lines):
+    inside = False
+    for i, line in enumerate(lines, 1):
+        if re.match(r"(struct|union) \w+ \{", line):
+            inside = True
+        elif line.startswith("}"):
+            inside = False
+        elif inside and MEMBER.match(line) and not OWNER.search(line):
+            yield i, "shared word without its owner line"
+
+
+def judge_own_index(code):
+    function = ""
+    for i, line in enumerate(code, 1):
+        found = FUNCTION.match(line)
+        function = found.group(1) if found else function
+        for prefix, load in OWN.items():
+            if function.startswith(prefix) and re.search(load, line):
+                yield i, "own index read back from shared memory"
+                break
+
+
+def judge_file(path, lines, tree):
+    """What is wrong with one file: (line, what)."""
+    name = os.path.basename(path)
+    if (name.endswith(SPDX) or name in SPDX_NAMES) and \
+            not any("SPDX-License-Identifier: " in line for line in lines[:3]):
+        yield 1, "no SPDX line"
+    for i, line in enumerate(lines, 1):
+        if not path.startswith("tests/tidy/") and BELIEF.search(line):
+            yield i, "belief; write the edge or the measurement instead"
+        if VMCI.search(line) and path != "docs/wire.md" and \
+                not path.startswith("tests/") and \
+                not path.endswith("_kpi.c"):
+            yield i, "VMCI's own name outside docs/wire.md"
+    if not path.endswith(C):
+        return
+    code = without_comments(lines)
+    yield from judge_includes(path, lines, tree)
+    if path.startswith(("engine/", "driver/", "bench/")) and \
+            not path.startswith("engine/atomic/"):
+        yield from judge_order(lines, code)
+        yield from judge_cells(lines)
+        yield from judge_own_index(code)
+    if path.startswith("engine/"):
+        for i, line in enumerate(code, 1):
+            if LIBC.search(line):
+                yield i, "libc in the engine"
+
+
+def judge_names(paths):
+    seen = collections.defaultdict(list)
+    for path in paths:
+        name = os.path.basename(path)
+        if path.endswith(C) and name not in BY_PATH and not SHIM.search(path):
+            seen[name].append(path)
+    for name, same in seen.items():
+        for path in same[1:]:
+            yield path, 1, "a second %s; the first is %s" % (name, same[0])
+
+
+def judge_edges(files):
+    """Every edge of the code is in the catalogue and has a mutant."""
+    catalogue = "\n".join(files.get("docs/ordering.md", []))
+    mutants = "\n".join(files.get("tests/mutants/mutants.txt", []))
+    said = set()
+    for path, lines in files.items():
+        if not path.startswith(("engine/", "driver/")) or \
+                not path.endswith(C):
+            continue
+        for i, line in enumerate(lines, 1):
+            if not re.search(r"\bE[1-4]: ", line):
+                continue
+            for edge in set(EDGE.findall(line)) - said:
+                said.add(edge)
+                if not re.search(r"^%s\b" % edge, catalogue, re.M):
+                    yield path, i, edge + " has no entry in docs/ordering.md"
+                if not re.search(r"^mutant %s\b" % edge, mutants, re.M):
+                    yield path, i, edge + " has no mutant in " \
+                        "tests/mutants/mutants.txt"
+
+
+def judge_tree(root):
+    files = {}
+    for path, full in tree_files(root):
+        files[path] = full.read_text(errors="replace").split("\n")
+    tree = [path for path in files if path.endswith(C)]
+    for path, lines in files.items():
+        for line, what in judge_file(path, lines, tree):
+            yield path, line, what
+    yield from judge_names(files)
+    yield from judge_edges(files)
+
+
+def judge_objects(paths):
+    """No undefined symbol, no writable data."""
+    text = subprocess.run(["nm", "-A"] + paths, check=True,
+                          stdout=subprocess.PIPE,
+                          universal_newlines=True).stdout
+    for where, kind, name in re.findall(r"^(.*):[0-9a-f ]* (\w) (.*)$", text,
+                                        re.M):
+        if kind in "UwvC":
+            yield "%s: calls %s" % (where, name)
+        elif kind in "bBdDgGsSu":
+            yield "%s: keeps writable data: %s" % (where, name)
+
+
+def main(arguments):
+    if not arguments:
+        root = pathlib.Path(__file__).resolve().parents[2]
+        complaints = ["%s:%d: %s" % complaint for complaint in
+                      sorted(set(judge_tree(root)))]
+    elif arguments[0] == "--objects" and len(arguments) > 1:
+        complaints = list(judge_objects(arguments[1:]))
+    else:
+        sys.exit(__doc__)
+    for complaint in complaints:
+        print(complaint)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
