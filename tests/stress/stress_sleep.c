@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <semaphore.h>
 #include <time.h>
 
@@ -14,6 +13,7 @@
 #include "pattern.h"
 #include "rng.h"
 #include "test.h"
+#include "wait.h"
 
 /* A bell that nobody rang for so long was forgotten, not late. */
 #define LOST_AFTER_SECONDS 10
@@ -191,10 +191,8 @@ meet(struct racer *us, const struct racer *other, uint64_t round)
 	unsigned waits = 0;
 
 	__atomic_store_n(&us->round, round, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&other->round, __ATOMIC_ACQUIRE) < round) {
-		if (++waits % 256 == 0)
-			sched_yield();
-	}
+	while (__atomic_load_n(&other->round, __ATOMIC_ACQUIRE) < round)
+		stand_aside(&waits);
 }
 
 /* Whoever set off first may be too early, so sometimes it dawdles. */
@@ -209,13 +207,15 @@ static void *
 race_produce(void *arg)
 {
 	struct rng rng = { 3 };
+	unsigned waits = 0;
 
 	for (uint64_t round = 1;; round++) {
 		struct vqp_span out[2];
 		bool answer;
 
+		/* Until the last round is over. */
 		while (vqp_tx_reserve(&race.loop.tx, 1, out) != 1)
-			continue;	/* the last round is not over */
+			stand_aside(&waits);
 		meet(&race.producer, &race.consumer, round);
 		if (race.last[round % 2])
 			return arg;
@@ -233,6 +233,7 @@ race_rounds(uint64_t unread, bool (*produce)(struct vqp_tx *),
 	const uint64_t end = milliseconds_now() + effort(RACE_MILLISECONDS);
 	struct rng rng = { 4 };
 	uint64_t round, lost = 0;
+	unsigned waits = 0;
 	pthread_t thread;
 
 	memset(&race, 0, sizeof(race));
@@ -247,8 +248,9 @@ race_rounds(uint64_t unread, bool (*produce)(struct vqp_tx *),
 		const bool last = round % 64 == 0 && milliseconds_now() > end;
 		struct vqp_span out[2];
 
+		/* Until the last round is over. */
 		while (vqp_rx_peek(&race.loop.rx, 1, out) != 1)
-			continue;	/* the last round is not over */
+			stand_aside(&waits);
 		race.last[round % 2] = last;
 		meet(&race.consumer, &race.producer, round);
 		lost += !race.producer.answer[(round - 1) % 2] &&

@@ -5,13 +5,13 @@
  * ThreadSanitizer every byte is also a question about E1 and E2.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "effort.h"
 #include "loop.h"
 #include "pattern.h"
 #include "rng.h"
 #include "test.h"
+#include "wait.h"
 
 /* The longest message, unless the ring is shorter. */
 #define MESSAGE_MAX 600
@@ -23,14 +23,6 @@ struct stream {
 	uint64_t total;
 	bool lazy;		/* the consumer only ever releases lazily */
 };
-
-/* A ring that does not move: sometimes the other thread needs our processor. */
-static void
-stand_aside(unsigned *waits)
-{
-	if (++*waits % 64 == 0)
-		sched_yield();
-}
 
 static uint64_t
 message_length(struct rng *rng, const struct stream *stream, uint64_t done)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The verbs of vqp/atomic.h, as each backend makes them. */
 #include <pthread.h>
-#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +8,7 @@
 
 #include "effort.h"
 #include "test.h"
+#include "wait.h"
 
 struct neighbours {
 	uint8_t before;
@@ -85,11 +85,12 @@ flipper(void *arg)
 TEST(words_are_whole, "a word is never seen half stored")
 {
 	pthread_t thread;
+	unsigned waits = 0;
 	uint64_t torn = 0;
 
 	CHECK_EQ(pthread_create(&thread, NULL, flipper, NULL), 0);
 	while (vqp_load_relaxed(&flipped) == 0)
-		continue;	/* until the other thread runs */
+		stand_aside(&waits);	/* until the other thread runs */
 	for (uint64_t i = effort(2000000); i > 0; i--) {
 		uint64_t value = vqp_load_relaxed(&flipped);
 
@@ -107,10 +108,11 @@ static void *
 adder(void *arg)
 {
 	uint64_t *counter = arg;
+	unsigned waits = 0;
 
 	for (uint64_t i = effort(20000); i > 0; i--) {
 		while (vqp_swap8_full(&contended, 1) != 0)
-			sched_yield();
+			stand_aside(&waits);
 		++*counter;
 		vqp_swap8_full(&contended, 0);
 	}

@@ -8,13 +8,13 @@
  * a is the victim; the cells that b would write are the peer's to spoil.
  */
 #include <pthread.h>
-#include <sched.h>
 
 #include "effort.h"
 #include "loop.h"
 #include "pattern.h"
 #include "rng.h"
 #include "test.h"
+#include "wait.h"
 
 static const enum vqp_layout layouts[] = { VQP_LAYOUT_COMPAT, VQP_LAYOUT_WIDE };
 
@@ -351,13 +351,14 @@ flip_against(uint64_t size, uint64_t rounds)
 {
 	struct flipping it;
 	struct vqp_span out[2];
+	unsigned waits = 0;
 	pthread_t thread;
 
 	loop_open(&it.loop, size);
 	vqp_store_relaxed(&it.stop, 0);
 	CHECK_EQ(pthread_create(&thread, NULL, flip, &it), 0);
 	while (vqp_load_relaxed(&it.loop.head_cell) == 0)
-		sched_yield();	/* until the other thread runs */
+		stand_aside(&waits);	/* until the other thread runs */
 	/* A want of the whole size looks at the peer every time. */
 	for (uint64_t i = 0; i < rounds; i++) {
 		int64_t n = vqp_tx_reserve(&it.loop.tx, size, out);
@@ -617,12 +618,13 @@ send_pattern(void *arg)
 {
 	const uint64_t messages = effort(20000);
 	struct loop_pair *pair = arg;
+	unsigned waits = 0;
 	uint8_t bytes[7];
 
 	for (uint64_t i = 0; i < messages; i++) {
 		pattern_fill(bytes, i * 7, 7);
 		while (vqp_pair_send(&pair->a, bytes, 7) != 7)
-			sched_yield();
+			stand_aside(&waits);
 	}
 	return NULL;
 }
@@ -635,13 +637,14 @@ TEST(a16_data_before_index, "who sees the index sees the bytes behind it")
 	for (int l = 0; l < 2; l++) {
 		struct loop_pair pair;
 		pthread_t thread;
+		unsigned waits = 0;
 		uint8_t bytes[7];
 
 		loop_pair_open(&pair, 127, layouts[l]);
 		CHECK_EQ(pthread_create(&thread, NULL, send_pattern, &pair), 0);
 		for (uint64_t i = 0; i < messages; i++) {
 			while (vqp_pair_receive(&pair.b, bytes, 7) != 7)
-				sched_yield();
+				stand_aside(&waits);
 			CHECK(pattern_matches(bytes, i * 7, 7));
 		}
 		CHECK_EQ(pthread_join(thread, NULL), 0);
@@ -882,6 +885,7 @@ static void *
 crowd_produce(void *arg)
 {
 	struct message message = { *(const uint32_t *)arg, 0 };
+	unsigned waits = 0;
 
 	while (message.number < crowd.messages) {
 		int64_t n;
@@ -892,7 +896,7 @@ crowd_produce(void *arg)
 		if (n > 0)
 			message.number++;
 		else
-			sched_yield();
+			stand_aside(&waits);
 	}
 	return NULL;
 }
@@ -901,6 +905,7 @@ static void *
 crowd_ask(void *arg)
 {
 	uint64_t tail, head;
+	unsigned waits = 0;
 
 	while (vqp_load_relaxed(&crowd.stop) == 0) {
 		CHECK(vqp_pair_produce_free(&crowd.pair.a) >= 0);
@@ -908,7 +913,7 @@ crowd_ask(void *arg)
 		CHECK_EQ(vqp_pair_produce_indexes(&crowd.pair.a, &tail, &head),
 		    VQP_SUCCESS);
 		CHECK(tail < 128 && head < 128);
-		sched_yield();
+		stand_aside(&waits);
 	}
 	return arg;
 }
@@ -918,6 +923,7 @@ TEST(a23_a_crowd, "queries beside serialised producers disturb nobody")
 	static const uint32_t names[2] = { 0, 1 };
 	uint32_t next[2] = { 0, 0 };
 	pthread_t thread[3];
+	unsigned waits = 0;
 
 	loop_pair_open(&crowd.pair, 128, VQP_LAYOUT_COMPAT);
 	crowd.messages = (uint32_t)effort(5000);
@@ -930,7 +936,7 @@ TEST(a23_a_crowd, "queries beside serialised producers disturb nobody")
 
 		if (vqp_pair_receive(&crowd.pair.b, &message,
 		    sizeof(message)) < 0) {
-			sched_yield();
+			stand_aside(&waits);
 			continue;
 		}
 		CHECK(message.producer < 2);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The one clock of the benchmarks: the processor's counter, read without a
+ * system call and the same on every core, so that one thread may stamp a
+ * start and another the end.  clock_calibrate() measures it once against
+ * CLOCK_MONOTONIC.
+ */
+#ifndef BENCH_CLOCK_H
+#define BENCH_CLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <x86intrin.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+static inline uint64_t
+clock_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static inline uint64_t
+clock_ticks(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	return __rdtsc();
+#elif defined(__aarch64__)
+	uint64_t ticks;
+
+	__asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks;
+#else
+	return clock_monotonic_ns();
+#endif
+}
+
+/* What a polling loop may do between two looks. */
+static inline void
+clock_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	_mm_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("yield" : : : "memory");
+#endif
+}
+
+/* Takes 50 ms; before anything below. */
+void clock_calibrate(void);
+
+double clock_ticks_per_ns(void);
+
+static inline double
+clock_ns(uint64_t ticks)
+{
+	return (double)ticks / clock_ticks_per_ns();
+}
+
+/* Does the counter run at one rate through every power state? */
+bool clock_is_invariant(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Pinned threads and their jobs. */
+#include "crew.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+static void *
+worker_main(void *arg)
+{
+	const struct sched_param lowest = { .sched_priority = 1 };
+	struct crew_worker *worker = arg;
+	size_t arena_bytes = worker->arena.size;
+	sigset_t all;
+
+	/* Signals are for the thread that waits, not for those that measure. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	worker->ready = topo_pin(worker->topo, worker->cpu) &&
+	    arena_open(&worker->arena, arena_bytes);
+	/*
+	 * Only now: as a real-time thread on our parent's processor it would
+	 * not let the parent start the other one.  Round robin: of two runs at
+	 * a time, first in first out, each would hold one processor and wait
+	 * there for what needs the other.
+	 */
+	worker->real_time = pthread_setschedparam(pthread_self(), SCHED_RR,
+	    &lowest) == 0;
+	sem_post(&worker->done);
+	for (;;) {
+		while (sem_wait(&worker->go) != 0)
+			;	/* a signal */
+		if (worker->job == NULL)
+			return NULL;
+		worker->job(worker->arg);
+		sem_post(&worker->done);
+	}
+}
+
+static bool
+worker_open(struct crew_worker *worker, const struct topo *topo, unsigned cpu,
+    size_t arena_bytes)
+{
+	worker->topo = topo;
+	worker->cpu = cpu;
+	worker->arena.size = arena_bytes;
+	sem_init(&worker->go, 0, 0);
+	sem_init(&worker->done, 0, 0);
+	if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
+		fprintf(stderr, "crew: no thread for processor %u\n", cpu);
+		return false;
+	}
+	while (sem_wait(&worker->done) != 0)
+		;
+	if (!worker->ready)
+		fprintf(stderr, "crew: processor %u has no pinned thread with "
+		    "%zu bytes\n", cpu, arena_bytes);
+	return worker->ready;
+}
+
+bool
+crew_open(struct crew *crew, const struct topo *topo,
+    const struct topo_pair *pair, size_t arena_bytes)
+{
+	return worker_open(&crew->worker[0], topo, pair->cpu_a,
+	    arena_bytes) &&
+	    worker_open(&crew->worker[1], topo, pair->cpu_b, arena_bytes);
+}
+
+static void
+start(struct crew_worker *worker, void (*job)(void *arg), void *arg)
+{
+	worker->job = job;
+	worker->arg = arg;
+	sem_post(&worker->go);
+}
+
+bool
+crew_run(struct crew *crew, void (*first)(void *arg),
+    void (*second)(void *arg), void *arg, unsigned seconds)
+{
+	struct timespec limit;
+
+	start(&crew->worker[0], first, arg);
+	start(&crew->worker[1], second, arg);
+	clock_gettime(CLOCK_MONOTONIC, &limit);
+	limit.tv_sec += seconds;
+	for (unsigned i = 0; i < 2; i++)
+		while (sem_clockwait(&crew->worker[i].done, CLOCK_MONOTONIC,
+		    &limit) != 0)
+			if (errno != EINTR)
+				return false;
+	return true;
+}
+
+void
+crew_close(struct crew *crew)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct crew_worker *worker = &crew->worker[i];
+
+		start(worker, NULL, NULL);
+		pthread_join(worker->thread, NULL);
+		arena_close(&worker->arena);
+	}
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The machine card: a number without it is no result.  And how busy the
+ * machine was with other things.
+ */
+#ifndef BENCH_MACHINE_H
+#define BENCH_MACHINE_H
+
+#include "json.h"
+#include "topo.h"
+
+/* How far /proc/stat and the load have come. */
+struct machine_load {
+	double average[3];	/* 1, 5 and 15 minutes */
+	double ticks;		/* of all processors */
+	double stolen_ticks;
+};
+
+void machine_load(struct machine_load *load);
+
+/* The share of processor time the hypervisor gave to others, in percent. */
+double machine_steal_percent(const struct machine_load *before,
+    const struct machine_load *after);
+
+/* The members of "machine". */
+void machine_write(struct json *json, const struct topo *topo);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * atomic_queue for one producer and one consumer, as its author's benchmarks
+ * set it up: no shuffling of slots, and push and pop, which wait by
+ * themselves and are its fastest verbs ("optimist").  Whether they pause in
+ * between is a parameter of the type.  8 bytes are an atomic element whose
+ * value is the flag, more have a flag beside them.  No batches, no access in
+ * place.
+ *
+ * Because they wait by themselves no deadline reaches them; a side that hung
+ * would be noticed by crew_run().
+ */
+#include "peer.h"
+
+#define NAME "atomic_queue"
+#define PACKAGE "libatomic-queue-dev"
+
+#ifdef BENCH_ATOMIC_QUEUE
+
+#include <atomic_queue/atomic_queue.h>
+#include <new>
+#include <type_traits>
+
+#include "traffic.h"
+
+template <uint64_t bytes> struct Message {
+	uint64_t word[bytes / 8];
+};
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+struct QueueOf {
+	using type = atomic_queue::AtomicQueue2<Message<bytes>, ring / bytes,
+	    false, pause, false, true>;
+};
+
+template <uint64_t ring, bool pause>
+struct QueueOf<8, ring, pause> {
+	using type = atomic_queue::AtomicQueue<uint64_t, ring / 8, 0, false,
+	    pause, false, true>;
+};
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+using Queue = typename QueueOf<bytes, ring, pause>::type;
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+TRAFFIC_INLINE bool
+put(void *out, const void *from, uint64_t)
+{
+	using Q = Queue<bytes, ring, pause>;
+
+	static_cast<Q *>(out)->push(
+	    *static_cast<const typename Q::value_type *>(from));
+	return true;
+}
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+TRAFFIC_INLINE bool
+get(void *in, void *to, uint64_t)
+{
+	using Q = Queue<bytes, ring, pause>;
+
+	new (to) typename Q::value_type(static_cast<Q *>(in)->pop());
+	return true;
+}
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+static void *
+queue_open(struct arena *arena)
+{
+	using Q = Queue<bytes, ring, pause>;
+	void *at = arena_take(arena, sizeof(Q), 4096);
+
+	return at == nullptr ? nullptr : new (at) Q;
+}
+
+template <uint64_t bytes, uint64_t ring, bool pause>
+static bool
+open_queues(const struct peer_shape *, struct arena *arena,
+    struct peer_link *link)
+{
+	return peer_link_queues(link, queue_open<bytes, ring, pause>(arena),
+	    queue_open<bytes, ring, pause>(arena));
+}
+
+#define LOOPS_OF(name, bytes, ring, pause)				\
+	TRAFFIC_COPY(copy_##name, bytes, (put<bytes, ring, pause>),	\
+	    (get<bytes, ring, pause>))					\
+	TRAFFIC_ROUND_TRIP(round_trip_##name, bytes,			\
+	    (put<bytes, ring, pause>), (get<bytes, ring, pause>))	\
+	static const struct peer_menu menu_##name = { {			\
+		&copy_##name, nullptr, nullptr, nullptr,		\
+		&round_trip_##name					\
+	}, open_queues<bytes, ring, pause> };
+
+#define LOOPS(bytes, ring)						\
+	LOOPS_OF(tight_##bytes##_##ring, bytes, ring, false)		\
+	LOOPS_OF(pause_##bytes##_##ring, bytes, ring, true)
+
+TRAFFIC_SHAPES(LOOPS)
+
+static const struct peer_menu *
+menu(const struct peer_shape *shape)
+{
+#define CASE(bytes, ring)						\
+	if (shape->message_bytes == bytes && shape->ring_bytes == ring)	\
+		return shape->pause ? &menu_pause_##bytes##_##ring :	\
+		    &menu_tight_##bytes##_##ring;
+	TRAFFIC_SHAPES(CASE)
+	return nullptr;
+}
+
+const struct peer peer_atomic_queue = {
+	NAME, PACKAGE, nullptr,
+	"AtomicQueue (8 bytes) and AtomicQueue2, SPSC, push and pop",
+	false, false, nullptr, menu, nullptr
+};
+
+#else
+
+const struct peer peer_atomic_queue = PEER_MISSING(NAME, PACKAGE);
+
+#endif

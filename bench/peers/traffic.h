@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The measured loops, written once.  A peer names its verbs and the size of a
+ * message; the compiler then makes loops of its own for them, with the verbs
+ * inlined and the size a constant, as in a program that uses the peer.
+ *
+ * Message i carries traffic_word(i) in every word.  Those that are copied
+ * come from PEER_SOURCES sources in turn, and first and last word are checked
+ * where they arrive; those in place are written from a register and checked
+ * word by word.
+ *
+ * Both C and C++.
+ */
+#ifndef BENCH_TRAFFIC_H
+#define BENCH_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "histogram.h"
+#include "peer.h"
+#include "spin.h"
+
+#define PEER_SOURCES 8
+
+/* One thread's side of a burst. */
+struct traffic {
+	const uint8_t *source;	/* traffic_sources() messages, one by one */
+	uint8_t *sink;		/* room for a batch, or for one large message */
+	struct spin spin;
+	uint64_t mismatches;	/* messages that were not what was sent */
+	struct histogram *round_trips;	/* in ticks; of the first side */
+};
+
+#define TRAFFIC_INLINE static inline __attribute__((always_inline))
+
+/* Every message size there is. */
+#define TRAFFIC_SIZES(size) \
+	size(8) size(64) size(256) size(1024) size(16384) size(65536)
+
+/* With every ring size, for peers that must know both when compiled. */
+#define TRAFFIC_SHAPES(shape) \
+	shape(8, 65536) shape(64, 65536) shape(256, 65536) \
+	shape(1024, 65536) shape(16384, 65536) \
+	shape(8, 1048576) shape(64, 1048576) shape(256, 1048576) \
+	shape(1024, 1048576) shape(16384, 1048576) shape(65536, 1048576)
+
+/* Batches of larger messages fill a ring and gain nothing. */
+#define TRAFFIC_BATCH_MAX_BYTES 1024
+
+/* How many messages `source` must hold. */
+TRAFFIC_INLINE uint64_t
+traffic_sources(uint64_t bytes)
+{
+	return bytes <= TRAFFIC_BATCH_MAX_BYTES ? PEER_BATCH : PEER_SOURCES;
+}
+
+/* Never 0, which some queues reserve. */
+TRAFFIC_INLINE uint64_t
+traffic_word(uint64_t message)
+{
+	return (message % PEER_SOURCES + 1) * UINT64_C(0x0101010101010101);
+}
+
+TRAFFIC_INLINE void
+traffic_fill(void *at, uint64_t bytes, uint64_t message)
+{
+	uint64_t *word = (uint64_t *)at;
+
+	for (uint64_t i = 0; i < bytes / 8; i++)
+		word[i] = traffic_word(message);
+}
+
+/* 1 if any word is wrong, else 0. */
+TRAFFIC_INLINE uint64_t
+traffic_differs(const void *at, uint64_t bytes, uint64_t message)
+{
+	const uint64_t *word = (const uint64_t *)at;
+	uint64_t difference = 0;
+
+	for (uint64_t i = 0; i < bytes / 8; i++)
+		difference |= word[i] ^ traffic_word(message);
+	return difference != 0;
+}
+
+/* 1 if the first or the last word is wrong, else 0. */
+TRAFFIC_INLINE uint64_t
+traffic_ends_differ(const uint8_t *at, uint64_t bytes, uint64_t message)
+{
+	/* The message must have been copied whole, whatever we look at. */
+	__asm__ __volatile__("" : : "r"(at) : "memory");
+	return traffic_differs(at, 8, message) |
+	    traffic_differs(at + bytes - 8, 8, message);
+}
+
+/* One message a call: put and get answer false when full or empty. */
+TRAFFIC_INLINE bool
+traffic_produce(struct traffic *traffic, void *out, uint64_t messages,
+    uint64_t bytes,
+    bool (*put)(void *out, const void *from, uint64_t bytes))
+{
+	for (uint64_t i = 0; i < messages; i++) {
+		const uint8_t *from =
+		    traffic->source + i % PEER_SOURCES * bytes;
+
+		while (!put(out, from, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+	}
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_consume(struct traffic *traffic, void *in, uint64_t messages,
+    uint64_t bytes, bool (*get)(void *in, void *to, uint64_t bytes))
+{
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages; i++) {
+		while (!get(in, traffic->sink, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/* Up to PEER_BATCH messages a call; put and get answer how many. */
+TRAFFIC_INLINE bool
+traffic_produce_batch(struct traffic *traffic, void *out, uint64_t messages,
+    uint64_t bytes, uint64_t (*put)(void *out, const uint8_t *from,
+    uint64_t bytes, uint64_t count))
+{
+	for (uint64_t i = 0; i < messages;) {
+		uint64_t at = i % PEER_BATCH;
+		uint64_t count = PEER_BATCH - at;
+
+		if (count > messages - i)
+			count = messages - i;
+		count = put(out, traffic->source + at * bytes, bytes, count);
+		if (count == 0 && !spin_again(&traffic->spin))
+			return false;
+		i += count;
+	}
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_consume_batch(struct traffic *traffic, void *in, uint64_t messages,
+    uint64_t bytes, uint64_t (*get)(void *in, uint8_t *to, uint64_t bytes,
+    uint64_t count))
+{
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages;) {
+		uint64_t count = PEER_BATCH;
+
+		if (count > messages - i)
+			count = messages - i;
+		count = get(in, traffic->sink, bytes, count);
+		if (count == 0 && !spin_again(&traffic->spin))
+			return false;
+		for (uint64_t j = 0; j < count; j++)
+			mismatches += traffic_ends_differ(
+			    traffic->sink + j * bytes, bytes, i + j);
+		i += count;
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/*
+ * Up to `at_most` messages in the ring a call, from the `first` on: fill
+ * writes them with traffic_fill(), drain reads them with traffic_differs()
+ * and adds up its answers.  Both answer how many.
+ */
+TRAFFIC_INLINE bool
+traffic_produce_in_place(struct traffic *traffic, void *out,
+    uint64_t messages, uint64_t bytes, uint64_t at_most,
+    uint64_t (*fill)(void *out, uint64_t bytes, uint64_t count,
+    uint64_t first))
+{
+	for (uint64_t i = 0; i < messages;) {
+		uint64_t count = at_most;
+
+		if (count > messages - i)
+			count = messages - i;
+		count = fill(out, bytes, count, i);
+		if (count == 0 && !spin_again(&traffic->spin))
+			return false;
+		i += count;
+	}
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_consume_in_place(struct traffic *traffic, void *in,
+    uint64_t messages, uint64_t bytes, uint64_t at_most,
+    uint64_t (*drain)(void *in, uint64_t bytes, uint64_t count,
+    uint64_t first, uint64_t *mismatches))
+{
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages;) {
+		uint64_t count = at_most;
+
+		if (count > messages - i)
+			count = messages - i;
+		count = drain(in, bytes, count, i, &mismatches);
+		if (count == 0 && !spin_again(&traffic->spin))
+			return false;
+		i += count;
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/*
+ * A byte stream, for messages that may pass in pieces: write and read answer
+ * how many bytes, 0 or less for none now.
+ */
+TRAFFIC_INLINE bool
+traffic_produce_stream(struct traffic *traffic, void *out, uint64_t messages,
+    uint64_t bytes,
+    int64_t (*write_some)(void *out, const void *from, uint64_t bytes))
+{
+	for (uint64_t i = 0; i < messages; i++) {
+		const uint8_t *from =
+		    traffic->source + i % PEER_SOURCES * bytes;
+
+		for (uint64_t done = 0; done < bytes;) {
+			int64_t n = write_some(out, from + done, bytes - done);
+
+			if (n > 0)
+				done += (uint64_t)n;
+			else if (!spin_again(&traffic->spin))
+				return false;
+		}
+	}
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_consume_stream(struct traffic *traffic, void *in, uint64_t messages,
+    uint64_t bytes, int64_t (*read_some)(void *in, void *to, uint64_t bytes))
+{
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages; i++) {
+		for (uint64_t done = 0; done < bytes;) {
+			int64_t n = read_some(in, traffic->sink + done,
+			    bytes - done);
+
+			if (n > 0)
+				done += (uint64_t)n;
+			else if (!spin_again(&traffic->spin))
+				return false;
+		}
+		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/*
+ * There and back.  The clock is read once a trip, so nothing of it is lost
+ * between two; it is a closed loop: the next trip begins when the last ended.
+ */
+TRAFFIC_INLINE bool
+traffic_ping(struct traffic *traffic, const struct peer_end *end,
+    uint64_t messages, uint64_t bytes,
+    bool (*put)(void *out, const void *from, uint64_t bytes),
+    bool (*get)(void *in, void *to, uint64_t bytes))
+{
+	uint64_t before = clock_ticks();
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages; i++) {
+		const uint8_t *from =
+		    traffic->source + i % PEER_SOURCES * bytes;
+		uint64_t now;
+
+		while (!put(end->out, from, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		while (!get(end->in, traffic->sink, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		now = clock_ticks();
+		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
+		histogram_add(traffic->round_trips, now - before);
+		before = now;
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_pong(struct traffic *traffic, const struct peer_end *end,
+    uint64_t messages, uint64_t bytes,
+    bool (*put)(void *out, const void *from, uint64_t bytes),
+    bool (*get)(void *in, void *to, uint64_t bytes))
+{
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages; i++) {
+		const uint8_t *from =
+		    traffic->source + i % PEER_SOURCES * bytes;
+
+		while (!get(end->in, traffic->sink, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		while (!put(end->out, from, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/*
+ * Make a `static const struct peer_loops name` of one mode from the verbs it
+ * needs.  A program has one loop and calls a verb in one place, where it is
+ * inlined; here it is called in many, so the compiler must be told to.
+ */
+#define TRAFFIC_LOOPS(name, first, second)				\
+	static __attribute__((flatten)) bool				\
+	name##_first(struct traffic *traffic,				\
+	    const struct peer_end *end, uint64_t messages)		\
+	{								\
+		return first;						\
+	}								\
+	static __attribute__((flatten)) bool				\
+	name##_second(struct traffic *traffic,				\
+	    const struct peer_end *end, uint64_t messages)		\
+	{								\
+		return second;						\
+	}								\
+	static const struct peer_loops name = {				\
+		{ name##_first, name##_second }				\
+	};
+
+#define TRAFFIC_COPY(name, bytes, put, get)				\
+	TRAFFIC_LOOPS(name,						\
+	    traffic_produce(traffic, end->out, messages, bytes, put),	\
+	    traffic_consume(traffic, end->in, messages, bytes, get))
+
+#define TRAFFIC_COPY_BATCH(name, bytes, put, get)			\
+	TRAFFIC_LOOPS(name, traffic_produce_batch(traffic, end->out,	\
+	    messages, bytes, put), traffic_consume_batch(traffic,	\
+	    end->in, messages, bytes, get))
+
+#define TRAFFIC_IN_PLACE(name, bytes, at_most, fill, drain)		\
+	TRAFFIC_LOOPS(name, traffic_produce_in_place(traffic,		\
+	    end->out, messages, bytes, at_most, fill),			\
+	    traffic_consume_in_place(traffic, end->in, messages, bytes,	\
+	    at_most, drain))
+
+#define TRAFFIC_STREAM(name, bytes, write_some, read_some)		\
+	TRAFFIC_LOOPS(name, traffic_produce_stream(traffic, end->out,	\
+	    messages, bytes, write_some), traffic_consume_stream(	\
+	    traffic, end->in, messages, bytes, read_some))
+
+#define TRAFFIC_ROUND_TRIP(name, bytes, put, get)			\
+	TRAFFIC_LOOPS(name,						\
+	    traffic_ping(traffic, end, messages, bytes, put, get),	\
+	    traffic_pong(traffic, end, messages, bytes, put, get))
+
+#endif

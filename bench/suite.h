@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Everything that is measured on this machine: every subject in every shape
+ * it offers, between every pair of processors there is.
+ */
+#ifndef BENCH_SUITE_H
+#define BENCH_SUITE_H
+
+#include <regex.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cell.h"
+#include "crew.h"
+#include "memcpy_limit.h"
+#include "topo.h"
+
+struct suite {
+	struct topo *topo;
+	struct topo_pair pairs[TOPO_RELATIONS];
+	struct crew crew[TOPO_RELATIONS];
+	bool started[TOPO_RELATIONS];
+	struct cell_tally tally[TOPO_RELATIONS];
+
+	/* Cells that share a row of results are neighbours. */
+	struct cell *cells;
+	size_t cell_count;
+	struct memcpy_limit limits[MEMCPY_LIMITS];
+	unsigned limit_count;
+};
+
+/*
+ * Find the pairs and what there is to measure between them, as far as its
+ * name matches `filter`.  No thread is started.  False with a message on
+ * stderr.
+ */
+bool suite_open(struct suite *suite, const regex_t *filter);
+void suite_close(struct suite *suite);
+
+/* One name a line. */
+void suite_list(const struct suite *suite, FILE *file);
+
+/* Start the threads of the pairs.  False with a message on stderr. */
+bool suite_start(struct suite *suite);
+
+/* Do all threads run at real-time priority? */
+bool suite_is_real_time(const struct suite *suite);
+
+/* Would the two share a row of results? */
+bool suite_same_row(const struct cell *a, const struct cell *b);
+
+#endif
