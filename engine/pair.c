@@ -27,7 +27,7 @@ header_cells(void *header, enum vqp_layout layout,
 	struct vqp_queue_header_wide *wide =
 	    (struct vqp_queue_header_wide *)header;
 
-	if (header == NULL)
+	if (header == NULL || ((uintptr_t)header & 7) != 0)
 		return false;
 	switch (layout) {
 	case VQP_LAYOUT_COMPAT:

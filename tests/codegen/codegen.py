@@ -55,12 +55,14 @@ ORDER = {
     ("arm64", "gnu"): {
         "census_load_relaxed": "ldr", "census_load_acquire": "ldar",
         "census_store_relaxed": "str", "census_store_release": "stlr",
-        "census_swap8_full": "ldaxrb stlxrb", "census_fence_full": "ish",
+        "census_swap8_full": "ish ldaxrb stlxrb ish",
+        "census_fence_full": "ish",
         **dict.fromkeys(EDGE, "stlr ish"),
         "vqp_tx_reserve_slow": "ldar", "vqp_rx_peek_slow": "ldar stlr",
     },
 }
-ORDER["x86-64", "gnu"] = ORDER["x86-64", "ck"]
+ORDER["x86-64", "gnu"] = {
+    **ORDER["x86-64", "ck"], "census_swap8_full": "fence xchg fence"}
 
 # A function, and the one that shows where its end keeps the foreign cell.
 FOREIGN = {"vqp_tx_reserve_slow": "census_tx_foreign",

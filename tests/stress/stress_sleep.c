@@ -195,11 +195,16 @@ meet(struct racer *us, const struct racer *other, uint64_t round)
 		stand_aside(&waits);
 }
 
-/* Whoever set off first may be too early, so sometimes it dawdles. */
+/*
+ * Set off at once, mostly; now and then late, since the other may always be
+ * later than we are.
+ */
 static void
 dawdle(struct rng *rng)
 {
-	for (uint64_t i = rng_next(rng) >> 58; i > 0; i--)
+	const uint64_t late = rng_below(rng, 1024);
+
+	for (uint64_t i = 0; late < 256 && i < late; i++)
 		__asm__ __volatile__("");
 }
 

@@ -9,7 +9,7 @@
 static inline void
 stand_aside(unsigned *waits)
 {
-	if (++*waits % 64 == 0)
+	if (++*waits % 1024 == 0)
 		sched_yield();
 }
 

@@ -289,6 +289,38 @@ TEST(copies_in_between, "bytes move after the look and before the publish")
 	loop_pair_close(&pair);
 }
 
+/* A byte comes and goes between an observer's looks at the two indices. */
+static struct loop moving;
+static unsigned looks;
+
+static void
+move_between(enum hook_verb verb, const void *cell)
+{
+	struct vqp_span out[2];
+
+	(void)cell;
+	if (verb != HOOK_LOAD_RELAXED || ++looks != 2)
+		return;
+	CHECK_EQ(vqp_tx_reserve(&moving.tx, 1, out), 1);
+	vqp_tx_commit(&moving.tx, 1);
+	CHECK_EQ(vqp_rx_peek(&moving.rx, 1, out), 1);
+	vqp_rx_release(&moving.rx, 1);
+}
+
+TEST(queries_see_no_overtaking, "to a query no head has passed its tail")
+{
+	uint64_t tail, head;
+
+	loop_open(&moving, 8);
+	hook.before = move_between;
+	looks = 0;
+	CHECK(vqp_tx_query(&moving.tx, &tail, &head) <= 1);
+	looks = 0;
+	CHECK(vqp_rx_query(&moving.rx, &tail, &head) <= 1);
+	hook.before = NULL;
+	loop_close(&moving);
+}
+
 /*
  * Beside the owner of an end an observer asks, and meets one lie just before
  * the owner meets another.

@@ -5,17 +5,17 @@
  *
  * FreeBSD 12 and 13 believe that a module built outside a kernel build runs
  * on one processor and drop the lock prefix (CK_MD_UMP).  The order of the
- * three lines below undoes that.
+ * lines below undoes that.
  */
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
 
+#if defined(CK_PR_H) && defined(CK_MD_UMP)
+#error "ck_pr.h was included before the engine, without the lock prefix"
+#endif
 #include <ck_md.h>
 #undef CK_MD_UMP
 #include <ck_pr.h>
-#ifdef CK_MD_UMP
-#error "ck_pr.h was included before the engine, without the lock prefix"
-#endif
 #ifndef CK_F_PR_LOAD_64
 #error "this processor has no whole 64-bit access in Concurrency Kit: use engine/atomic/gnu"
 #endif

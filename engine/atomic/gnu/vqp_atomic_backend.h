@@ -32,16 +32,22 @@ vqp_store_release(struct vqp_cell64 *cell, uint64_t value)
 	__atomic_store_n(&cell->v_, value, __ATOMIC_RELEASE);
 }
 
-static inline uint8_t
-vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
-{
-	return __atomic_exchange_n(&cell->v_, value, __ATOMIC_SEQ_CST);
-}
-
 static inline void
 vqp_fence_full(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline uint8_t
+vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
+{
+	uint8_t old;
+
+	/* On arm64 a later plain access may pass the exchange alone. */
+	vqp_fence_full();
+	old = __atomic_exchange_n(&cell->v_, value, __ATOMIC_SEQ_CST);
+	vqp_fence_full();
+	return old;
 }
 
 #endif

@@ -66,8 +66,6 @@ vqp_copy(void *to, const void *from, uint64_t n)
 		to = (uint8_t *)to + 64;
 		from = (const uint8_t *)from + 64;
 		n -= 64;
-		/* Compilers make a call to memcpy of a loop they recognise. */
-		__asm__ __volatile__("" : : : "memory");
 	}
 	vqp_copy_small(to, from, n);
 }

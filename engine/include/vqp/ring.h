@@ -96,7 +96,7 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
 VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
-#define VQP_SLOW static __attribute__((noinline, unused))
+#define VQP_SLOW static __attribute__((__noinline__, __unused__))
 
 /*
  * Ring arithmetic.  Indices are below `size`, lengths at most `size`; no sum
@@ -393,8 +393,9 @@ vqp_tx_may_sleep(struct vqp_tx *tx)
 static inline int64_t
 vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
 {
-	*tail = vqp_load_relaxed(&tx->tail_published);
+	/* The one behind first, or it could seem to have passed the other. */
 	*head = vqp_load_relaxed(tx->head_cell);
+	*tail = vqp_load_relaxed(&tx->tail_published);
 	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	if (*head >= tx->size) {
@@ -648,8 +649,8 @@ vqp_rx_may_sleep(struct vqp_rx *rx)
 static inline int64_t
 vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
 {
-	*tail = vqp_load_relaxed(rx->tail_cell);
 	*head = vqp_load_relaxed(&rx->head_published);
+	*tail = vqp_load_relaxed(rx->tail_cell);
 	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	if (*tail >= rx->size) {
