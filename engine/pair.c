@@ -79,6 +79,34 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
  * between the spans and the caller's pieces, and on success one publish.
  */
 
+/*
+ * Into the ring.  Large pieces for a consumer far away are stored past the
+ * caches: it would have to fetch every line out of ours, one by one.
+ */
+static void
+copy_in(const struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
+{
+	const uint8_t *at = (const uint8_t *)from;
+	uint64_t first = -(uintptr_t)to % VQP_LINE_BYTES;
+
+	if (n < VQP_BULK_BYTES || tx->distance_ticks <= VQP_TICKS_FAR) {
+		vqp_copy(to, from, n);
+		return;
+	}
+	vqp_copy(to, at, first);
+	to += first;
+	at += first;
+	for (n -= first; n >= VQP_LINE_BYTES; n -= VQP_LINE_BYTES) {
+		for (int i = 0; i < VQP_LINE_BYTES; i += 8)
+			vqp_store_past(to + i, *(const vqp_unit8 *)(at + i));
+		to += VQP_LINE_BYTES;
+		at += VQP_LINE_BYTES;
+	}
+	vqp_copy(to, at, n);
+	/* E1: these bytes are out /before/ the tail that covers them */
+	vqp_fence_past();
+}
+
 /* A private cursor over the caller's pieces. */
 struct cursor {
 	const struct vqp_iovec *piece;
@@ -88,38 +116,40 @@ struct cursor {
 enum direction { INTO_RING, OUT_OF_RING };
 
 static void
-copy_span(struct cursor *cursor, const struct vqp_span *span,
-    enum direction direction)
+copy_span(struct vqp_pair *pair, struct cursor *cursor,
+    const struct vqp_span *span, enum direction direction)
 {
 	uint64_t done = 0;
 
 	while (done < span->length) {
 		uint64_t n = cursor->piece->length - cursor->at;
-		uint8_t *mine = (uint8_t *)cursor->piece->base + cursor->at;
+		uint8_t *mine;
 
+		if (n == 0) {
+			cursor->piece++;
+			cursor->at = 0;
+			continue;
+		}
+		mine = (uint8_t *)cursor->piece->base + cursor->at;
 		if (n > span->length - done)
 			n = span->length - done;
 		if (direction == INTO_RING)
-			vqp_copy(span->base + done, mine, n);
+			copy_in(&pair->tx, span->base + done, mine, n);
 		else
 			vqp_copy(mine, span->base + done, n);
 		done += n;
 		cursor->at += n;
-		if (cursor->at == cursor->piece->length) {
-			cursor->piece++;
-			cursor->at = 0;
-		}
 	}
 }
 
 static void
-copy_spans(const struct vqp_iovec *vector, const struct vqp_span span[2],
-    enum direction direction)
+copy_spans(struct vqp_pair *pair, const struct vqp_iovec *vector,
+    const struct vqp_span span[2], enum direction direction)
 {
 	struct cursor cursor = { vector, 0 };
 
-	copy_span(&cursor, &span[0], direction);
-	copy_span(&cursor, &span[1], direction);
+	copy_span(pair, &cursor, &span[0], direction);
+	copy_span(pair, &cursor, &span[1], direction);
 }
 
 /* The bytes of a vector; -1 for 2^63 or more. */
@@ -148,7 +178,7 @@ vqp_pair_enqueuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 	n = vqp_tx_reserve(&pair->tx, (uint64_t)n, span);
 	if (n <= 0)
 		return n;
-	copy_spans(vector, span, INTO_RING);
+	copy_spans(pair, vector, span, INTO_RING);
 	vqp_tx_commit(&pair->tx, (uint64_t)n);
 	return n;
 }
@@ -165,7 +195,7 @@ vqp_pair_peekv(struct vqp_pair *pair, const struct vqp_iovec *vector,
 	n = vqp_rx_peek(&pair->rx, (uint64_t)n, span);
 	if (n <= 0)
 		return n;
-	copy_spans(vector, span, OUT_OF_RING);
+	copy_spans(pair, vector, span, OUT_OF_RING);
 	return n;
 }
 
@@ -185,8 +215,8 @@ vqp_pair_dequeuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 static void
 put_spans(struct vqp_tx *tx, const struct vqp_span span[2], const void *from)
 {
-	vqp_copy(span[0].base, from, span[0].length);
-	vqp_copy(span[1].base, (const uint8_t *)from + span[0].length,
+	copy_in(tx, span[0].base, from, span[0].length);
+	copy_in(tx, span[1].base, (const uint8_t *)from + span[0].length,
 	    span[1].length);
 	vqp_tx_commit(tx, span[0].length + span[1].length);
 }

@@ -17,6 +17,7 @@ enum hook_verb {
 	HOOK_STORE_RELEASE,
 	HOOK_SWAP8_FULL,
 	HOOK_FENCE_FULL,
+	HOOK_FENCE_PAST,
 };
 
 struct hook_step {
@@ -27,7 +28,18 @@ struct hook_step {
 
 #define HOOK_STEPS 64
 
+/* The processor of vqp/cpu.h, as far as a test sets it; at first it has none
+ * of that. */
+struct hook_cpu {
+	uint64_t distance;	/* ticks of each acquiring load */
+	uint64_t ticks;
+	uint64_t pauses;
+	uint64_t stored_past;
+	void (*give_back)(uint8_t *line);
+};
+
 struct hook {
+	struct hook_cpu cpu;
 	/* Called before each verb, if set; its own verbs do not count. */
 	void (*before)(enum hook_verb verb, const void *cell);
 	struct hook_step step[HOOK_STEPS];

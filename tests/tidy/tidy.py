@@ -21,8 +21,9 @@ ANY = r".*"
 FREESTANDING = r"std(int|def|bool)\.h"
 ENGINE = "engine/include/"
 ROOMS = (
-    ("engine/atomic/ck/", ("engine/atomic/ck_md/",), r"ck_(md|pr|cc)\.h"),
-    ("engine/atomic/", (), ""),
+    ("engine/atomic/ck/", ("engine/atomic/ck_md/", ENGINE + "vqp/cpu.h"),
+     r"ck_(md|pr|cc)\.h"),
+    ("engine/atomic/", (ENGINE + "vqp/cpu.h",), ""),
     ("engine/include/", (ENGINE,), FREESTANDING + r"|vqp_atomic_backend\.h"),
     ("engine/", (ENGINE,), FREESTANDING),
     ("driver/os/", (), FREESTANDING + r"|vqp_os_types\.h"),
@@ -50,7 +51,7 @@ SPDX_NAMES = ("run", "CMakeLists.txt", "mutants.txt", "Kbuild", "Makefile")
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 ORDERED = re.compile(r"\bvqp_(load_acquire|store_release|swap8_full|"
-                     r"fence_full)\(")
+                     r"fence_full|fence_past)\(")
 LABEL = re.compile(r"\bE[1-4]: [^;]*/before/")
 EDGE = re.compile(r"\b(E[1-4])\b")
 MEMBER = re.compile(r"\s+(const )?struct vqp_cell(8|64) \*?(const )?\w+"
@@ -173,7 +174,8 @@ def judge_file(path, lines, tree):
     code = without_comments(lines)
     yield from judge_includes(path, lines, tree)
     if path.startswith(("engine/", "driver/", "bench/")) and \
-            not path.startswith("engine/atomic/"):
+            not path.startswith(("engine/atomic/",
+                                 "engine/include/vqp/cpu.h")):
         yield from judge_order(lines, code)
         yield from judge_cells(lines)
         yield from judge_own_index(code)

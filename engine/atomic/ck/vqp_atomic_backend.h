@@ -20,6 +20,8 @@
 #error "this processor has no whole 64-bit access in Concurrency Kit: use engine/atomic/gnu"
 #endif
 
+#include <vqp/cpu.h>
+
 static inline uint64_t
 vqp_load_relaxed(const struct vqp_cell64 *cell)
 {

@@ -8,6 +8,9 @@
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
 
+#define VQP_CPU_PORTABLE
+#include <vqp/cpu.h>
+
 static inline uint64_t
 vqp_load_relaxed(const struct vqp_cell64 *cell)
 {

@@ -13,6 +13,8 @@
  *	vqp_swap8_full		exchange a byte; full fence on both sides
  *	vqp_fence_full		earlier stores before later loads
  *
+ * and the processor's advice of vqp/cpu.h.
+ *
  * Order sits on the operation, never on a lone acquire or release fence, so
  * that every checker sees it.
  */

@@ -128,7 +128,8 @@ vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
 	struct vqp_tx *tx = &pair->tx;
 	uint64_t tail = tx->tail;
 
-	if (!VQP_LIKELY(length - 1 < tx->soft - tail))
+	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
+	    length >= VQP_BULK_BYTES)
 		return false;
 	vqp_copy(tx->data + tail, from, length);
 	tx->tail = tail + length;

@@ -6,6 +6,10 @@
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
 
+#define VQP_CPU_OWN
+#define VQP_CPU_TELLS_TIME true
+#include <vqp/cpu.h>
+
 #include <hook.h>
 
 static inline uint64_t
@@ -19,6 +23,7 @@ static inline uint64_t
 vqp_load_acquire(const struct vqp_cell64 *cell)
 {
 	hook_enter(HOOK_LOAD_ACQUIRE, &cell->v_);
+	hook.cpu.ticks += hook.cpu.distance;
 	return hook_leave(cell->v_);
 }
 
@@ -51,6 +56,45 @@ static inline void
 vqp_fence_full(void)
 {
 	hook_enter(HOOK_FENCE_FULL, NULL);
+	hook_leave(0);
+}
+
+static inline void
+vqp_pause(void)
+{
+	hook.cpu.pauses++;
+}
+
+/* Nothing takes time but an acquiring load. */
+static inline uint64_t
+vqp_ticks(void)
+{
+	return hook.cpu.ticks;
+}
+
+static inline bool
+vqp_can_give_back(void)
+{
+	return hook.cpu.give_back != NULL;
+}
+
+static inline void
+vqp_give_back(uint8_t *line)
+{
+	hook.cpu.give_back(line);
+}
+
+static inline void
+vqp_store_past(void *to, uint64_t value)
+{
+	*(vqp_word *)to = value;
+	hook.cpu.stored_past++;
+}
+
+static inline void
+vqp_fence_past(void)
+{
+	hook_enter(HOOK_FENCE_PAST, NULL);
 	hook_leave(0);
 }
 
