@@ -120,6 +120,35 @@ TEST(keeps_lines, "one core, or a processor that cannot, gives nothing back")
 	close_apart(&pair);
 }
 
+TEST(learns_from_batches, "a large offer tells the distance without a backlog")
+{
+	struct loop_pair pair;
+
+	/* Lone small messages: never timed, and nothing given back... */
+	open_apart(&pair, 65536, FAR);
+	stream(&pair, 64, 1, 100000);
+	CHECK_EQ(pair.b.rx.distance_ticks, 0);
+	CHECK_EQ(lines_given_back, 0);
+	/* ...even when the distance is known. */
+	pair.b.rx.distance_ticks = FAR;
+	stream(&pair, 64, 1, 100000);
+	CHECK_EQ(lines_given_back, 0);
+	close_apart(&pair);
+
+	open_apart(&pair, 65536, FAR);
+	stream(&pair, VQP_MEDIUM_BYTES, 1, 1000000);
+	CHECK_EQ(pair.b.rx.distance_ticks, FAR);
+	CHECK(lines_given_back > 900000 / VQP_LINE_BYTES);
+	close_apart(&pair);
+
+	open_apart(&pair, 65536, FAR);
+	pair.b.rx.distance_ticks = FAR;
+	/* Large ones leave their lines, in whatever backlog. */
+	stream(&pair, VQP_LARGE_BYTES, 2, 1000000);
+	CHECK_EQ(lines_given_back, 0);
+	close_apart(&pair);
+}
+
 TEST(waits_for_a_stream, "a look waits after a backlog, and a bounded time")
 {
 	struct loop_pair pair;

@@ -83,6 +83,7 @@ struct vqp_rx {
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
 	bool mirrored;
 	bool can_give_back;
+	uint8_t looks;			/* without a wait, modulo 256 */
 	uint16_t gate;			/* pauses before the next look */
 	uint32_t distance_ticks;	/* to the producer's line; 0 unknown */
 	uint64_t given_back;		/* lines before it */
@@ -110,6 +111,11 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
 #define VQP_TICKS_FAR 256
 /* A copy that is worth more thought than a fast path has, bytes. */
 #define VQP_BULK_BYTES 4096
+/* An offer beside which the timing of one look in so many is nothing, bytes. */
+#define VQP_MEDIUM_BYTES 1024
+#define VQP_LOOKS 16
+/* An offer that is never given back, so the distance is not asked, bytes. */
+#define VQP_LARGE_BYTES 16384
 /* About a microsecond. */
 #define VQP_GATE_PAUSES_MAX 64
 /* Lines are given back every so many bytes; more at once are not worth it. */
@@ -503,6 +509,7 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->head_rung = head;
 	rx->tail_seen = tail;
 	rx->can_give_back = vqp_can_give_back();
+	rx->looks = 0;
 	rx->gate = 0;
 	rx->distance_ticks = 0;
 	rx->given_back = head;
@@ -534,8 +541,9 @@ vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 /*
  * A line we have read stays in our cache, and its next writer must fetch it
  * from here: the price of a small message, paid by the producer.  So let go
- * of the lines behind the head, unless both ends share a core, or the
- * messages are so large that their producer stores past the caches.
+ * of the lines behind the head, unless both ends share a core, or a lone
+ * small message would wait for it, or they are many at once: a large message,
+ * whose producer stores past the caches, or lines long gone by themselves.
  */
 static inline void
 vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
@@ -543,7 +551,8 @@ vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
 	uint64_t n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
 
 	if (rx->can_give_back && rx->distance_ticks > VQP_TICKS_NEAR &&
-	    want < VQP_BULK_BYTES && n <= 2 * VQP_GIVE_BACK_BYTES) {
+	    (rx->gate != 0 || want >= VQP_MEDIUM_BYTES) &&
+	    n <= 2 * VQP_GIVE_BACK_BYTES) {
 		for (uint64_t i = 0; i + VQP_LINE_BYTES <= n;
 		    i += VQP_LINE_BYTES)
 			vqp_give_back(rx->data + vqp_ring_advance(
@@ -558,16 +567,19 @@ vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
  * producer that streams, each time.  So when a look finds more than was
  * wanted, the next one waits a little longer; when not, half as long.  It is
  * a wait of a microsecond at most, inside the call: no answer is untrue.
- * Only looks of a stream tell the distance; it would cost a lone one too much.
+ * It is timed if it waited, and for larger offers now and then: a lone look
+ * for a small message has no time to lose.
  */
 static inline uint64_t
-vqp_rx_look(struct vqp_rx *rx)
+vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 {
 	for (uint16_t i = 0; i < rx->gate; i++)
 		vqp_pause();
 	/* E1: peer wrote these bytes /before/ the tail that covers them */
 	return vqp_ring_look(rx->tail_cell, rx->tail_seen,
-	    rx->gate != 0 ? &rx->distance_ticks : NULL);
+	    rx->gate != 0 || (want >= VQP_MEDIUM_BYTES &&
+	    want < VQP_LARGE_BYTES && rx->looks++ % VQP_LOOKS == 0) ?
+	    &rx->distance_ticks : NULL);
 }
 
 static inline void
@@ -595,7 +607,7 @@ vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 	ready = vqp_rx_ready(rx);
 	if (ready < want || ready == 0) {
 		uint64_t published = vqp_load_relaxed(&rx->head_published);
-		uint64_t tail = vqp_rx_look(rx);
+		uint64_t tail = vqp_rx_look(rx, want);
 
 		if (tail >= rx->size)
 			return vqp_rx_break(rx, VQP_BROKEN_RANGE);
