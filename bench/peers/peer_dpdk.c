@@ -129,11 +129,7 @@ menu(const struct peer_shape *shape)
 	/* One slot stays empty. */
 	if (shape->ring_bytes / shape->message_bytes < 2)
 		return NULL;
-	switch (shape->message_bytes) {
-#define CASE(bytes) case bytes: return &menu_##bytes;
-	TRAFFIC_SIZES(CASE)
-	}
-	return NULL;
+	TRAFFIC_MENU(shape);
 }
 
 const struct peer peer_dpdk = {

@@ -140,11 +140,7 @@ menu(const struct peer_shape *shape)
 {
 	if (shape->ring_bytes / shape->message_bytes < 2)
 		return nullptr;
-	switch (shape->message_bytes) {
-#define CASE(bytes) case bytes: return &menu_##bytes;
-	TRAFFIC_SIZES(CASE)
-	}
-	return nullptr;
+	TRAFFIC_MENU(shape);
 }
 
 const struct peer peer_moodycamel = {

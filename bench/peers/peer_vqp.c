@@ -219,11 +219,7 @@ menu(const struct peer_shape *shape)
 
 	if (shape->message_bytes == shape->ring_bytes)
 		return &only_stream;
-	switch (shape->message_bytes) {
-#define CASE(bytes) case bytes: return &menu_##bytes;
-	TRAFFIC_SIZES(CASE)
-	}
-	return NULL;
+	TRAFFIC_MENU(shape);
 }
 
 const struct peer peer_vqp = {

@@ -368,4 +368,13 @@ traffic_pong(struct traffic *traffic, const struct peer_end *end,
 	    traffic_ping(traffic, end, messages, bytes, put, get),	\
 	    traffic_pong(traffic, end, messages, bytes, put, get))
 
+/* The end of a menu(): which of the peer's menu_<bytes> it is, or none. */
+#define TRAFFIC_MENU_CASE(bytes) case bytes: return &menu_##bytes;
+#define TRAFFIC_MENU(shape) do {					\
+	switch ((shape)->message_bytes) {				\
+	TRAFFIC_SIZES(TRAFFIC_MENU_CASE)				\
+	}								\
+	return NULL;							\
+} while (0)
+
 #endif
