@@ -5,6 +5,13 @@
  */
 #include <vqp/pair.h>
 
+/* Behind the indices of a layout. */
+static struct vqp_inline *
+inline_copy(void *at)
+{
+	return (struct vqp_inline *)at;
+}
+
 void
 vqp_queue_header_init(void *header, struct vqp_handle handle)
 {
@@ -16,12 +23,15 @@ vqp_queue_header_init(void *header, struct vqp_handle handle)
 	vqp_store_relaxed(&wide->compat.consumer_head, 0);
 	vqp_store_relaxed(&wide->producer_tail, 0);
 	vqp_store_relaxed(&wide->consumer_head, 0);
+	vqp_store_relaxed(&inline_copy(&wide->compat + 1)->tag, 0);
+	vqp_store_relaxed(&inline_copy(&wide->producer_tail + 1)->tag, 0);
 }
 
-/* Find the two index cells of the page that one endpoint writes. */
+/* Find the cells of the page that one endpoint writes. */
 static bool
 header_cells(void *header, enum vqp_layout layout,
-    struct vqp_cell64 **producer_tail, struct vqp_cell64 **consumer_head)
+    struct vqp_cell64 **producer_tail, struct vqp_cell64 **consumer_head,
+    struct vqp_inline **copy)
 {
 	struct vqp_queue_header *compat = (struct vqp_queue_header *)header;
 	struct vqp_queue_header_wide *wide =
@@ -33,10 +43,12 @@ header_cells(void *header, enum vqp_layout layout,
 	case VQP_LAYOUT_COMPAT:
 		*producer_tail = &compat->producer_tail;
 		*consumer_head = &compat->consumer_head;
+		*copy = inline_copy(compat + 1);
 		return true;
 	case VQP_LAYOUT_WIDE:
 		*producer_tail = &wide->producer_tail;
 		*consumer_head = &wide->consumer_head;
+		*copy = inline_copy(&wide->producer_tail + 1);
 		return true;
 	}
 	return false;
@@ -60,12 +72,15 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 		return VQP_ERROR_INVALID_ARGS;
 	/* The crossed indices: see the figure in vqp/wire.h. */
 	if (!header_cells(config->produce.header, config->layout,
-	    &produce.tail_cell, &consume.head_cell) ||
+	    &produce.tail_cell, &consume.head_cell, &produce.copy) ||
 	    !header_cells(config->consume.header, config->layout,
-	    &consume.tail_cell, &produce.head_cell))
+	    &consume.tail_cell, &produce.head_cell, &consume.copy))
 		return VQP_ERROR_INVALID_ARGS;
+	if (!config->inline_copy)
+		produce.copy = consume.copy = NULL;
 	queue_ring(&produce, &config->produce);
 	queue_ring(&consume, &config->consume);
+	produce.placement = consume.placement = config->placement;
 
 	pair->handle = config->handle;
 	status = vqp_tx_attach(&pair->tx, &produce);
@@ -84,27 +99,24 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
  * caches: it would have to fetch every line out of ours, one by one.
  */
 static void
-copy_in(const struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
+copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
 {
-	const uint8_t *at = (const uint8_t *)from;
-	uint64_t first = -(uintptr_t)to % VQP_LINE_BYTES;
+	const uint64_t first = -(uintptr_t)to % VQP_LINE_BYTES;
+	const uint64_t last = (n - first) % 8;
 
-	if (n < VQP_BULK_BYTES || tx->distance_ticks <= VQP_TICKS_FAR) {
-		vqp_copy(to, from, n);
+	if (n >= VQP_BULK_BYTES && vqp_tx_fetches(tx)) {
+		vqp_copy_fetching(to, (const uint8_t *)from, n);
 		return;
 	}
-	vqp_copy(to, at, first);
-	to += first;
-	at += first;
-	for (n -= first; n >= VQP_LINE_BYTES; n -= VQP_LINE_BYTES) {
-		for (int i = 0; i < VQP_LINE_BYTES; i += 8)
-			vqp_store_past(to + i, *(const vqp_unit8 *)(at + i));
-		to += VQP_LINE_BYTES;
-		at += VQP_LINE_BYTES;
+	if (n < VQP_BULK_BYTES || !vqp_is_far(tx->distance)) {
+		vqp_copy_as(tx->can, to, from, n);
+		return;
 	}
-	vqp_copy(to, at, n);
-	/* E1: these bytes are out /before/ the tail that covers them */
-	vqp_fence_past();
+	tx->pending |= VQP_PENDING_PAST;
+	vqp_copy(to, from, first);
+	vqp_copy_past(to + first, (const uint8_t *)from + first,
+	    n - first - last);
+	vqp_copy(to + n - last, (const uint8_t *)from + n - last, last);
 }
 
 /* A private cursor over the caller's pieces. */
@@ -136,7 +148,8 @@ copy_span(struct vqp_pair *pair, struct cursor *cursor,
 		if (direction == INTO_RING)
 			copy_in(&pair->tx, span->base + done, mine, n);
 		else
-			vqp_copy(mine, span->base + done, n);
+			vqp_copy_as(pair->rx.can, mine,
+			    span->base + done, n);
 		done += n;
 		cursor->at += n;
 	}
@@ -206,27 +219,34 @@ vqp_pair_dequeuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 	int64_t n = vqp_pair_peekv(pair, vector, count);
 
 	if (n > 0)
-		vqp_rx_release(&pair->rx, (uint64_t)n);
+		vqp_rx_release_lazy(&pair->rx, (uint64_t)n);
 	return n;
 }
 
-/* From or to one buffer, with what an offer of two spans needs and no more. */
+/*
+ * From or to one buffer, with what an offer of two spans needs and no more:
+ * the first `n` bytes of it.
+ */
 
 static void
-put_spans(struct vqp_tx *tx, const struct vqp_span span[2], const void *from)
+put_spans(struct vqp_tx *tx, const struct vqp_span span[2], const void *from,
+    uint64_t n)
 {
-	copy_in(tx, span[0].base, from, span[0].length);
-	copy_in(tx, span[1].base, (const uint8_t *)from + span[0].length,
-	    span[1].length);
-	vqp_tx_commit(tx, span[0].length + span[1].length);
+	const uint64_t first = n < span[0].length ? n : span[0].length;
+
+	copy_in(tx, span[0].base, from, first);
+	copy_in(tx, span[1].base, (const uint8_t *)from + first, n - first);
+	vqp_tx_stage(tx, n);
 }
 
 static void
-get_spans(const struct vqp_span span[2], void *to)
+get_spans(const struct vqp_rx *rx, const struct vqp_span span[2], void *to,
+    uint64_t n)
 {
-	vqp_copy(to, span[0].base, span[0].length);
-	vqp_copy((uint8_t *)to + span[0].length, span[1].base,
-	    span[1].length);
+	const uint64_t first = n < span[0].length ? n : span[0].length;
+
+	vqp_copy_as(rx->can, to, span[0].base, first);
+	vqp_copy_as(rx->can, (uint8_t *)to + first, span[1].base, n - first);
 }
 
 int64_t
@@ -238,24 +258,87 @@ vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 	if (length > INT64_MAX)
 		return VQP_ERROR_INVALID_ARGS;
 	n = vqp_tx_reserve(&pair->tx, length, span);
-	if (n > 0)
-		put_spans(&pair->tx, span, from);
+	if (n > 0) {
+		put_spans(&pair->tx, span, from, (uint64_t)n);
+		vqp_tx_publish(&pair->tx);
+	}
 	return n;
+}
+
+/* All of a message or nothing, unpublished. */
+static int64_t
+stage_message(struct vqp_tx *tx, const void *from, uint64_t length)
+{
+	struct vqp_span span[2];
+	int64_t n = vqp_tx_reserve(tx, length, span);
+
+	if (n > 0 && (uint64_t)n == length) {
+		put_spans(tx, span, from, length);
+		return n;
+	}
+	if ((n > 0 || n == VQP_ERROR_NO_SPACE) && length >= tx->size)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	return n > 0 ? VQP_ERROR_NO_SPACE : n;
 }
 
 int64_t
 vqp_pair_send_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 {
-	struct vqp_span span[2];
-	int64_t n = vqp_tx_reserve(&pair->tx, length, span);
+	int64_t n;
 
-	if (n > 0 && (uint64_t)n == length) {
-		put_spans(&pair->tx, span, from);
-		return n;
+	vqp_tx_renew(&pair->tx);
+	if (vqp_pair_put_fast(pair, from, length))
+		return (int64_t)length;
+	n = stage_message(&pair->tx, from, length);
+	if (n > 0)
+		vqp_tx_publish(&pair->tx);
+	return n;
+}
+
+int64_t
+vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length)
+{
+	struct vqp_tx *tx = &pair->tx;
+	int64_t n = stage_message(tx, from, length);
+	uint64_t staged = vqp_ring_distance(
+	    vqp_load_relaxed(&tx->tail_published), tx->tail, tx->size);
+
+	if (staged >= tx->chunk) {
+		vqp_tx_publish(tx);
+		vqp_tx_renew(tx);
+		/* A stream, it seems. */
+		if (vqp_is_far(tx->distance))
+			tx->pending |= VQP_PENDING_PAST;
+	} else if (n == VQP_ERROR_NO_SPACE && staged != 0) {
+		/* Who waits for the peer must not keep anything from it. */
+		vqp_tx_publish(tx);
 	}
+	return n;
+}
+
+int64_t
+vqp_pair_send_batch_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length, uint64_t count)
+{
+	struct vqp_span span[2];
+	uint64_t total;
+	int64_t n;
+
+	if (__builtin_mul_overflow(length, count, &total) || total == 0 ||
+	    total > INT64_MAX)
+		return VQP_ERROR_INVALID_ARGS;
+	n = vqp_tx_reserve(&pair->tx, total, span);
 	if ((n > 0 || n == VQP_ERROR_NO_SPACE) && length >= pair->tx.size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
-	return n > 0 ? VQP_ERROR_NO_SPACE : n;
+	if (n < 0)
+		return n;
+	count = (uint64_t)n / length;
+	if (count == 0)
+		return VQP_ERROR_NO_SPACE;
+	put_spans(&pair->tx, span, from, count * length);
+	vqp_tx_publish(&pair->tx);
+	return (int64_t)count;
 }
 
 int64_t
@@ -268,7 +351,7 @@ vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length)
 		return VQP_ERROR_INVALID_ARGS;
 	n = vqp_rx_peek(&pair->rx, length, span);
 	if (n > 0)
-		get_spans(span, to);
+		get_spans(&pair->rx, span, to, (uint64_t)n);
 	return n;
 }
 
@@ -278,24 +361,51 @@ vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to, uint64_t length)
 	int64_t n = vqp_pair_peek_slow(pair, to, length);
 
 	if (n > 0)
-		vqp_rx_release(&pair->rx, (uint64_t)n);
+		vqp_rx_release_lazy(&pair->rx, (uint64_t)n);
 	return n;
 }
 
 int64_t
-vqp_pair_receive_slow(struct vqp_pair *pair, void *to, uint64_t length)
+vqp_pair_receive_slow(struct vqp_pair *pair, void *to, uint64_t length,
+    int64_t offered)
+{
+	struct vqp_rx *rx = &pair->rx;
+	struct vqp_span span[2];
+
+	if (offered > 0 && (uint64_t)offered == length) {
+		vqp_ring_split(rx->data, rx->head, length, rx->size,
+		    rx->mirrored, span);
+		get_spans(rx, span, to, length);
+		vqp_rx_release_lazy(rx, length);
+		return offered;
+	}
+	if ((offered > 0 || offered == VQP_ERROR_NO_DATA) && length >= rx->size)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	return offered > 0 ? VQP_ERROR_NO_DATA : offered;
+}
+
+int64_t
+vqp_pair_receive_batch_slow(struct vqp_pair *pair, void *to, uint64_t length,
+    uint64_t count)
 {
 	struct vqp_span span[2];
-	int64_t n = vqp_rx_peek(&pair->rx, length, span);
+	uint64_t total;
+	int64_t n;
 
-	if (n > 0 && (uint64_t)n == length) {
-		get_spans(span, to);
-		vqp_rx_release(&pair->rx, length);
-		return n;
-	}
+	if (__builtin_mul_overflow(length, count, &total) || total == 0 ||
+	    total > INT64_MAX)
+		return VQP_ERROR_INVALID_ARGS;
+	n = vqp_rx_peek(&pair->rx, total, span);
 	if ((n > 0 || n == VQP_ERROR_NO_DATA) && length >= pair->rx.size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
-	return n > 0 ? VQP_ERROR_NO_DATA : n;
+	if (n < 0)
+		return n;
+	count = (uint64_t)n / length;
+	if (count == 0)
+		return VQP_ERROR_NO_DATA;
+	get_spans(&pair->rx, span, to, count * length);
+	vqp_rx_release_lazy(&pair->rx, count * length);
+	return (int64_t)count;
 }
 
 int

@@ -66,6 +66,18 @@ census_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 	return vqp_rx_peek(rx, want, out);
 }
 
+void
+census_tx_publish_inline(struct vqp_tx *tx, const void *from, uint64_t length)
+{
+	vqp_tx_publish_inline(tx, from, length);
+}
+
+bool
+census_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
+{
+	return vqp_rx_get_inline(rx, to, n);
+}
+
 bool
 census_tx_publish_edge(struct vqp_tx *tx)
 {

@@ -42,7 +42,9 @@ ORDER = {
         "census_store_relaxed": "", "census_store_release": "",
         "census_swap8_full": "xchg", "census_fence_full": "fence",
         **dict.fromkeys(EDGE, "fence"),
-        "vqp_tx_reserve_slow": "", "vqp_rx_peek_slow": "",
+        "vqp_tx_reserve_slow": "", "vqp_rx_refill": "",
+        "vqp_tx_settle": "sfence", "vqp_tx_publish_inline": "",
+        "vqp_rx_get_inline": "",
     },
     ("arm64", "ck"): {
         "census_load_relaxed": "ldr", "census_load_acquire": "ldr ish",
@@ -50,7 +52,9 @@ ORDER = {
         "census_swap8_full": "ish ishst ldxrb stxrb ish ishst",
         "census_fence_full": "ish",
         **dict.fromkeys(EDGE, "ish ish"),
-        "vqp_tx_reserve_slow": "ish", "vqp_rx_peek_slow": "ish ish",
+        "vqp_tx_reserve_slow": "ish", "vqp_rx_refill": "ish ish",
+        "vqp_tx_settle": "", "vqp_tx_publish_inline": "ish ish ish ish",
+        "vqp_rx_get_inline": "ish ish",
     },
     ("arm64", "gnu"): {
         "census_load_relaxed": "ldr", "census_load_acquire": "ldar",
@@ -58,15 +62,17 @@ ORDER = {
         "census_swap8_full": "ish ldaxrb stlxrb ish",
         "census_fence_full": "ish",
         **dict.fromkeys(EDGE, "stlr ish"),
-        "vqp_tx_reserve_slow": "ldar", "vqp_rx_peek_slow": "ldar stlr",
+        "vqp_tx_reserve_slow": "ldar", "vqp_rx_refill": "ldar stlr",
+        "vqp_tx_settle": "", "vqp_tx_publish_inline": "stlr stlr stlr stlr",
     },
 }
 ORDER["x86-64", "gnu"] = {
-    **ORDER["x86-64", "ck"], "census_swap8_full": "fence xchg fence"}
+    **ORDER["x86-64", "ck"], "census_swap8_full": "fence xchg fence",
+    "vqp_tx_settle": ""}
 
 # A function, and the one that shows where its end keeps the foreign cell.
 FOREIGN = {"vqp_tx_reserve_slow": "census_tx_foreign",
-           "vqp_rx_peek_slow": "census_rx_foreign"}
+           "vqp_rx_refill": "census_rx_foreign"}
 
 
 class World:
@@ -117,6 +123,8 @@ def order(name, body):
             words.append(plain.group(1))
         elif re.match(r"mfence|lock or", line):
             words.append("fence")
+        elif re.match(r"sfence", line):
+            words.append("sfence")
         elif re.match(r"xchg .*\(", line):
             words.append("xchg")
         else:
@@ -129,15 +137,17 @@ def foreign_loads(body, offset):
     """Loads through the pointer that lies at `offset` of an end."""
     pointers, loads = set(), 0
     for line in body:
-        load = re.match(r"lda?r (x\d+), \[(x\d+)(?:, #(\d+))?\]", line)
+        load = re.match(r"(?:lda?r|ldp) (x\d+)(?:, (x\d+))?, "
+                        r"\[(x\d+)(?:, #(\d+))?\]", line)
         if not load:
             continue
-        to, base, at = load.groups()
+        to, second, base, at = load.groups()
         if base in pointers and not at:
             loads += 1
-        pointers.discard(to)
-        if at == offset:
-            pointers.add(to)
+        for register, place in ((to, int(at or 0)), (second, int(at or 0) + 8)):
+            pointers.discard(register)
+            if place == offset:
+                pointers.add(register)
     return loads
 
 
@@ -197,7 +207,7 @@ def check_foreign_loads(world, cc, backend):
     """a slow half loads the peer's index once"""
     found = census(world, cc, backend)
     for name, shows in FOREIGN.items():
-        offset = re.search(r"#(\d+)\]", found[shows][0]).group(1)
+        offset = int(re.search(r"#(\d+)\]", found[shows][0]).group(1))
         loads = foreign_loads(found[name], offset)
         if loads != 1:
             yield "%s: %d loads" % (name, loads)

@@ -25,6 +25,7 @@ COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
 COMMON = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-pthread"]
 WORLDS = {
     "gnu": ["-O0"],
+    "ck": ["-O1"],
     "hook": ["-O1"],
     "asan": ["-O1", "-g", "-fsanitize=address,undefined",
              "-fno-sanitize-recover=all"],
@@ -99,19 +100,20 @@ def run(command):
     return done.returncode, done.stdout.decode(errors="replace")
 
 
-def build(root, world, program):
+def build(root, ck, world, program):
     """Compile one test program of a tree; its path."""
     source = next(root.glob("tests/*/%s.c" % program), None)
     if source is None:
         raise Unfit("no test program " + program)
     support = ["oracle.c"] + (["hook.c"] if world == "hook" else [])
-    backend = "tests/support/atomic/hook" if world == "hook" else \
-        "engine/atomic/gnu"
+    backend = {"hook": "tests/support/atomic/hook"}.get(
+        world, "engine/atomic/" + ("ck" if world == "ck" else "gnu"))
     to = root / ("%s-%s" % (world, program))
     status, said = run(
         COMMON + WORLDS[world] +
         ["-I%s" % (root / path) for path in
-         ("engine/include", backend, "tests/support")] +
+         ("engine/include", backend, "engine/atomic/ck_md",
+          "tests/support")] + ["-isystem", str(ck)] +
         [str(source)] + [str(path) for path in root.glob("engine/*.c")] +
         [str(root / "tests/support" / name) for name in support] +
         ["-o", str(to)])
@@ -140,7 +142,7 @@ def try_test(root, ck, test):
             sys.executable, str(root / "tests/codegen/codegen.py"), test[1],
             ck] + list(test[2:])))
     world, program, *case = test
-    return verdict(*run([str(build(root, world, program))] + case))
+    return verdict(*run([str(build(root, ck, world, program))] + case))
 
 
 def try_mutant(root, mutant, tests, ck):

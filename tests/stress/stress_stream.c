@@ -22,13 +22,15 @@ struct stream {
 	uint64_t size;
 	uint64_t total;
 	bool lazy;		/* the consumer only ever releases lazily */
+	bool small;		/* no message too long for the inline copy */
 };
 
 static uint64_t
 message_length(struct rng *rng, const struct stream *stream, uint64_t done)
 {
+	const uint64_t most = stream->small ? VQP_INLINE_BYTES : MESSAGE_MAX;
 	const uint64_t longest =
-	    stream->size - 1 < MESSAGE_MAX ? stream->size - 1 : MESSAGE_MAX;
+	    stream->size - 1 < most ? stream->size - 1 : most;
 	const uint64_t n = 1 + rng_below(rng, longest);
 
 	return n < stream->total - done ? n : stream->total - done;
@@ -50,7 +52,7 @@ produce(void *arg)
 			{ bytes, length / 2 },
 			{ bytes + length / 2, length - length / 2 },
 		};
-		const uint64_t verb = rng_below(&rng, 5);
+		const uint64_t verb = rng_below(&rng, 7);
 		struct vqp_span out[2];
 		int64_t n;
 
@@ -67,12 +69,20 @@ produce(void *arg)
 			pattern_fill(bytes, sent, length);
 			n = vqp_pair_send(pair, bytes, length);
 			break;
+		case 3:
+			pattern_fill(bytes, sent, length);
+			n = vqp_pair_send_more(pair, bytes, length);
+			break;
+		case 4:
+			pattern_fill(bytes, sent, length);
+			n = vqp_pair_send_batch(pair, bytes, 1, length);
+			break;
 		default:
 			n = vqp_tx_reserve(&pair->tx, length, out);
 			if (n < 0)
 				break;
 			pattern_fill_spans(out, sent);
-			if (verb == 3)
+			if (verb == 5)
 				vqp_tx_stage(&pair->tx, (uint64_t)n);
 			else
 				vqp_tx_commit(&pair->tx, (uint64_t)n);
@@ -106,7 +116,7 @@ consume(void *arg)
 			{ bytes, length / 3 },
 			{ bytes + length / 3, length - length / 3 },
 		};
-		const uint64_t verb = stream->lazy ? 6 : rng_below(&rng, 7);
+		const uint64_t verb = stream->lazy ? 7 : rng_below(&rng, 8);
 		struct vqp_span out[2];
 		int64_t n;
 
@@ -126,21 +136,24 @@ consume(void *arg)
 				CHECK_EQ(vqp_pair_dequeue(pair, bytes,
 				    (uint64_t)n), n);
 			break;
+		case 4:
+			n = vqp_pair_receive_batch(pair, bytes, 1, length);
+			break;
 		default:
 			n = vqp_rx_peek(&pair->rx, length, out);
 			if (n < 0)
 				break;
 			CHECK(pattern_matches_spans(out, got));
-			if (verb == 4)
+			if (verb == 5)
 				vqp_rx_stage(&pair->rx, (uint64_t)n);
-			else if (verb == 5)
+			else if (verb == 6)
 				vqp_rx_release(&pair->rx, (uint64_t)n);
 			else
 				vqp_rx_release_lazy(&pair->rx, (uint64_t)n);
 			break;
 		}
 		if (n > 0) {
-			if (verb < 4)
+			if (verb < 5)
 				CHECK(pattern_matches(bytes, got,
 				    (uint64_t)n));
 			got += (uint64_t)n;
@@ -169,10 +182,10 @@ stream_both_ways(uint64_t size, enum vqp_layout layout)
 	pthread_t thread[3];
 
 	loop_pair_open(&pair, size, layout);
-	there = (struct stream){ &pair.a, &pair.b, size, stream_bytes(size),
-	    false };
-	back = (struct stream){ &pair.b, &pair.a, size, stream_bytes(size),
-	    false };
+	there = (struct stream){ .from = &pair.a, .to = &pair.b,
+		.size = size, .total = stream_bytes(size) };
+	back = (struct stream){ .from = &pair.b, .to = &pair.a,
+		.size = size, .total = stream_bytes(size) };
 	CHECK_EQ(pthread_create(&thread[0], NULL, produce, &there), 0);
 	CHECK_EQ(pthread_create(&thread[1], NULL, consume, &back), 0);
 	CHECK_EQ(pthread_create(&thread[2], NULL, produce, &back), 0);
@@ -190,8 +203,8 @@ stream_one_way(uint64_t size, enum vqp_layout layout, bool mirrored, bool lazy)
 	pthread_t thread;
 
 	loop_pair_open_as(&pair, size, 0, layout, mirrored);
-	stream = (struct stream){ &pair.a, &pair.b, size, stream_bytes(size),
-	    lazy };
+	stream = (struct stream){ .from = &pair.a, .to = &pair.b,
+		.size = size, .total = stream_bytes(size), .lazy = lazy };
 	CHECK_EQ(pthread_create(&thread, NULL, produce, &stream), 0);
 	consume(&stream);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
@@ -227,6 +240,34 @@ TEST(lazy_never_stalls, "a consumer that only releases lazily stalls nobody")
 
 	for (int i = 0; i < 4; i++)
 		stream_one_way(sizes[i], VQP_LAYOUT_COMPAT, false, true);
+}
+
+/* Small messages, one at a time: the consumer mostly finds the copy. */
+static void
+stream_inline(uint64_t size, enum vqp_layout layout)
+{
+	struct loop_pair pair;
+	struct stream stream;
+	pthread_t thread;
+
+	loop_pair_open_as(&pair, size, 0, layout, false);
+	pair.a_config.inline_copy = pair.b_config.inline_copy = true;
+	loop_pair_attach(&pair);
+	stream = (struct stream){ .from = &pair.a, .to = &pair.b,
+		.size = size, .total = effort(1000000), .small = true };
+	CHECK_EQ(pthread_create(&thread, NULL, produce, &stream), 0);
+	consume(&stream);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	loop_pair_close(&pair);
+}
+
+TEST(inline_copy, "two threads lose no byte of messages that go inline")
+{
+	static const uint64_t sizes[] = { 2, 9, 40, 4097 };
+
+	for (int i = 0; i < 4; i++)
+		stream_inline(sizes[i], i % 2 == 0 ?
+		    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE);
 }
 
 TEST(both_ways, "four threads stream both ways through one pair")

@@ -36,6 +36,7 @@ struct hook_cpu {
 	uint64_t pauses;
 	uint64_t stored_past;
 	void (*give_back)(uint8_t *line);
+	void (*fetch)(uint8_t *line);
 };
 
 struct hook {

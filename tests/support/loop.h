@@ -134,11 +134,13 @@ loop_start(struct loop *loop, uint64_t tail, uint64_t head)
 static inline void
 loop_open_as(struct loop *loop, uint64_t size, bool mirrored)
 {
-	loop->ring.data = loop_data_open(size, mirrored);
-	loop->ring.size = size;
-	loop->ring.mirrored = mirrored;
-	loop->ring.tail_cell = &loop->tail_cell;
-	loop->ring.head_cell = &loop->head_cell;
+	loop->ring = (struct vqp_ring){
+		.data = loop_data_open(size, mirrored),
+		.size = size,
+		.mirrored = mirrored,
+		.tail_cell = &loop->tail_cell,
+		.head_cell = &loop->head_cell,
+	};
 	loop_start(loop, 0, 0);
 }
 
@@ -195,8 +197,10 @@ loop_pair_open_as(struct loop_pair *pair, uint64_t a_to_b, uint64_t b_to_a,
 {
 	const struct vqp_handle handle = { 3, 1024 };
 
-	pair->a_config.handle = handle;
-	pair->a_config.layout = layout;
+	pair->a_config = (struct vqp_pair_config){
+		.handle = handle,
+		.layout = layout,
+	};
 	loop_queue_open(&pair->a_config.produce, a_to_b, mirrored, handle);
 	loop_queue_open(&pair->a_config.consume, b_to_a, mirrored, handle);
 	pair->b_config = pair->a_config;

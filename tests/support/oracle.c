@@ -2,7 +2,7 @@
 /* Slow and obvious on purpose: nothing here knows how the engine does it. */
 #include <stdlib.h>
 
-#include <vqp/status.h>
+#include <vqp/ring.h>
 
 #include "oracle.h"
 
@@ -118,7 +118,8 @@ oracle_rx_release_lazy(struct oracle *oracle, uint64_t n)
 {
 	oracle_rx_stage(oracle, n);
 	oracle->head_lazy = oracle->head_staged;
-	if (oracle->head_lazy - oracle->head > oracle->size / 4)
+	if (n > VQP_GIVE_BACK_BYTES ||
+	    oracle->head_lazy - oracle->head > oracle->size / 4)
 		oracle_rx_publish(oracle);
 }
 
@@ -159,14 +160,42 @@ oracle_send(struct oracle *oracle, const uint8_t *from, uint64_t length)
 }
 
 int64_t
+oracle_send_more(struct oracle *oracle, const uint8_t *from, uint64_t length)
+{
+	if (length >= oracle->size)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	if (length > room(oracle) || room(oracle) == 0) {
+		oracle_tx_publish(oracle);
+		return VQP_ERROR_NO_SPACE;
+	}
+	oracle_tx_stage(oracle, from, length);
+	return (int64_t)length;
+}
+
+int64_t
+oracle_send_batch(struct oracle *oracle, const uint8_t *from, uint64_t length,
+    uint64_t count)
+{
+	const uint64_t fit = length == 0 ? 0 : room(oracle) / length;
+
+	if (length == 0 || count == 0 || length > INT64_MAX / count)
+		return VQP_ERROR_INVALID_ARGS;
+	if (length >= oracle->size)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	if (fit == 0)
+		return VQP_ERROR_NO_SPACE;
+	count = smaller(count, fit);
+	oracle_enqueue(oracle, from, count * length);
+	return (int64_t)count;
+}
+
+int64_t
 oracle_dequeue(struct oracle *oracle, uint8_t *to, uint64_t length)
 {
 	const int64_t n = oracle_rx_peek(oracle, to, length);
 
-	if (n > 0) {
-		oracle_rx_stage(oracle, (uint64_t)n);
-		oracle_rx_publish(oracle);
-	}
+	if (n > 0)
+		oracle_rx_release_lazy(oracle, (uint64_t)n);
 	return n;
 }
 
@@ -183,6 +212,25 @@ oracle_receive(struct oracle *oracle, uint8_t *to, uint64_t length)
 	    VQP_ERROR_PAYLOAD_TOO_LARGE : VQP_ERROR_NO_DATA;
 }
 
+int64_t
+oracle_receive_batch(struct oracle *oracle, uint8_t *to, uint64_t length,
+    uint64_t count)
+{
+	const uint64_t ready = oracle->tail - oracle->head_staged;
+	uint64_t whole;
+
+	if (length == 0 || count == 0 || length > INT64_MAX / count)
+		return VQP_ERROR_INVALID_ARGS;
+	whole = smaller(count, ready / length);
+	if (ready / length < count)
+		oracle->head = oracle->head_lazy;
+	if (whole == 0)
+		return length >= oracle->size ?
+		    VQP_ERROR_PAYLOAD_TOO_LARGE : VQP_ERROR_NO_DATA;
+	oracle_dequeue(oracle, to, whole * length);
+	return (int64_t)whole;
+}
+
 uint64_t
 oracle_ready(const struct oracle *oracle)
 {
@@ -193,4 +241,10 @@ uint64_t
 oracle_free(const struct oracle *oracle)
 {
 	return oracle->size - 1 - oracle_ready(oracle);
+}
+
+uint64_t
+oracle_unread(const struct oracle *oracle)
+{
+	return oracle->tail - oracle->head_lazy;
 }

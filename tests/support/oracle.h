@@ -46,11 +46,25 @@ int64_t oracle_enqueue(struct oracle *oracle, const uint8_t *from,
     uint64_t length);
 int64_t oracle_send(struct oracle *oracle, const uint8_t *from,
     uint64_t length);
+int64_t oracle_send_batch(struct oracle *oracle, const uint8_t *from,
+    uint64_t length, uint64_t count);
 int64_t oracle_dequeue(struct oracle *oracle, uint8_t *to, uint64_t length);
 int64_t oracle_receive(struct oracle *oracle, uint8_t *to, uint64_t length);
+int64_t oracle_receive_batch(struct oracle *oracle, uint8_t *to,
+    uint64_t length, uint64_t count);
+
+/*
+ * What more follows may be published or not, unless NO_SPACE is answered: this
+ * publishes nothing else.
+ */
+int64_t oracle_send_more(struct oracle *oracle, const uint8_t *from,
+    uint64_t length);
 
 /* Bytes in the ring and bytes free, by what is published. */
 uint64_t oracle_ready(const struct oracle *oracle);
 uint64_t oracle_free(const struct oracle *oracle);
+
+/* Bytes in the ring as the consumer knows it: it has released the others. */
+uint64_t oracle_unread(const struct oracle *oracle);
 
 #endif

@@ -52,11 +52,11 @@ SPDX_NAMES = ("run", "CMakeLists.txt", "mutants.txt", "Kbuild", "Makefile")
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 ORDERED = re.compile(r"\bvqp_(load_acquire|store_release|swap8_full|"
                      r"fence_full|fence_past)\(")
-LABEL = re.compile(r"\bE[1-4]: [^;]*/before/")
-EDGE = re.compile(r"\b(E[1-4])\b")
+LABEL = re.compile(r"\bE[1-5]: [^;]*/before/")
+EDGE = re.compile(r"\b(E[1-5])\b")
 MEMBER = re.compile(r"\s+(const )?struct vqp_cell(8|64) \*?(const )?\w+"
                     r"(\[\w+\])?;")
-OWNER = re.compile(r"/\* w:[\w,]+ r:[\w,]+ e:(none|E[1-4](,E[1-4])*) \*/")
+OWNER = re.compile(r"/\* w:[\w,]+ r:[\w,]+ e:(none|E[1-5](,E[1-5])*) \*/")
 FUNCTION = re.compile(r"(\w+)\(")
 LIBC = re.compile(r"\b(mem(cpy|set|move|cmp)|str[a-z]+|[mc]alloc|realloc|free|"
                   r"[a-z]*printf|abort|exit|assert)\s*\(")
@@ -206,7 +206,7 @@ def judge_edges(files):
                 not path.endswith(C):
             continue
         for i, line in enumerate(lines, 1):
-            if not re.search(r"\bE[1-4]: ", line):
+            if not re.search(r"\bE[1-5]: ", line):
                 continue
             for edge in set(EDGE.findall(line)) - said:
                 said.add(edge)

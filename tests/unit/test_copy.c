@@ -8,7 +8,7 @@
 #include "pattern.h"
 #include "test.h"
 
-#define LENGTH_MAX 300
+#define LENGTH_MAX 420
 #define ALIGN_MAX 17
 #define GUARD 64
 #define BUFFER (GUARD + ALIGN_MAX + LENGTH_MAX + GUARD)
@@ -23,7 +23,23 @@ all_are(const uint8_t *bytes, uint64_t n, uint8_t value)
 	return true;
 }
 
-TEST(every_length_and_alignment, "exactly the bytes asked for are copied")
+typedef void copy_function(uint8_t *, const uint8_t *, uint64_t);
+
+static void
+copy_plain(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	vqp_copy(to, from, n);
+}
+
+static void
+copy_past(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	vqp_copy_past(to, from, n);
+	vqp_fence_past();
+}
+
+static void
+check_every_length_and_alignment(copy_function *copy)
 {
 	static uint8_t from[BUFFER], to[BUFFER];
 
@@ -34,7 +50,7 @@ TEST(every_length_and_alignment, "exactly the bytes asked for are copied")
 				uint8_t *at = to + GUARD + b;
 
 				memset(to, 0xee, sizeof(to));
-				vqp_copy(at, from + GUARD + a, n);
+				copy(at, from + GUARD + a, n);
 				CHECK(pattern_matches(at, GUARD + a, n));
 				CHECK(all_are(to, GUARD + b, 0xee));
 				CHECK(all_are(at + n, GUARD, 0xee));
@@ -43,6 +59,43 @@ TEST(every_length_and_alignment, "exactly the bytes asked for are copied")
 	}
 	CHECK(pattern_matches(from, 0, sizeof(from)));
 }
+
+TEST(every_length_and_alignment, "exactly the bytes asked for are copied")
+{
+	check_every_length_and_alignment(copy_plain);
+}
+
+TEST(past_the_caches, "exactly those, too, when they go past the caches")
+{
+	check_every_length_and_alignment(copy_past);
+}
+
+#ifdef VQP_CPU_COPIES_WIDE
+static void
+copy_wide(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	vqp_copy_as(VQP_CAN_COPY_WIDE, to, from, n);
+}
+
+static void
+copy_string(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	vqp_copy_string(to, from, n);
+}
+
+TEST(wide, "exactly those, too, in registers of 32 bytes")
+{
+	if ((vqp_cpu_can() & VQP_CAN_COPY_WIDE) == 0)
+		SKIP("a processor without AVX2");
+	check_every_length_and_alignment(copy_wide);
+}
+
+/* What a kernel's vqp_copy() does with larger ones. */
+TEST(strings, "exactly those, too, by the processor's own copy")
+{
+	check_every_length_and_alignment(copy_string);
+}
+#endif
 
 /* AddressSanitizer guards blocks of exactly the copied length. */
 TEST(exact_blocks, "no byte outside either block is touched")
@@ -54,6 +107,23 @@ TEST(exact_blocks, "no byte outside either block is touched")
 		pattern_fill(from, n, n);
 		vqp_copy(to, from, n);
 		CHECK(pattern_matches(to, n, n));
+		free(from);
+		free(to);
+	}
+}
+
+TEST(fetching, "lines fetched ahead change nothing about a copy")
+{
+	for (uint64_t n = 0; n <= 3 * VQP_FETCH_BYTES; n += 31) {
+		uint8_t *from = malloc((size_t)n + 1);
+		uint8_t *to = malloc((size_t)n + 1);
+
+		CHECK(from != NULL && to != NULL);
+		pattern_fill(from, n, n);
+		to[n] = 0xee;
+		vqp_copy_fetching(to, from, n);
+		CHECK(pattern_matches(to, n, n));
+		CHECK_EQ(to[n], 0xee);
 		free(from);
 		free(to);
 	}

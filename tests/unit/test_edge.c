@@ -115,7 +115,8 @@ rx_stage(uint64_t want, uint64_t take, bool lazy)
 
 	/* Empty for us, so what we gave back lazily is the producer's. */
 	if (n == VQP_ERROR_NO_DATA)
-		CHECK_EQ(world.loop.head_cell.v_, rx->head_lazy);
+		CHECK_EQ(world.loop.head_cell.v_,
+		    rx->head_released.v_);
 	if (n > 0 && take <= (uint64_t)n) {
 		if (lazy)
 			vqp_rx_release_lazy(rx, take);
@@ -218,7 +219,7 @@ act(const struct action *action)
 	field(loop.tx.head_seen) field(loop.tx.tail_rung)		\
 	field(loop.rx.head) field(loop.rx.soft)				\
 	field(loop.rx.tail_seen) field(loop.rx.head_rung)		\
-	field(loop.rx.head_lazy)
+	field(loop.rx.head_released.v_)
 #define STATE_BITS 3
 
 static uint64_t
@@ -240,7 +241,7 @@ state_unpack(uint64_t state)
 	state >>= STATE_BITS;
 	STATE(UNPACK)
 	world.loop.tx.tail_published = world.loop.tail_cell;
-	world.loop.rx.head_published = world.loop.head_cell;
+	world.loop.rx.head_published = world.loop.head_cell.v_;
 }
 
 /* Every state seen, in the order of discovery, and how it was reached. */
@@ -260,7 +261,7 @@ visit(uint32_t parent, const struct action *action)
 	uint32_t slot = (uint32_t)(state * UINT64_C(0x9e3779b97f4a7c15) >> 46);
 
 	CHECK_EQ(world.loop.tx.tail_published.v_, world.loop.tail_cell.v_);
-	CHECK_EQ(world.loop.rx.head_published.v_, world.loop.head_cell.v_);
+	CHECK_EQ(world.loop.rx.head_published, world.loop.head_cell.v_);
 	CHECK_EQ(world.loop.tx.broken.v_, VQP_INTACT);
 	CHECK_EQ(world.loop.rx.broken.v_, VQP_INTACT);
 	for (; visit_table[slot] != 0; slot = (slot + 1) % (2 * VISITS_MAX)) {

@@ -71,7 +71,7 @@ check_inside(const struct vqp_queue *queue, const struct vqp_span out[2],
 }
 
 /* Every call that produces or asks about the produced. */
-#define PRODUCE_CALLS 8
+#define PRODUCE_CALLS 11
 
 static int64_t
 produce_call(struct vqp_pair *end, int call)
@@ -96,12 +96,18 @@ produce_call(struct vqp_pair *end, int call)
 		return vqp_pair_produce_ready(end);
 	case 6:
 		return vqp_pair_produce_indexes(end, &tail, &head);
+	case 7:
+		return vqp_pair_send_more(end, bytes, 2);
+	case 8:
+		return vqp_pair_send_batch(end, bytes, 1, 2);
+	case 9:
+		return vqp_pair_send_batch(end, bytes, 2, 1);
 	default:
 		return vqp_pair_produce_indexes(end, NULL, NULL);
 	}
 }
 
-#define CONSUME_CALLS 10
+#define CONSUME_CALLS 11
 
 static int64_t
 consume_call(struct vqp_pair *end, int call)
@@ -130,6 +136,8 @@ consume_call(struct vqp_pair *end, int call)
 		return vqp_pair_consume_ready(end);
 	case 8:
 		return vqp_pair_consume_indexes(end, &tail, &head);
+	case 9:
+		return vqp_pair_receive_batch(end, bytes, 1, 2);
 	default:
 		return vqp_pair_consume_indexes(end, NULL, NULL);
 	}
@@ -416,6 +424,7 @@ TEST(a07_own_index_overwritten, "what the peer writes over ours is not read")
 		CHECK_EQ(vqp_pair_send(&pair.a, &byte, 1), 1);
 		CHECK_EQ(vqp_load_relaxed(pair.a.tx.tail_cell), 2 % size);
 		CHECK_EQ(vqp_pair_receive(&pair.a, &byte, 1), 1);
+		vqp_rx_publish(&pair.a.rx);
 		CHECK_EQ(vqp_load_relaxed(pair.a.rx.head_cell), 2 % size);
 	}
 }
@@ -461,6 +470,7 @@ TEST(a09_wrap_at_the_end, "a write from the last byte goes on at 0")
 			memset(bytes, 0, (size_t)n);
 			CHECK_EQ(vqp_pair_receive(&pair.b, bytes, n), n);
 			CHECK(pattern_matches(bytes, 0, n));
+			vqp_rx_publish(&pair.b.rx);
 			CHECK_EQ(vqp_load_relaxed(pair.b.rx.head_cell), n - 1);
 			free(bytes);
 		}
@@ -524,7 +534,7 @@ TEST(a11_awkward_sizes, "no size of ring or message loses or doubles a byte")
 				    (uint64_t)n));
 				got += (uint64_t)n;
 			}
-			CHECK_EQ(vqp_pair_produce_ready(&pair.a), sent - got);
+			CHECK_EQ(vqp_pair_consume_ready(&pair.b), sent - got);
 		}
 		loop_pair_close(&pair);
 	}
@@ -795,7 +805,7 @@ TEST(a20_tail_back_after_peek, "a dequeue looks again, or gives what it had")
 		/* More than that needs a look, which finds the lie. */
 		CHECK_EQ(vqp_pair_dequeue(&pair.a, bytes, 30),
 		    VQP_ERROR_INVALID_SIZE);
-		CHECK_EQ(vqp_load_relaxed(pair.a.rx.head_cell), 30);
+		CHECK_EQ(pair.a.rx.head, 30);
 	}
 }
 
@@ -947,6 +957,47 @@ TEST(a23_a_crowd, "queries beside serialised producers disturb nobody")
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(pthread_join(thread[i], NULL), 0);
 	loop_pair_close(&crowd.pair);
+}
+
+TEST(a24_inline_copy_forged, "a forged inline copy is at most its bytes")
+{
+	static const uint64_t tags[] = {
+		0, 1, VQP_INLINE_BYTES, 255, UINT64_MAX,
+	};
+	struct loop_pair pair;
+
+	FOR_EACH_PAIR(pair, size) {
+		struct vqp_inline *copy;
+
+		if (size < 5)
+			continue;
+		pair.a_config.inline_copy = pair.b_config.inline_copy = true;
+		loop_pair_attach(&pair);
+		copy = pair.b.tx.copy;
+		for (uint64_t n = 0; n <= VQP_INLINE_BYTES; n++) {
+			for (uint64_t i = 0; i < 7; i++) {
+				uint8_t bytes[4] = { 1, 2, 3, 4 };
+				uint8_t got[5] = { 0, 0, 0, 0, 0xee };
+				const uint64_t head = pair.a.rx.head;
+
+				CHECK_EQ(vqp_pair_send(&pair.b, bytes, 4), 4);
+				memset(&copy->word, 0x77, sizeof(copy->word));
+				vqp_store_relaxed(&copy->tag, i < 5 ?
+				    tags[i] << 56 | head :
+				    vqp_inline_tag(i == 5 ? head : head + 1,
+				    n));
+				CHECK_EQ(vqp_pair_receive(&pair.a, got, 4), 4);
+				/* The peer's word, if it is of just these. */
+				CHECK_EQ(got[0], i == 5 && n == 4 ? 0x77 : 1);
+				CHECK_EQ(got[3], i == 5 && n == 4 ? 0x77 : 4);
+				CHECK_EQ(got[4], 0xee);
+				CHECK_EQ(pair.a.rx.head,
+				    vqp_ring_advance(head, 4, size));
+				CHECK_EQ(vqp_pair_consume_ready(&pair.a), 0);
+			}
+		}
+		CHECK_EQ(vqp_load_relaxed(&pair.a.rx.broken), VQP_INTACT);
+	}
 }
 
 TEST_MAIN()

@@ -101,6 +101,16 @@ some_of(uint64_t *offered)
 	return n;
 }
 
+/* Cut a length into messages of a batch that the ring can hold. */
+static uint64_t
+some_count(uint64_t *length, uint64_t size)
+{
+	const uint64_t total = *length;
+
+	*length = rng_below(&rng, size < 40 ? size + 2 : 40);
+	return *length == 0 ? rng_below(&rng, 3) : total / *length;
+}
+
 static void
 check_got(int64_t got, int64_t want)
 {
@@ -116,9 +126,10 @@ produce(struct way *way)
 	uint64_t n = rng_length(&rng, way->queue->size);
 	struct vqp_span out[2];
 	struct vqp_iovec piece[3];
+	uint64_t count;
 	int64_t offer;
 
-	switch (rng_below(&rng, 8)) {
+	switch (rng_below(&rng, 11)) {
 	case 0:
 		offer = vqp_tx_reserve(way->tx, n, out);
 		CHECK_EQ(offer, oracle_tx_reserve(oracle, n));
@@ -162,6 +173,25 @@ produce(struct way *way)
 		CHECK_EQ(vqp_pair_send(way->from, bytes, n),
 		    oracle_send(oracle, bytes, n));
 		break;
+	case 7:
+		ink(n);
+		CHECK_EQ(vqp_pair_send_more(way->from, bytes, n),
+		    oracle_send_more(oracle, bytes, n));
+		/* Published or not, but then all of it. */
+		if (vqp_load_relaxed(way->tx->tail_cell) ==
+		    oracle->tail_staged % oracle->size)
+			oracle_tx_publish(oracle);
+		break;
+	case 8:
+		vqp_pair_flush(way->from);
+		oracle_tx_publish(oracle);
+		break;
+	case 9:
+		count = some_count(&n, oracle->size);
+		ink(n * count);
+		CHECK_EQ(vqp_pair_send_batch(way->from, bytes, n, count),
+		    oracle_send_batch(oracle, bytes, n, count));
+		break;
 	default:
 		CHECK_EQ(vqp_pair_produce_free(way->from),
 		    oracle_free(oracle));
@@ -178,9 +208,10 @@ consume(struct way *way)
 	uint64_t n = rng_length(&rng, way->queue->size);
 	struct vqp_span out[2];
 	struct vqp_iovec piece[3];
-	int64_t got;
+	uint64_t count;
+	int64_t got, whole;
 
-	switch (rng_below(&rng, 11)) {
+	switch (rng_below(&rng, 12)) {
 	case 0:
 		got = vqp_rx_peek(way->rx, n, out);
 		check_offer(way, out, got, oracle->head_staged);
@@ -239,12 +270,22 @@ consume(struct way *way)
 		check_got(vqp_pair_receive(way->to, bytes, n),
 		    oracle_receive(oracle, expected, n));
 		break;
+	case 10:
+		way->drained = 0;
+		count = some_count(&n, oracle->size);
+		got = vqp_pair_receive_batch(way->to, bytes, n, count);
+		whole = oracle_receive_batch(oracle, expected, n, count);
+		CHECK_EQ(got, whole);
+		if (got > 0 && got == whole)
+			check_got(got * (int64_t)n, whole * (int64_t)n);
+		break;
 	default:
 		check_got(vqp_pair_peek(way->to, bytes, n),
 		    oracle_rx_peek(oracle, expected, n));
-		CHECK_EQ(vqp_pair_consume_free(way->to), oracle_free(oracle));
+		CHECK_EQ(vqp_pair_consume_free(way->to),
+		    oracle->size - 1 - oracle_unread(oracle));
 		CHECK_EQ(vqp_pair_consume_ready(way->to),
-		    oracle_ready(oracle));
+		    oracle_unread(oracle));
 		break;
 	}
 }
@@ -265,7 +306,7 @@ way_open(struct way *way, struct vqp_pair *from, struct vqp_pair *to,
 }
 
 static void
-compare(uint64_t size, enum vqp_layout layout, bool mirrored)
+compare(uint64_t size, enum vqp_layout layout, bool mirrored, bool inline_copy)
 {
 	const char *chosen = getenv("VQP_TEST_SEED");
 	const uint64_t seed = chosen != NULL ? strtoull(chosen, NULL, 0) : 1;
@@ -275,6 +316,7 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored)
 
 	rng.state = seed;
 	loop_pair_open_as(&pair, size, size, layout, mirrored);
+	pair.a_config.inline_copy = pair.b_config.inline_copy = inline_copy;
 	way_open(&way[0], &pair.a, &pair.b, &pair.a_config.produce,
 	    rng_below(&rng, size));
 	way_open(&way[1], &pair.b, &pair.a, &pair.b_config.produce,
@@ -293,9 +335,10 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored)
 		    one->oracle.head % size);
 		if (test_state.failures != 0) {
 			printf("# VQP_TEST_SEED=%llu, size %llu, layout %d, "
-			    "mirrored %d, step %llu\n",
+			    "mirrored %d, inline %d, step %llu\n",
 			    (unsigned long long)seed,
 			    (unsigned long long)size, (int)layout, mirrored,
+			    inline_copy,
 			    (unsigned long long)step);
 			break;
 		}
@@ -306,7 +349,7 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored)
 }
 
 static void
-compare_sizes(enum vqp_layout layout, bool mirrored)
+compare_sizes(enum vqp_layout layout, bool mirrored, bool inline_copy)
 {
 	static const uint64_t sizes[] = {
 		1, 2, 3, 9, 127, 4095, 4096, 4097, SIZE_MAX_TESTED,
@@ -315,26 +358,32 @@ compare_sizes(enum vqp_layout layout, bool mirrored)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) &&
 	    test_state.failures == 0; i++) {
 		if (!mirrored || loop_can_mirror(sizes[i]))
-			compare(sizes[i], layout, mirrored);
+			compare(sizes[i], layout, mirrored, inline_copy);
 	}
 }
 
 TEST(compat, "any calls in VMCI's layout answer as VMCI's arithmetic does")
 {
-	compare_sizes(VQP_LAYOUT_COMPAT, false);
+	compare_sizes(VQP_LAYOUT_COMPAT, false, false);
 }
 
 TEST(wide, "any calls in the wide layout answer as VMCI's arithmetic does")
 {
-	compare_sizes(VQP_LAYOUT_WIDE, false);
+	compare_sizes(VQP_LAYOUT_WIDE, false, false);
 }
 
 TEST(mirrored, "any calls on mirrored rings answer as VMCI's arithmetic does")
 {
 	if (!loop_can_mirror(SIZE_MAX_TESTED))
 		SKIP("no memory that can be mapped twice");
-	compare_sizes(VQP_LAYOUT_COMPAT, true);
-	compare_sizes(VQP_LAYOUT_WIDE, true);
+	compare_sizes(VQP_LAYOUT_COMPAT, true, false);
+	compare_sizes(VQP_LAYOUT_WIDE, true, true);
+}
+
+TEST(inline_copy, "any calls answer the same where small messages go inline")
+{
+	compare_sizes(VQP_LAYOUT_COMPAT, false, true);
+	compare_sizes(VQP_LAYOUT_WIDE, false, true);
 }
 
 TEST_MAIN()

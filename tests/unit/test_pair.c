@@ -44,7 +44,7 @@ TEST(status_numbers, "the numbers that leave the engine are VMCI's")
 	CHECK_EQ(VQP_ERROR_NO_DATA, -36);
 }
 
-TEST(header_init, "a new header has the handle and zero indices, no more")
+TEST(header_init, "a new header has the handle, zero indices and no copy")
 {
 	const struct vqp_handle handle = { 0x11223344, 0x55667788 };
 	uint8_t page[LOOP_HEADER_BYTES] VQP_ALIGNED(8);
@@ -61,7 +61,7 @@ TEST(header_init, "a new header has the handle and zero indices, no more")
 	CHECK_EQ(vqp_load_relaxed(&wide->consumer_head), 0);
 	for (size_t i = 0; i < sizeof(page); i++)
 		untouched += page[i] == 0xee;
-	CHECK_EQ(untouched, sizeof(page) - 24 - 16);
+	CHECK_EQ(untouched, sizeof(page) - 24 - 16 - 16);
 }
 
 TEST(attach_refuses, "a pair that cannot be one is refused")
@@ -162,6 +162,8 @@ TEST(layouts_on_the_wire, "the indices lie where the layout says, crossed")
 		CHECK_EQ(vqp_pair_enqueue(&pair.b, bytes, 30), 30);
 		CHECK_EQ(vqp_pair_dequeue(&pair.a, bytes, 20), 20);
 		CHECK_EQ(vqp_pair_dequeue(&pair.b, bytes, 10), 10);
+		vqp_rx_publish(&pair.a.rx);
+		vqp_rx_publish(&pair.b.rx);
 		a = pair.a_config.produce.header;
 		b = pair.b_config.produce.header;
 		memcpy(&index, a + (wide ? 128 : 8), 8);
@@ -603,6 +605,451 @@ TEST(mixed_with_ends, "copying verbs and in-place verbs share one stream")
 	CHECK_EQ(vqp_pair_dequeue(&pair.b, got, 16), 5);
 	CHECK(pattern_matches(got, 2, 5));
 	CHECK_EQ(vqp_pair_consume_ready(&pair.b), 0);
+	loop_pair_close(&pair);
+}
+
+/* What the peer has not been shown of what was sent. */
+static uint64_t
+unseen(const struct loop_pair *pair)
+{
+	const struct vqp_tx *tx = &pair->a.tx;
+
+	return vqp_ring_distance(vqp_load_relaxed(tx->tail_cell), tx->tail,
+	    tx->size);
+}
+
+TEST(more_stays_unseen, "a message that more follow is seen by what follows")
+{
+	uint8_t bytes[32], got[32];
+	struct vqp_span out[2];
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	pattern_fill(bytes, 0, 32);
+	for (int verb = 0; verb < 6; verb++) {
+		loop_pair_open(&pair, 31, layouts[verb % 2]);
+		/* The fourth wraps. */
+		start_at(&pair, 20, 20);
+		for (uint64_t i = 0; i < 16; i += 4)
+			CHECK_EQ(vqp_pair_send_more(a, bytes + i, 4), 4);
+		CHECK_EQ(unseen(&pair), 16);
+		CHECK_EQ(vqp_pair_produce_ready(a), 0);
+		CHECK_EQ(vqp_pair_receive(b, got, 1), VQP_ERROR_NO_DATA);
+		switch (verb) {
+		case 0:
+			CHECK_EQ(vqp_pair_send(a, bytes + 16, 4), 4);
+			break;
+		case 1:
+			CHECK_EQ(vqp_pair_enqueue(a, bytes + 16, 4), 4);
+			break;
+		case 2:
+			CHECK_EQ(vqp_pair_send_batch(a, bytes + 16, 2, 2), 2);
+			break;
+		case 3:
+			CHECK_EQ(vqp_tx_reserve(&a->tx, 4, out), 4);
+			pattern_fill_spans(out, 16);
+			vqp_tx_commit(&a->tx, 4);
+			break;
+		case 4:
+			CHECK_EQ(vqp_pair_send_more(a, bytes + 16, 4), 4);
+			vqp_pair_flush(a);
+			break;
+		default:
+			CHECK_EQ(vqp_pair_send_more(a, bytes + 16, 4), 4);
+			vqp_tx_publish(&a->tx);
+		}
+		CHECK_EQ(unseen(&pair), 0);
+		CHECK_EQ(vqp_pair_receive(b, got, 20), 20);
+		CHECK(pattern_matches(got, 0, 20));
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(more_answers, "send_more answers as send, and NO_SPACE keeps nothing back")
+{
+	uint8_t bytes[16], got[16];
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	pattern_fill(bytes, 0, 16);
+	loop_pair_open(&pair, 9, VQP_LAYOUT_COMPAT);
+	for (uint64_t at = 0; at < 9; at++) {
+		start_at(&pair, at, at);
+		CHECK_EQ(vqp_pair_send_more(a, NULL, 0), 0);
+		CHECK_EQ(vqp_pair_send_more(a, bytes, 5), 5);
+		CHECK_EQ(vqp_pair_send_more(a, NULL, 0), 0);
+		CHECK_EQ(vqp_pair_send_more(a, bytes, 9),
+		    VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK_EQ(vqp_pair_send_more(a, bytes, UINT64_MAX),
+		    VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK_EQ(unseen(&pair), 5);
+		CHECK_EQ(vqp_pair_send_more(a, bytes, 4), VQP_ERROR_NO_SPACE);
+		CHECK_EQ(unseen(&pair), 0);
+		CHECK_EQ(vqp_pair_send_more(a, bytes + 5, 3), 3);
+		CHECK_EQ(vqp_pair_produce_ready(a), 5);
+		CHECK_EQ(vqp_pair_send_more(a, NULL, 0), VQP_ERROR_NO_SPACE);
+		CHECK_EQ(unseen(&pair), 0);
+		CHECK_EQ(vqp_pair_receive(b, got, 8), 8);
+		CHECK(pattern_matches(got, 0, 8));
+	}
+	loop_pair_close(&pair);
+
+	loop_pair_open_as(&pair, 0, 6, VQP_LAYOUT_COMPAT, false);
+	CHECK_EQ(vqp_pair_send_more(a, bytes, 1), VQP_ERROR_INVALID_SIZE);
+	CHECK_EQ(vqp_pair_send_more(a, bytes, 0), VQP_ERROR_INVALID_SIZE);
+	vqp_pair_flush(a);
+	loop_pair_close(&pair);
+}
+
+/* A sixteenth of the ring, but within two bounds. */
+TEST(more_by_chunks, "of a stream of MORE a chunk is seen when it is full")
+{
+	static const struct {
+		uint64_t size, chunk;
+	} row[] = {
+		{ 10000, 4096 }, { 65536, 4096 }, { 100000, 6250 },
+		{ 262144, 16384 }, { 1000000, 16384 },
+	};
+	static uint8_t bytes[VQP_BULK_BYTES], got[VQP_BULK_BYTES];
+
+	for (int i = 0; i < 5; i++) {
+		for (uint64_t length = 1; length <= VQP_BULK_BYTES;
+		    length = length * 5 + 3) {
+			struct loop_pair pair;
+			uint64_t sent = 0, seen = 0;
+
+			loop_pair_open(&pair, row[i].size, layouts[i % 2]);
+			while (sent + length < row[i].size) {
+				pattern_fill(bytes, sent, length);
+				CHECK_EQ(vqp_pair_send_more(&pair.a, bytes,
+				    length), length);
+				sent += length;
+				CHECK(sent - seen <= row[i].chunk + length);
+				if (unseen(&pair) != 0)
+					continue;
+				CHECK(sent - seen >= row[i].chunk);
+				seen = sent;
+			}
+			vqp_pair_flush(&pair.a);
+			for (seen = 0; seen < sent; seen += length) {
+				CHECK_EQ(vqp_pair_receive(&pair.b, got,
+				    length), length);
+				CHECK(pattern_matches(got, seen, length));
+			}
+			loop_pair_close(&pair);
+		}
+	}
+}
+
+TEST(batches, "a batch is whole messages, as many as fit or are there")
+{
+	uint8_t bytes[32], got[32];
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	pattern_fill(bytes, 0, 32);
+	for (int l = 0; l < 2; l++) {
+		loop_pair_open(&pair, 24, layouts[l]);
+		for (uint64_t at = 0; at < 24; at++) {
+			start_at(&pair, at, at);
+			CHECK_EQ(vqp_pair_receive_batch(b, got, 5, 2),
+			    VQP_ERROR_NO_DATA);
+			CHECK_EQ(vqp_pair_send_batch(a, bytes, 5, 1), 1);
+			/* 18 bytes are free: three messages and a rest. */
+			CHECK_EQ(vqp_pair_send_batch(a, bytes + 5, 5, 5), 3);
+			CHECK_EQ(vqp_pair_produce_ready(a), 20);
+			CHECK_EQ(vqp_pair_send_batch(a, bytes, 5, 1),
+			    VQP_ERROR_NO_SPACE);
+			CHECK_EQ(vqp_pair_send_batch(a, bytes, 5, 3),
+			    VQP_ERROR_NO_SPACE);
+			CHECK_EQ(vqp_pair_send_batch(a, bytes + 20, 3, 2), 1);
+			CHECK_EQ(vqp_pair_send_batch(a, bytes, 1, 1),
+			    VQP_ERROR_NO_SPACE);
+			/* One, and two whole ones; the rest stays. */
+			CHECK_EQ(vqp_pair_receive_batch(b, got, 7, 1), 1);
+			CHECK(pattern_matches(got, 0, 7));
+			memset(got, 0xee, sizeof(got));
+			CHECK_EQ(vqp_pair_receive_batch(b, got, 7, 4), 2);
+			CHECK(pattern_matches(got, 7, 14));
+			CHECK_EQ(got[14], 0xee);
+			CHECK_EQ(vqp_pair_receive_batch(b, got, 7, 4),
+			    VQP_ERROR_NO_DATA);
+			CHECK_EQ(vqp_pair_receive_batch(b, got, 1, 9), 2);
+			CHECK(pattern_matches(got, 21, 2));
+		}
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(batches_refused, "a batch of nothing, of too much or of giants is refused")
+{
+	/* Compilers warn of such a copy, not knowing that none happens. */
+	const volatile uint64_t huge = UINT64_C(1) << 62;
+	static const struct {
+		uint64_t length, count;
+	} row[] = {
+		{ 0, 0 }, { 0, 1 }, { 1, 0 }, { 0, UINT64_MAX },
+		{ UINT64_MAX, 2 }, { UINT64_C(1) << 32, UINT64_C(1) << 32 },
+		{ UINT64_C(1) << 62, 2 }, { 2, UINT64_C(1) << 62 },
+		/* The product wraps around to something small. */
+		{ (UINT64_C(1) << 63) + 2, 2 }, { 3, 0x5555555555555556 },
+	};
+	uint8_t bytes[32] = { 0 };
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	loop_pair_open(&pair, 9, VQP_LAYOUT_COMPAT);
+	CHECK_EQ(vqp_pair_send(a, bytes, 4), 4);
+	/* The small is at hand, then. */
+	CHECK_EQ(vqp_pair_peek(b, bytes, 4), 4);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		CHECK_EQ(vqp_pair_send_batch(a, bytes, row[i].length,
+		    row[i].count), VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(vqp_pair_receive_batch(b, bytes, row[i].length,
+		    row[i].count), VQP_ERROR_INVALID_ARGS);
+	}
+	CHECK_EQ(vqp_pair_send_batch(a, bytes, 9, 1),
+	    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	CHECK_EQ(vqp_pair_send_batch(a, bytes, 8, 1), VQP_ERROR_NO_SPACE);
+	CHECK_EQ(vqp_pair_send_batch(a, bytes, huge, 1),
+	    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	CHECK_EQ(vqp_pair_receive_batch(b, bytes, 9, 1),
+	    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	CHECK_EQ(vqp_pair_receive_batch(b, bytes, 8, 1), VQP_ERROR_NO_DATA);
+	CHECK_EQ(vqp_pair_receive_batch(b, bytes, huge, 1),
+	    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	CHECK_EQ(vqp_pair_consume_ready(b), 4);
+	loop_pair_close(&pair);
+
+	loop_pair_open_as(&pair, 0, 6, VQP_LAYOUT_COMPAT, false);
+	CHECK_EQ(vqp_pair_send_batch(a, bytes, 1, 1), VQP_ERROR_INVALID_SIZE);
+	CHECK_EQ(vqp_pair_receive_batch(b, bytes, 1, 1),
+	    VQP_ERROR_INVALID_SIZE);
+	loop_pair_close(&pair);
+}
+
+/* The tag and the words in the page of the ring that a fills. */
+static uint64_t
+inline_word(const struct loop_pair *pair, unsigned word)
+{
+	const uint8_t *page = pair->a_config.produce.header;
+	uint64_t value;
+
+	memcpy(&value, page + (pair->a_config.layout == VQP_LAYOUT_WIDE ?
+	    136 : 24) + 8 * word, 8);
+	return value;
+}
+
+static void
+open_inline(struct loop_pair *pair, uint64_t size, enum vqp_layout layout,
+    bool producer, bool consumer)
+{
+	loop_pair_open(pair, size, layout);
+	pair->a_config.inline_copy = producer;
+	pair->b_config.inline_copy = consumer;
+	loop_pair_attach(pair);
+}
+
+TEST(inline_on_the_wire, "a small message stands beside the tail, too")
+{
+	uint8_t bytes[VQP_INLINE_BYTES + 1];
+	struct loop_pair pair;
+
+	pattern_fill(bytes, 0, sizeof(bytes));
+	for (int l = 0; l < 2; l++) {
+		open_inline(&pair, 1000, layouts[l], true, false);
+		for (uint64_t n = 1, at = 0; n <= VQP_INLINE_BYTES; at += n++) {
+			const uint8_t *page = pair.a_config.produce.header;
+
+			CHECK_EQ(vqp_pair_send(&pair.a, bytes, n), n);
+			CHECK_EQ(inline_word(&pair, 0), n << 56 | at);
+			CHECK(pattern_matches(page + (l == 1 ? 144 : 32), 0,
+			    n));
+		}
+		CHECK_EQ(vqp_pair_send(&pair.a, bytes, VQP_INLINE_BYTES + 1),
+		    VQP_INLINE_BYTES + 1);
+		CHECK_EQ(inline_word(&pair, 0), 0);
+		loop_pair_close(&pair);
+
+		/* Not asked for, nothing is written beside the indices. */
+		open_inline(&pair, 1000, layouts[l], false, true);
+		memset((uint8_t *)pair.a_config.produce.header +
+		    (l == 1 ? 136 : 24), 0xee, 40);
+		CHECK_EQ(vqp_pair_send(&pair.a, bytes, 8), 8);
+		for (unsigned word = 0; word < 5; word++)
+			CHECK_EQ(inline_word(&pair, word),
+			    0xeeeeeeeeeeeeeeee);
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(inline_either_side, "one side alone that copies inline changes nothing")
+{
+	uint8_t bytes[64], got[64];
+	struct loop_pair pair;
+
+	for (int sides = 0; sides < 8; sides++) {
+		uint64_t position = 0;
+
+		open_inline(&pair, 101, layouts[sides / 4], (sides & 1) != 0,
+		    (sides & 2) != 0);
+		for (unsigned i = 0; i < 5000; i++) {
+			const uint64_t n = 1 + i % 40;
+
+			pattern_fill(bytes, position, n);
+			CHECK_EQ(vqp_pair_send(&pair.a, bytes, n), n);
+			CHECK_EQ(vqp_pair_receive(&pair.b, got, n), n);
+			CHECK(pattern_matches(got, position, n));
+			position += n;
+		}
+		loop_pair_close(&pair);
+	}
+}
+
+/* It is read from there: only the peer's word tells, so spoil the ring. */
+TEST(inline_is_read, "a lone small message is taken from beside the tail")
+{
+	uint8_t bytes[VQP_INLINE_BYTES], got[VQP_INLINE_BYTES];
+	struct loop_pair pair;
+
+	for (uint64_t n = 1; n <= VQP_INLINE_BYTES; n++) {
+		open_inline(&pair, 100, layouts[n % 2], true, true);
+		/* At any index, wrapping, too. */
+		for (unsigned i = 0; i < 200; i++) {
+			pattern_fill(bytes, i, n);
+			CHECK_EQ(vqp_pair_send(&pair.a, bytes, n), n);
+			/* Wrapped or beyond a limit it need not be there. */
+			if (inline_word(&pair, 0) != 0)
+				memset(pair.a_config.produce.data, 0xee, 100);
+			CHECK_EQ(vqp_pair_receive(&pair.b, got, n), n);
+			CHECK(pattern_matches(got, i, n));
+		}
+		/* Two of them are not. */
+		CHECK_EQ(vqp_pair_send(&pair.a, bytes, n), n);
+		CHECK_EQ(vqp_pair_send(&pair.a, bytes, n), n);
+		memset(pair.a_config.produce.data, 0xee, 100);
+		CHECK_EQ(vqp_pair_receive(&pair.b, got, n), n);
+		CHECK_EQ(got[0], 0xee);
+		loop_pair_close(&pair);
+	}
+}
+
+/* Send 8 bytes at the tail in another way. */
+#define WAYS_TO_SEND 9
+
+static void
+send_somehow(struct vqp_pair *pair, const uint8_t *bytes, int way)
+{
+	const struct vqp_iovec piece[2] = {
+		{ (void *)(uintptr_t)bytes, 5 },
+		{ (void *)(uintptr_t)(bytes + 5), 3 },
+	};
+	struct vqp_span out[2];
+
+	switch (way) {
+	case 0:
+		vqp_tx_reserve(&pair->tx, 8, out);
+		vqp_copy(out[0].base, bytes, out[0].length);
+		vqp_copy(out[1].base, bytes + out[0].length, out[1].length);
+		vqp_tx_commit(&pair->tx, 8);
+		break;
+	case 1:
+		vqp_tx_reserve(&pair->tx, 8, out);
+		vqp_copy(out[0].base, bytes, out[0].length);
+		vqp_copy(out[1].base, bytes + out[0].length, out[1].length);
+		vqp_tx_commit_edge(&pair->tx, 8);
+		break;
+	case 2:
+		vqp_pair_enqueuev(pair, piece, 2);
+		break;
+	case 3:
+		vqp_pair_send_batch(pair, bytes, 4, 2);
+		break;
+	case 4:
+		vqp_pair_send_more(pair, bytes, 8);
+		vqp_pair_flush(pair);
+		break;
+	case 5:
+		vqp_pair_send_more(pair, bytes, 3);
+		vqp_pair_send(pair, bytes + 3, 5);
+		break;
+	case 6:
+		vqp_pair_send_more(pair, bytes, 8);
+		vqp_tx_may_sleep(&pair->tx);
+		break;
+	case 7:
+		vqp_pair_enqueue(pair, bytes, 8);
+		break;
+	default:
+		vqp_pair_send(pair, bytes, 8);
+		break;
+	}
+}
+
+TEST(inline_never_stale, "whatever came after an inline message replaces it")
+{
+	uint8_t bytes[8], got[8];
+	struct loop_pair pair;
+
+	for (int way = 0; way < WAYS_TO_SEND; way++) {
+		/* Sizes that come back to an index after a lap, or not. */
+		for (uint64_t size = 9; size <= 33; size++) {
+			open_inline(&pair, size, layouts[way % 2], true, true);
+			for (uint64_t i = 0; i < 40; i++) {
+				const uint64_t begin = pair.a.tx.tail;
+				const uint64_t tag =
+				    UINT64_C(8) << 56 | begin;
+
+				pattern_fill(bytes, 8 * i, 8);
+				/* Inline every fourth lap only. */
+				send_somehow(&pair.a, bytes,
+				    i % 4 == 0 ? WAYS_TO_SEND : way);
+				CHECK(inline_word(&pair, 0) != tag ||
+				    inline_word(&pair, 1) ==
+				    *(const vqp_unit8 *)bytes);
+				CHECK_EQ(vqp_pair_receive(&pair.b, got, 8), 8);
+				CHECK(pattern_matches(got, 8 * i, 8));
+			}
+			loop_pair_close(&pair);
+		}
+	}
+}
+
+TEST(inline_after_attach, "what an earlier producer left inline is not taken")
+{
+	uint8_t bytes[8], got[8];
+	struct vqp_span out[2];
+	struct loop_pair pair;
+
+	for (int l = 0; l < 2; l++) {
+		open_inline(&pair, 100, layouts[l], true, true);
+		pattern_fill(bytes, 0, 8);
+		CHECK_EQ(vqp_pair_send(&pair.a, bytes, 8), 8);
+		start_at(&pair, 0, 0);
+		CHECK_EQ(vqp_tx_reserve(&pair.a.tx, 8, out), 8);
+		pattern_fill_spans(out, 100);
+		vqp_tx_commit(&pair.a.tx, 8);
+		CHECK_EQ(vqp_pair_receive(&pair.b, got, 8), 8);
+		CHECK(pattern_matches(got, 100, 8));
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(inline_refused, "a ring too large for a tag is refused inline")
+{
+	struct vqp_pair_config config;
+	struct loop_pair pair;
+	struct vqp_pair end;
+
+	loop_pair_open(&pair, 64, VQP_LAYOUT_COMPAT);
+	config = pair.a_config;
+	config.inline_copy = true;
+	config.produce.size = UINT64_C(1) << 56;
+	CHECK_EQ(vqp_pair_attach(&end, &config), VQP_SUCCESS);
+	config.produce.size++;
+	CHECK_EQ(vqp_pair_attach(&end, &config), VQP_ERROR_INVALID_ARGS);
+	config.inline_copy = false;
+	CHECK_EQ(vqp_pair_attach(&end, &config), VQP_SUCCESS);
 	loop_pair_close(&pair);
 }
 

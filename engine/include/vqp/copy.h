@@ -11,6 +11,13 @@
 
 #include <vqp/atomic.h>
 
+/* Lines to be written are fetched so many bytes ahead. */
+#define VQP_FETCH_BYTES 1024
+
+/* From so many bytes on other ways to copy are faster, where there are any. */
+#define VQP_WIDE_BYTES 256
+#define VQP_STRING_BYTES 1024
+
 /* Units of a copy, at any address, over memory of any type. */
 typedef uint16_t vqp_unit2 __attribute__((may_alias, aligned(1)));
 typedef uint32_t vqp_unit4 __attribute__((may_alias, aligned(1)));
@@ -30,8 +37,11 @@ typedef uint64_t vqp_unit16
 		VQP_COPY_UNIT(unit, to, from, (n) - sizeof(unit));	\
 } while (0)
 
+/* Where the length is a constant, what is left must be the moves alone. */
+#define VQP_COPY_INLINE static inline __attribute__((__always_inline__))
+
 /* 1 to 64 bytes. */
-static inline void
+VQP_COPY_INLINE void
 vqp_copy_small(void *to, const void *from, uint64_t n)
 {
 	if (n > 32) {
@@ -53,11 +63,17 @@ vqp_copy_small(void *to, const void *from, uint64_t n)
 }
 
 /* Any number of bytes, 0 included; a constant number becomes plain moves. */
-static inline void
+VQP_COPY_INLINE void
 vqp_copy(void *to, const void *from, uint64_t n)
 {
 	if (n == 0)
 		return;
+#ifdef VQP_CPU_COPIES_STRINGS
+	if (n >= VQP_STRING_BYTES) {
+		vqp_copy_string(to, from, n);
+		return;
+	}
+#endif
 	while (n > 64) {
 		VQP_COPY_UNIT(vqp_unit16, to, from, 0);
 		VQP_COPY_UNIT(vqp_unit16, to, from, 16);
@@ -68,6 +84,92 @@ vqp_copy(void *to, const void *from, uint64_t n)
 		n -= 64;
 	}
 	vqp_copy_small(to, from, n);
+}
+
+#ifdef VQP_CPU_COPIES_WIDE
+typedef uint64_t vqp_unit32
+    __attribute__((vector_size(32), may_alias, aligned(1)));
+
+/* At least VQP_WIDE_BYTES, for processors with VQP_CAN_COPY_WIDE. */
+__attribute__((__target__("avx2"), __noinline__, __unused__)) static void
+vqp_copy_wide(void *to, const void *from, uint64_t n)
+{
+	uint8_t *last_to = (uint8_t *)to + n - 128;
+	const uint8_t *last_from = (const uint8_t *)from + n - 128;
+
+	for (; n > 128; n -= 128) {
+		VQP_COPY_UNIT(vqp_unit32, to, from, 0);
+		VQP_COPY_UNIT(vqp_unit32, to, from, 32);
+		VQP_COPY_UNIT(vqp_unit32, to, from, 64);
+		VQP_COPY_UNIT(vqp_unit32, to, from, 96);
+		to = (uint8_t *)to + 128;
+		from = (const uint8_t *)from + 128;
+	}
+	/* Up to the end, over some of what is there. */
+	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 0);
+	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 32);
+	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 64);
+	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 96);
+}
+#endif
+
+/* As vqp_copy(), and wide if it can be. */
+VQP_COPY_INLINE void
+vqp_copy_as(unsigned can, void *to, const void *from, uint64_t n)
+{
+#ifdef VQP_CPU_COPIES_WIDE
+	if (n >= VQP_WIDE_BYTES && (can & VQP_CAN_COPY_WIDE) != 0) {
+		vqp_copy_wide(to, from, n);
+		return;
+	}
+#endif
+	(void)can;
+	vqp_copy(to, from, n);
+}
+
+/* As vqp_copy(), with each line fetched VQP_FETCH_BYTES ahead. */
+static inline void
+vqp_copy_fetching(uint8_t *to, const uint8_t *from, uint64_t n)
+{
+	for (; n > VQP_FETCH_BYTES; n -= VQP_LINE_BYTES) {
+		vqp_fetch(to + VQP_FETCH_BYTES);
+		vqp_copy(to, from, VQP_LINE_BYTES);
+		to += VQP_LINE_BYTES;
+		from += VQP_LINE_BYTES;
+	}
+	vqp_copy(to, from, n);
+}
+
+#define VQP_COPY_PAST(to, from, at)					\
+	vqp_store_past((uint8_t *)(to) + (at),				\
+	    *(const vqp_unit8 *)((const uint8_t *)(from) + (at)))
+
+/*
+ * As vqp_copy(), past the caches as far as whole words go there.  The copy is
+ * ordered before later stores by vqp_fence_past() alone.
+ */
+VQP_COPY_INLINE void
+vqp_copy_past(void *to, const void *from, uint64_t n)
+{
+	if ((((uintptr_t)to | n) & 7) != 0) {
+		vqp_copy(to, from, n);
+		return;
+	}
+	/* Line by line, since a compiler may not unroll it. */
+	for (; n >= VQP_LINE_BYTES; n -= VQP_LINE_BYTES) {
+		VQP_COPY_PAST(to, from, 0);
+		VQP_COPY_PAST(to, from, 8);
+		VQP_COPY_PAST(to, from, 16);
+		VQP_COPY_PAST(to, from, 24);
+		VQP_COPY_PAST(to, from, 32);
+		VQP_COPY_PAST(to, from, 40);
+		VQP_COPY_PAST(to, from, 48);
+		VQP_COPY_PAST(to, from, 56);
+		to = (uint8_t *)to + VQP_LINE_BYTES;
+		from = (const uint8_t *)from + VQP_LINE_BYTES;
+	}
+	for (uint64_t i = 0; i < n; i += 8)
+		VQP_COPY_PAST(to, from, i);
 }
 
 #endif

@@ -38,6 +38,14 @@ struct vqp_pair_config {
 	enum vqp_layout layout;
 	struct vqp_queue produce;	/* its header is the one we write */
 	struct vqp_queue consume;	/* the peer's produce queue */
+	enum vqp_placement placement;	/* how far away the peer is */
+	/*
+	 * Small messages also go inline, into spare bytes beside the tail: a
+	 * lone one arrives a line sooner, a stream of them passes slower.  For
+	 * rings of up to 2^56 bytes.  A peer that does not is not harmed; who
+	 * attaches to the same page again does as was done before.
+	 */
+	bool inline_copy;
 };
 
 struct vqp_pair {
@@ -54,7 +62,8 @@ struct vqp_iovec {
 
 /*
  * Prepare a header page before it is shared, as the side does that supplies
- * the pages: the handle, and both indices of both layouts 0.
+ * the pages: the handle, and 0 for both indices and the inline copy of both
+ * layouts.
  * Context: any.
  */
 void vqp_queue_header_init(void *header, struct vqp_handle handle);
@@ -94,7 +103,12 @@ int64_t vqp_pair_enqueuev(struct vqp_pair *pair,
 
 /*
  * Copy bytes out of the ring into `count` pieces, in order, and give their
- * space back; as many bytes as are there.  The vector is not changed.
+ * space back lazily; as many bytes as are there.  The vector is not changed.
+ *
+ * Lazily, here and in all that receives: the peer sees the space when more
+ * than a quarter of the ring has come together, or a verb of ours finds too
+ * few bytes.  Who tells the peer in another way publishes first: with
+ * vqp_rx_publish(), or the edge or sleep verbs of vqp/ring.h, which do.
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_DATA	the ring is empty; also for a total of 0
@@ -115,10 +129,16 @@ int64_t vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from,
     uint64_t length);
 int64_t vqp_pair_send_slow(struct vqp_pair *pair, const void *from,
     uint64_t length);
+int64_t vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length);
+int64_t vqp_pair_send_batch_slow(struct vqp_pair *pair, const void *from,
+    uint64_t length, uint64_t count);
 int64_t vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to,
     uint64_t length);
 int64_t vqp_pair_receive_slow(struct vqp_pair *pair, void *to,
-    uint64_t length);
+    uint64_t length, int64_t offered);
+int64_t vqp_pair_receive_batch_slow(struct vqp_pair *pair, void *to,
+    uint64_t length, uint64_t count);
 int64_t vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length);
 
 /* The other halves: all of it or nothing.  Length 0 always goes slow. */
@@ -131,9 +151,16 @@ vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
 	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
 	    length >= VQP_BULK_BYTES)
 		return false;
-	vqp_copy(tx->data + tail, from, length);
+	vqp_copy_as(tx->can, tx->data + tail, from, length);
 	tx->tail = tail + length;
-	vqp_tx_publish_to(tx, tail + length);
+	if (length <= VQP_INLINE_BYTES && tx->copies)
+		vqp_tx_publish_inline(tx, from, length);
+	else
+		vqp_tx_publish_to(tx, tail + length);
+	/* The next line has time to come while the answer is awaited. */
+	if (length >= VQP_LINE_BYTES &&
+	    tx->soft - tx->tail >= 2 * VQP_LINE_BYTES)
+		vqp_fetch(tx->data + tx->tail + VQP_LINE_BYTES - 1);
 	return true;
 }
 
@@ -145,9 +172,9 @@ vqp_pair_get_fast(struct vqp_pair *pair, void *to, uint64_t length)
 
 	if (!VQP_LIKELY(length - 1 < rx->soft - head))
 		return false;
-	vqp_copy(to, rx->data + head, length);
+	vqp_copy_as(rx->can, to, rx->data + head, length);
 	rx->head = head + length;
-	vqp_rx_publish_to(rx, head + length);
+	vqp_store_relaxed(&rx->head_released, head + length);
 	return true;
 }
 
@@ -171,6 +198,54 @@ vqp_pair_send(struct vqp_pair *pair, const void *from, uint64_t length)
 	    (int64_t)length : vqp_pair_send_slow(pair, from, length);
 }
 
+/*
+ * As vqp_pair_send(), and more follows at once: the message may stay unseen
+ * until the next vqp_pair_send(), vqp_pair_flush() or vqp_tx_publish(), but
+ * at most a chunk of them, a sixteenth of the ring within VQP_MORE_BYTES and
+ * VQP_MORE_BYTES_MAX, and none once NO_SPACE was answered.
+ */
+VQP_COPY_INLINE int64_t
+vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
+{
+	struct vqp_tx *tx = &pair->tx;
+	uint64_t tail = tx->tail;
+
+	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
+	    length >= VQP_BULK_BYTES)
+		return vqp_pair_send_more_slow(pair, from, length);
+	if ((tx->pending & VQP_PENDING_PAST) != 0)
+		vqp_copy_past(tx->data + tail, from, length);
+	else
+		vqp_copy_as(tx->can, tx->data + tail, from, length);
+	tx->tail = tail + length;
+	return (int64_t)length;
+}
+
+/* Let the peer see all that was sent. */
+static inline void
+vqp_pair_flush(struct vqp_pair *pair)
+{
+	vqp_tx_publish(&pair->tx);
+}
+
+/*
+ * `count` messages of `length` bytes each, one behind the other at `from`: as
+ * many whole ones as fit, published once.  Returns how many, 1 to count, or
+ *	VQP_ERROR_NO_SPACE	not one fits now
+ *	VQP_ERROR_INVALID_ARGS	count or length 0, or 2^63 bytes or more
+ * or the other errors of vqp_pair_send().
+ */
+static inline int64_t
+vqp_pair_send_batch(struct vqp_pair *pair, const void *from, uint64_t length,
+    uint64_t count)
+{
+	uint64_t total;
+
+	return !__builtin_mul_overflow(length, count, &total) &&
+	    vqp_pair_put_fast(pair, from, total) ? (int64_t)count :
+	    vqp_pair_send_batch_slow(pair, from, length, count);
+}
+
 /* vqp_pair_dequeuev() into one buffer: as many bytes as are there. */
 static inline int64_t
 vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
@@ -187,8 +262,38 @@ vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
 static inline int64_t
 vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
 {
-	return vqp_pair_get_fast(pair, to, length) ?
-	    (int64_t)length : vqp_pair_receive_slow(pair, to, length);
+	int64_t n = 0;
+
+	/* Once again after a refill that is enough: a wait ends here. */
+	do {
+		if (vqp_pair_get_fast(pair, to, length))
+			return (int64_t)length;
+		if (n != 0)
+			break;
+		n = vqp_rx_refill(&pair->rx, length);
+		if (n > 0 && length <= VQP_INLINE_BYTES &&
+		    pair->rx.copy != NULL &&
+		    vqp_rx_get_inline(&pair->rx, to, length)) {
+			vqp_rx_release_lazy(&pair->rx, length);
+			return n;
+		}
+	} while (n > 0);
+	return vqp_pair_receive_slow(pair, to, length, n);
+}
+
+/*
+ * Up to `count` messages of `length` bytes each, one behind the other to `to`:
+ * the mirror image of vqp_pair_send_batch(), with NO_DATA for NO_SPACE.
+ */
+static inline int64_t
+vqp_pair_receive_batch(struct vqp_pair *pair, void *to, uint64_t length,
+    uint64_t count)
+{
+	uint64_t total;
+
+	return !__builtin_mul_overflow(length, count, &total) &&
+	    vqp_pair_get_fast(pair, to, total) ? (int64_t)count :
+	    vqp_pair_receive_batch_slow(pair, to, length, count);
 }
 
 /* vqp_pair_peekv() into one buffer. */
@@ -198,14 +303,15 @@ vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
 	const struct vqp_rx *rx = &pair->rx;
 
 	if (VQP_LIKELY(length - 1 < rx->soft - rx->head)) {
-		vqp_copy(to, rx->data + rx->head, length);
+		vqp_copy_as(rx->can, to, rx->data + rx->head, length);
 		return (int64_t)length;
 	}
 	return vqp_pair_peek_slow(pair, to, length);
 }
 
 /*
- * What is in the rings: snapshots, stale when they return.  All of them
+ * What is in the rings: snapshots, stale when they return.  What we received
+ * is out of a ring, though the peer may not have seen it yet.  All of them
  * answer VQP_ERROR_INVALID_SIZE for a direction without bytes or with a bad
  * index of the peer's, which breaks the direction.
  *

@@ -16,7 +16,7 @@
  * The structs are ABI for whoever inlines over them: VQP_RING_ABI counts
  * their changes.
  *
- * E1, E2, E3: docs/ordering.md.
+ * E1, E2, E3, E5: docs/ordering.md.
  */
 #ifndef VQP_RING_H
 #define VQP_RING_H
@@ -27,9 +27,10 @@
 
 #include <vqp/atomic.h>
 #include <vqp/check.h>
+#include <vqp/copy.h>
 #include <vqp/status.h>
 
-#define VQP_RING_ABI 1
+#define VQP_RING_ABI 2
 
 /* Why an end refuses to work with its peer any more. */
 enum vqp_broken {
@@ -44,6 +45,29 @@ struct vqp_span {
 	uint64_t length;
 };
 
+/* How far away the other end is: what may be fast, never what is right. */
+enum vqp_placement {
+	VQP_PLACEMENT_MEASURED,		/* unknown, or it changes */
+	VQP_PLACEMENT_SAME_CORE,	/* two threads of one core */
+	VQP_PLACEMENT_NEAR,		/* one last-level cache */
+	VQP_PLACEMENT_FAR,		/* none */
+};
+
+/*
+ * The last message once more, if it is small, beside the tail that covers it:
+ * who waits for it then fetches one line, not two.  `tag` says where it
+ * begins and how long it is, 0 that nothing of this holds.
+ */
+#define VQP_INLINE_BYTES 32
+#define VQP_INLINE_INDEX_BITS 56
+
+struct vqp_inline {
+	struct vqp_cell64 tag;		/* w:producer r:consumer e:E5 */
+	struct vqp_cell64 word[VQP_INLINE_BYTES / 8]; /* w:producer r:consumer e:E5 */
+};
+
+VQP_STATIC_ASSERT(sizeof(struct vqp_inline) == 40, "frozen");
+
 /* What both ends of one direction must be told; see vqp_tx_attach(). */
 struct vqp_ring {
 	void *data;		/* `size` bytes; twice that if mirrored */
@@ -51,7 +75,20 @@ struct vqp_ring {
 	bool mirrored;		/* data is mapped twice, back to back */
 	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
 	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
+	struct vqp_inline *copy;	/* w:producer r:consumer e:E5; or NULL */
+	enum vqp_placement placement;
 };
+
+/* How far away the other end is, told or as the looks at it find. */
+struct vqp_distance {
+	uint32_t ticks;		/* 0 unknown */
+	uint8_t looks;		/* modulo 256 */
+	bool told;
+};
+
+/* What must happen before the tail is published. */
+#define VQP_PENDING_PAST 1	/* stores past the caches may be on their way */
+#define VQP_PENDING_COPY 2	/* the inline copy is of an older message */
 
 /*
  * The producer's end.  Private memory: the peer must not be able to map it.
@@ -64,8 +101,10 @@ struct vqp_tx {
 	uint64_t size;
 	uint64_t tail_rung;		/* no consumer sleeps before it */
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	struct vqp_inline *copy;	/* w:us r:peer e:E5; or NULL */
+	uint64_t chunk;			/* what is published though more follows */
+	struct vqp_distance distance;	/* to the consumer */
 	bool mirrored;
-	uint32_t distance_ticks;	/* to the consumer's line; 0 unknown */
 
 	uint8_t *data VQP_ALIGNED(64);
 	uint64_t tail;			/* next byte to fill, staged */
@@ -74,7 +113,35 @@ struct vqp_tx {
 	struct vqp_cell64 tail_published; /* w:us r:observers e:none */
 	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
 	uint64_t head_seen;		/* below size, or attach refused */
+	uint8_t pending;		/* before the next publish */
+	bool copies;			/* small messages go inline too */
+	uint8_t can;			/* vqp_cpu_can() */
 } VQP_ALIGNED(128);
+
+/*
+ * Does giving lines back pay?  Processors differ by a factor of two either
+ * way within one last-level cache, and producers by the way they store between
+ * two.  So a consumer finds out: it times some windows of the stream with and
+ * without, keeps what was better, and asks again ever more seldom.
+ */
+enum vqp_trial_step {
+	VQP_TRIAL_KEEP,
+	VQP_TRIAL_THIS,		/* time what we do */
+	VQP_TRIAL_SETTLE,	/* do the other: it shows a lap later, or two
+				   if there is a backlog */
+	VQP_TRIAL_OTHER,	/* time it */
+};
+
+struct vqp_trial {
+	uint64_t left;		/* bytes to the end of the window */
+	uint64_t since;		/* ticks at its begin */
+	uint64_t ticks[2];	/* the best window without, and with */
+	uint32_t windows;	/* to the end of the step */
+	uint32_t keep;		/* windows between two trials */
+	enum vqp_trial_step step;
+	bool gives_back;
+	bool far;		/* what it is about */
+};
 
 /* The consumer's end, its mirror image. */
 struct vqp_rx {
@@ -82,24 +149,26 @@ struct vqp_rx {
 	uint64_t head_rung;		/* no producer sleeps on one before */
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
 	bool mirrored;
-	bool can_give_back;
-	uint8_t looks;			/* without a wait, modulo 256 */
+	uint8_t can;			/* vqp_cpu_can() */
 	uint16_t gate;			/* pauses before the next look */
-	uint32_t distance_ticks;	/* to the producer's line; 0 unknown */
+	struct vqp_distance distance;	/* to the producer */
 	uint64_t given_back;		/* lines before it */
+	const struct vqp_inline *copy;	/* w:peer r:us e:E5; or NULL */
 
 	uint8_t *data VQP_ALIGNED(64);
 	uint64_t head;			/* next byte to read, staged */
 	uint64_t soft;			/* the head may go here unseen */
 	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
-	struct vqp_cell64 head_published; /* w:us r:observers e:none */
-	uint64_t head_lazy;		/* given back, perhaps unpublished */
+	struct vqp_cell64 head_released; /* w:us r:observers e:none */
+	uint64_t head_published;	/* up to head_released */
 	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
 	uint64_t tail_seen;
+
+	struct vqp_trial trial;
 } VQP_ALIGNED(128);
 
 VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
-VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
+VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 
 /*
  * Where the ends stand to each other, by what a look at a line costs that the
@@ -111,15 +180,28 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 128, "VQP_RING_ABI");
 #define VQP_TICKS_FAR 256
 /* A copy that is worth more thought than a fast path has, bytes. */
 #define VQP_BULK_BYTES 4096
-/* An offer beside which the timing of one look in so many is nothing, bytes. */
+/* Of a consumer's looks that may be timed, one in so many is. */
+#define VQP_LOOKS 8
+/* An offer beside which the time of a clock is nothing, bytes. */
 #define VQP_MEDIUM_BYTES 1024
-#define VQP_LOOKS 16
 /* An offer that is never given back, so the distance is not asked, bytes. */
 #define VQP_LARGE_BYTES 16384
 /* About a microsecond. */
 #define VQP_GATE_PAUSES_MAX 64
+#define VQP_GATE_BYTES 128
 /* Lines are given back every so many bytes; more at once are not worth it. */
 #define VQP_GIVE_BACK_BYTES 4096
+/* A ring that a cache of one core can hold. */
+#define VQP_FETCH_RING_BYTES 524288
+/* Of staged messages so many bytes are published, though more may follow. */
+#define VQP_MORE_BYTES 4096
+#define VQP_MORE_BYTES_MAX 16384
+/* A trial's windows: a quarter of a ring, so many bytes at least. */
+#define VQP_TRIAL_BYTES 65536
+#define VQP_TRIAL_WINDOWS 4
+#define VQP_TRIAL_SETTLE_WINDOWS 8
+#define VQP_TRIAL_KEEP_MIN 256
+#define VQP_TRIAL_KEEP_MAX 4096
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
 #define VQP_SLOW static __attribute__((__noinline__, __unused__))
@@ -164,10 +246,13 @@ static inline int
 vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 {
 	const uintptr_t misaligned = (uintptr_t)ring->tail_cell |
-	    (uintptr_t)ring->head_cell;
+	    (uintptr_t)ring->head_cell | (uintptr_t)ring->copy;
 
 	if (ring->tail_cell == NULL || ring->head_cell == NULL ||
 	    (misaligned & 7) != 0)
+		return VQP_ERROR_INVALID_ARGS;
+	if (ring->copy != NULL &&
+	    ring->size > (uint64_t)1 << VQP_INLINE_INDEX_BITS)
 		return VQP_ERROR_INVALID_ARGS;
 	*tail = *head = 0;
 	if (ring->size == 0)
@@ -184,30 +269,69 @@ vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 	return VQP_SUCCESS;
 }
 
+static inline struct vqp_distance
+vqp_distance_told(enum vqp_placement placement)
+{
+	struct vqp_distance distance = { 0, 0, true };
+
+	switch (placement) {
+	case VQP_PLACEMENT_SAME_CORE:
+		distance.ticks = VQP_TICKS_NEAR;
+		break;
+	case VQP_PLACEMENT_NEAR:
+		distance.ticks = VQP_TICKS_FAR;
+		break;
+	case VQP_PLACEMENT_FAR:
+		distance.ticks = VQP_TICKS_FAR + 1;
+		break;
+	default:
+		distance.told = false;
+	}
+	return distance;
+}
+
+static inline bool
+vqp_is_far(struct vqp_distance distance)
+{
+	return distance.ticks > VQP_TICKS_FAR;
+}
+
+static inline bool
+vqp_is_near(struct vqp_distance distance)
+{
+	return distance.ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
+}
+
 /*
- * Load a foreign index, and unless told NULL learn how far away its line was.
- * The last of many looks weighs a quarter.  One that was interrupted says
- * nothing, and neither does one that found the index as it was `seen`: its
- * line may never have left.
+ * Load a foreign index, and unless told NULL learn how far away its line was,
+ * by one look of so many, since a clock is slow.  One that was interrupted
+ * says nothing, and neither does one that found the index as it was `seen`:
+ * its line may never have left.  Every look is clocked before, or a processor
+ * that expects no clock loads the index ahead of it.
  */
 static inline uint64_t
 vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
-    uint32_t *distance_ticks)
+    struct vqp_distance *distance, uint8_t so_many)
 {
-	const bool learn = VQP_CPU_TELLS_TIME && distance_ticks != NULL;
+	const bool learn = VQP_CPU_TELLS_TIME && distance != NULL &&
+	    !distance->told;
 	uint64_t start = learn ? vqp_ticks() : 0;
 	/* E1, E2: peer's side is done /before/ we believe its index */
 	uint64_t index = vqp_load_acquire(cell);
 	uint64_t end, nothing, ticks;
 
-	if (!learn || index == seen)
+	if (!learn || index == seen || distance->looks++ % so_many != 0)
 		return index;
 	end = vqp_ticks();
 	nothing = vqp_ticks() - end;
 	ticks = end - start > nothing ? end - start - nothing : 0;
-	if (ticks < 8 * VQP_TICKS_FAR)
-		*distance_ticks = *distance_ticks == 0 ? (uint32_t)ticks :
-		    (3 * *distance_ticks + (uint32_t)ticks) / 4;
+	if (ticks >= 8 * VQP_TICKS_FAR)
+		return index;
+	if (ticks > 2 * VQP_TICKS_FAR)
+		ticks = 2 * VQP_TICKS_FAR;
+	/* The last of many weighs a quarter. */
+	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
+	    (3 * distance->ticks + (uint32_t)ticks) / 4;
 	return index;
 }
 
@@ -217,16 +341,41 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
  * context.
  */
 
-/* The soft limit that the accepted head allows; 0 bytes once broken. */
+/*
+ * A line that is to be written must first come from where it was read.  To
+ * ask for it ahead is worth a quarter of the time in a small ring within one
+ * last-level cache.  Out of a large one lines leave by themselves, farther
+ * away it gains nothing, and on one core it costs.
+ */
+static inline bool
+vqp_tx_fetches(const struct vqp_tx *tx)
+{
+	return vqp_is_near(tx->distance) && tx->size <= VQP_FETCH_RING_BYTES;
+}
+
+/*
+ * The soft limit that the accepted head allows; 0 bytes once broken.  Never so
+ * far that staged bytes would wait or lines be fetched too late.
+ */
 static inline void
 vqp_tx_set_soft(struct vqp_tx *tx)
 {
+	uint64_t staged, most;
+
+	tx->soft = tx->tail;
 	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
-		tx->soft = tx->tail;
-	else if (tx->head_seen > tx->tail)
+		return;
+	staged = vqp_ring_distance(vqp_load_relaxed(&tx->tail_published),
+	    tx->tail, tx->size);
+	most = staged < tx->chunk ? tx->chunk - staged : 0;
+	if (most > VQP_FETCH_BYTES && vqp_tx_fetches(tx))
+		most = VQP_FETCH_BYTES;
+	if (tx->head_seen > tx->tail)
 		tx->soft = tx->head_seen - 1;
 	else
 		tx->soft = tx->size - 1;
+	if (tx->soft - tx->tail > most)
+		tx->soft = tx->tail + most;
 }
 
 /* Bytes free according to the accepted head: 0 to size - 1. */
@@ -263,7 +412,14 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail = tail;
 	tx->tail_rung = tail;
 	tx->head_seen = head;
-	tx->distance_ticks = 0;
+	tx->distance = vqp_distance_told(ring->placement);
+	tx->copy = ring->copy;
+	tx->copies = ring->copy != NULL;
+	tx->can = (uint8_t)vqp_cpu_can();
+	tx->pending = ring->copy != NULL ? VQP_PENDING_COPY : 0;
+	tx->chunk = ring->size / 16 < VQP_MORE_BYTES ? VQP_MORE_BYTES :
+	    ring->size / 16 > VQP_MORE_BYTES_MAX ? VQP_MORE_BYTES_MAX :
+	    ring->size / 16;
 	vqp_store_relaxed(&tx->tail_published, tail);
 	vqp_store_relaxed(&tx->broken, VQP_INTACT);
 	vqp_tx_set_soft(tx);
@@ -280,12 +436,28 @@ vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason)
 	return VQP_ERROR_INVALID_SIZE;
 }
 
+/*
+ * Move the soft limit on as far as the accepted head allows, and ask for the
+ * lines that come after.
+ */
+static inline void
+vqp_tx_renew(struct vqp_tx *tx)
+{
+	vqp_tx_set_soft(tx);
+	if (tx->soft == tx->tail || !vqp_tx_fetches(tx) ||
+	    vqp_tx_room(tx) < 2 * VQP_FETCH_BYTES)
+		return;
+	for (uint64_t i = 0; i < VQP_FETCH_BYTES; i += VQP_LINE_BYTES)
+		vqp_fetch(tx->data + vqp_ring_advance(tx->tail,
+		    VQP_FETCH_BYTES + i, tx->size));
+}
+
 VQP_SLOW int64_t
 vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 {
 	uint64_t room;
 
-	vqp_tx_set_soft(tx);
+	vqp_tx_renew(tx);
 	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	room = vqp_tx_room(tx);
@@ -293,7 +465,7 @@ vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 		uint64_t published = vqp_load_relaxed(&tx->tail_published);
 		/* E2: peer finished reading these bytes /before/ we reuse them */
 		uint64_t head = vqp_ring_look(tx->head_cell, tx->head_seen,
-		    &tx->distance_ticks);
+		    &tx->distance, 1);
 
 		if (head >= tx->size)
 			return vqp_tx_break(tx, VQP_BROKEN_RANGE);
@@ -367,12 +539,61 @@ vqp_tx_stage(struct vqp_tx *tx, uint64_t n)
 		vqp_tx_stage_slow(tx, n);
 }
 
+/* Do what is pending: `tail_cell` is written next, in program order. */
+VQP_SLOW void
+vqp_tx_settle(struct vqp_tx *tx)
+{
+	/* E1: bytes past the caches are out /before/ the tail */
+	if ((tx->pending & VQP_PENDING_PAST) != 0)
+		vqp_fence_past();
+	/* E5: the old copy is gone /before/ a tail that it does not reach */
+	if ((tx->pending & VQP_PENDING_COPY) != 0)
+		vqp_store_relaxed(&tx->copy->tag, 0);
+	tx->pending = 0;
+}
+
 static inline void
 vqp_tx_publish_to(struct vqp_tx *tx, uint64_t tail)
 {
+	if (__builtin_expect(tx->pending != 0, 0))
+		vqp_tx_settle(tx);
 	vqp_store_relaxed(&tx->tail_published, tail);
 	/* E1: peer sees our bytes /before/ it sees the tail that covers them */
 	vqp_store_release(tx->tail_cell, tail);
+}
+
+static inline uint64_t
+vqp_inline_tag(uint64_t index, uint64_t length)
+{
+	return length << VQP_INLINE_INDEX_BITS | index;
+}
+
+/*
+ * Publish what was staged: the message `from` of `length` bytes, 1 to
+ * VQP_INLINE_BYTES, which is copied inline unless more was staged.
+ */
+VQP_SLOW void
+vqp_tx_publish_inline(struct vqp_tx *tx, const void *from, uint64_t length)
+{
+	const uint64_t begin = vqp_load_relaxed(&tx->tail_published);
+	struct vqp_inline *copy = tx->copy;
+	uint64_t word[VQP_INLINE_BYTES / 8];
+
+	if (vqp_ring_distance(begin, tx->tail, tx->size) != length) {
+		vqp_tx_publish_to(tx, tx->tail);
+		return;
+	}
+	word[(length - 1) / 8] = 0;
+	vqp_copy(word, from, length);
+	vqp_store_relaxed(&copy->tag, 0);
+	for (uint64_t i = 0; i * 8 < length; i++)
+		/* E5: the old tag is gone /before/ its words */
+		vqp_store_release(&copy->word[i], word[i]);
+	/* E5: the words are there /before/ the tag that says so */
+	vqp_store_release(&copy->tag, vqp_inline_tag(begin, length));
+	tx->pending &= (uint8_t)~VQP_PENDING_COPY;
+	vqp_tx_publish_to(tx, tx->tail);
+	tx->pending = VQP_PENDING_COPY;
 }
 
 /* Let the peer see all that was staged. */
@@ -468,19 +689,28 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
 
 /*
  * The soft limit that the accepted tail allows; 0 bytes once broken.  Never
- * so far that lines would leave the cache before they are given back.
+ * so far that lines would leave the cache before they are given back, nor
+ * that a lazy release could pass the quarter.
  */
 static inline void
 vqp_rx_set_soft(struct vqp_rx *rx)
 {
+	uint64_t held, most;
+
+	rx->soft = rx->head;
 	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
-		rx->soft = rx->head;
-	else if (rx->tail_seen >= rx->head)
+		return;
+	held = vqp_ring_distance(rx->head_published,
+	    rx->head, rx->size);
+	most = rx->size / 4 > held ? rx->size / 4 - held : 0;
+	if (most > VQP_GIVE_BACK_BYTES)
+		most = VQP_GIVE_BACK_BYTES;
+	if (rx->tail_seen >= rx->head)
 		rx->soft = rx->tail_seen;
 	else
 		rx->soft = rx->size - 1;
-	if (rx->soft - rx->head > VQP_GIVE_BACK_BYTES)
-		rx->soft = rx->head + VQP_GIVE_BACK_BYTES;
+	if (rx->soft - rx->head > most)
+		rx->soft = rx->head + most;
 }
 
 /* Bytes to read according to the accepted tail: 0 to size - 1. */
@@ -488,6 +718,51 @@ static inline uint64_t
 vqp_rx_ready(const struct vqp_rx *rx)
 {
 	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
+}
+
+/* From the better guess, of which the first laps tell nothing yet. */
+static inline void
+vqp_trial_start(struct vqp_trial *trial, bool far)
+{
+	trial->left = 0;
+	trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
+	trial->keep = VQP_TRIAL_KEEP_MIN;
+	trial->step = VQP_TRIAL_KEEP;
+	trial->gives_back = trial->far = far;
+}
+
+/* One step of the trial is over. */
+static inline void
+vqp_trial_next(struct vqp_trial *trial)
+{
+	bool better;
+
+	trial->windows = VQP_TRIAL_WINDOWS;
+	switch (trial->step) {
+	case VQP_TRIAL_KEEP:
+		trial->step = VQP_TRIAL_THIS;
+		trial->ticks[0] = trial->ticks[1] = UINT64_MAX;
+		break;
+	case VQP_TRIAL_THIS:
+		trial->step = VQP_TRIAL_SETTLE;
+		trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
+		trial->gives_back = !trial->gives_back;
+		break;
+	case VQP_TRIAL_SETTLE:
+		trial->step = VQP_TRIAL_OTHER;
+		break;
+	case VQP_TRIAL_OTHER:
+		/* By an eighth, since it is work. */
+		better = trial->ticks[1] < trial->ticks[0] -
+		    trial->ticks[0] / 8;
+		if (trial->gives_back == better)
+			trial->keep = VQP_TRIAL_KEEP_MIN;
+		else if (trial->keep < VQP_TRIAL_KEEP_MAX)
+			trial->keep *= 2;
+		trial->gives_back = better;
+		trial->step = VQP_TRIAL_KEEP;
+		trial->windows = trial->keep;
+	}
 }
 
 /* Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors. */
@@ -505,15 +780,16 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->head_cell = ring->head_cell;
 	rx->tail_cell = ring->tail_cell;
 	rx->head = head;
-	rx->head_lazy = head;
 	rx->head_rung = head;
 	rx->tail_seen = tail;
-	rx->can_give_back = vqp_can_give_back();
-	rx->looks = 0;
+	rx->can = (uint8_t)vqp_cpu_can();
 	rx->gate = 0;
-	rx->distance_ticks = 0;
+	rx->distance = vqp_distance_told(ring->placement);
+	rx->copy = ring->copy;
 	rx->given_back = head;
-	vqp_store_relaxed(&rx->head_published, head);
+	vqp_trial_start(&rx->trial, false);
+	rx->head_published = head;
+	vqp_store_relaxed(&rx->head_released, head);
 	vqp_store_relaxed(&rx->broken, VQP_INTACT);
 	vqp_rx_set_soft(rx);
 	return VQP_SUCCESS;
@@ -532,10 +808,36 @@ vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
 static inline void
 vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 {
-	rx->head_lazy = head;
-	vqp_store_relaxed(&rx->head_published, head);
+	rx->head_published = head;
+	vqp_store_relaxed(&rx->head_released, head);
 	/* E2: we finished reading these bytes /before/ peer may reuse them */
 	vqp_store_release(rx->head_cell, head);
+}
+
+/* So many more bytes were read: give their lines back, as the trial goes? */
+static inline bool
+vqp_rx_try(struct vqp_rx *rx, uint64_t n)
+{
+	struct vqp_trial *trial = &rx->trial;
+	uint64_t now, ticks, *best = &trial->ticks[trial->gives_back];
+
+	if (trial->far != vqp_is_far(rx->distance))
+		vqp_trial_start(trial, !trial->far);
+	if (n < trial->left) {
+		trial->left -= n;
+		return trial->gives_back;
+	}
+	now = vqp_ticks();
+	ticks = now - trial->since;
+	if (ticks < *best && trial->step != VQP_TRIAL_SETTLE)
+		*best = ticks;
+	trial->since = now;
+	trial->left = rx->size / VQP_TRIAL_WINDOWS > VQP_TRIAL_BYTES ?
+	    rx->size / VQP_TRIAL_WINDOWS : VQP_TRIAL_BYTES;
+	if (trial->windows == 0)
+		vqp_trial_next(trial);
+	trial->windows--;
+	return trial->gives_back;
 }
 
 /*
@@ -548,16 +850,20 @@ vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 static inline void
 vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
 {
-	uint64_t n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
+	uint64_t n;
 
-	if (rx->can_give_back && rx->distance_ticks > VQP_TICKS_NEAR &&
-	    (rx->gate != 0 || want >= VQP_MEDIUM_BYTES) &&
-	    n <= 2 * VQP_GIVE_BACK_BYTES) {
-		for (uint64_t i = 0; i + VQP_LINE_BYTES <= n;
-		    i += VQP_LINE_BYTES)
+	if (rx->gate == 0 && want < VQP_MEDIUM_BYTES) {
+		rx->given_back = rx->head;
+		return;
+	}
+	n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
+	n -= n % VQP_LINE_BYTES;
+	if ((rx->can & VQP_CAN_GIVE_BACK) != 0 &&
+	    rx->distance.ticks > VQP_TICKS_NEAR &&
+	    n <= 2 * VQP_GIVE_BACK_BYTES && vqp_rx_try(rx, n)) {
+		for (uint64_t i = 0; i < n; i += VQP_LINE_BYTES)
 			vqp_give_back(rx->data + vqp_ring_advance(
 			    rx->given_back, i, rx->size));
-		n -= n % VQP_LINE_BYTES;
 	}
 	rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
 }
@@ -578,14 +884,18 @@ vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 	/* E1: peer wrote these bytes /before/ the tail that covers them */
 	return vqp_ring_look(rx->tail_cell, rx->tail_seen,
 	    rx->gate != 0 || (want >= VQP_MEDIUM_BYTES &&
-	    want < VQP_LARGE_BYTES && rx->looks++ % VQP_LOOKS == 0) ?
-	    &rx->distance_ticks : NULL);
+	    want < VQP_LARGE_BYTES) ? &rx->distance : NULL, VQP_LOOKS);
 }
 
 static inline void
 vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want)
 {
-	if (found <= want)
+	/* Several messages a pause, or many bytes: near, less is no stream. */
+	bool streams = vqp_is_far(rx->distance) ||
+	    found >= (uint64_t)rx->gate * VQP_GATE_BYTES ||
+	    (want != 0 && found / want >= (uint64_t)rx->gate * 4);
+
+	if (found <= want || !streams)
 		rx->gate /= 2;
 	else if (found >= rx->size / 4)		/* the producer may wait */
 		rx->gate = rx->gate / 2 | 1;
@@ -595,50 +905,106 @@ vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want)
 		rx->gate = VQP_GATE_PAUSES_MAX;
 }
 
-VQP_SLOW int64_t
-vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
+/* Believe a tail, or break.  Returns whether it can be believed. */
+static inline bool
+vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 {
-	uint64_t ready, full, full_seen;
+	uint64_t published = rx->head_published;
+	uint64_t full, full_seen;
 
-	vqp_rx_set_soft(rx);
-	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+	if (tail >= rx->size) {
+		vqp_rx_break(rx, VQP_BROKEN_RANGE);
+		return false;
+	}
+	/* A tail short of the accepted one takes back what it gave. */
+	if (vqp_ring_distance(published, tail, rx->size) <
+	    vqp_ring_distance(published, rx->tail_seen, rx->size)) {
+		vqp_rx_break(rx, VQP_BROKEN_STEP);
+		return false;
+	}
+	/*
+	 * No producer sleeps behind its own tail: a head that made the ring
+	 * full before this tail is no edge any more, and the last one stays
+	 * less than a lap behind the head.
+	 */
+	full_seen = vqp_ring_advance(rx->tail_seen, 1, rx->size);
+	full = vqp_ring_advance(tail, 1, rx->size);
+	if (vqp_ring_distance(full_seen, rx->head_rung, rx->size) <
+	    vqp_ring_distance(full_seen, full, rx->size))
+		rx->head_rung = full;
+	rx->tail_seen = tail;
+	return true;
+}
+
+/*
+ * Move the soft limit on, with a look at the tail if what was accepted is
+ * less than `want`.  Returns what vqp_rx_peek() does, without the offer.
+ */
+VQP_SLOW int64_t
+vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
+{
+	uint64_t ready, tail, released, found = 0;
+
+	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0) {
+		rx->soft = rx->head;
 		return VQP_ERROR_INVALID_SIZE;
+	}
 	vqp_rx_give_back(rx, want);
 	ready = vqp_rx_ready(rx);
 	if (ready < want || ready == 0) {
-		uint64_t published = vqp_load_relaxed(&rx->head_published);
-		uint64_t tail = vqp_rx_look(rx, want);
-
-		if (tail >= rx->size)
-			return vqp_rx_break(rx, VQP_BROKEN_RANGE);
-		/* A tail short of the accepted one takes back what it gave. */
-		if (vqp_ring_distance(published, tail, rx->size) <
-		    vqp_ring_distance(published, rx->tail_seen, rx->size))
-			return vqp_rx_break(rx, VQP_BROKEN_STEP);
-		/*
-		 * No producer sleeps behind its own tail: a head that made the
-		 * ring full before this tail is no edge any more, and the last
-		 * one stays less than a lap behind the head.
-		 */
-		full_seen = vqp_ring_advance(rx->tail_seen, 1, rx->size);
-		full = vqp_ring_advance(tail, 1, rx->size);
-		if (vqp_ring_distance(full_seen, rx->head_rung, rx->size) <
-		    vqp_ring_distance(full_seen, full, rx->size))
-			rx->head_rung = full;
-		vqp_rx_set_gate(rx, vqp_ring_distance(rx->tail_seen, tail,
-		    rx->size), want);
-		rx->tail_seen = tail;
-		vqp_rx_set_soft(rx);
-		ready = vqp_rx_ready(rx);
-		if (ready < want && rx->head_lazy != published)
-			vqp_rx_publish_to(rx, rx->head_lazy);
+		tail = vqp_rx_look(rx, want);
+		if (tail != rx->tail_seen) {
+			found = ready;
+			if (!vqp_rx_accept(rx, tail))
+				return VQP_ERROR_INVALID_SIZE;
+			ready = vqp_rx_ready(rx);
+			found = ready - found;
+		}
+		vqp_rx_set_gate(rx, found, want);
+		released = vqp_load_relaxed(&rx->head_released);
+		if (ready < want && released != rx->head_published)
+			vqp_rx_publish_to(rx, released);
 		if (ready == 0)
 			return VQP_ERROR_NO_DATA;
-		if (want > ready)
-			want = ready;
 	}
-	vqp_ring_split(rx->data, rx->head, want, rx->size, rx->mirrored, out);
-	return (int64_t)want;
+	vqp_rx_set_soft(rx);
+	return (int64_t)(want < ready ? want : ready);
+}
+
+VQP_SLOW int64_t
+vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
+{
+	int64_t n = vqp_rx_refill(rx, want);
+
+	if (n >= 0)
+		vqp_ring_split(rx->data, rx->head, (uint64_t)n, rx->size,
+		    rx->mirrored, out);
+	return n;
+}
+
+/*
+ * The `n` bytes that are ready, 1 to VQP_INLINE_BYTES, to `to` from the inline
+ * copy.  False if it is not of just these.  What it holds is the peer's word,
+ * as the bytes in the ring are.
+ */
+VQP_SLOW bool
+vqp_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
+{
+	const uint64_t tag = vqp_inline_tag(rx->head, n);
+	uint64_t word[VQP_INLINE_BYTES / 8];
+
+	if (n != vqp_rx_ready(rx))
+		return false;
+	/* E5: the tag is looked at /before/ its words */
+	if (vqp_load_acquire(&rx->copy->tag) != tag)
+		return false;
+	for (uint64_t i = 0; i * 8 < n; i++)
+		/* E5: the words /before/ a look whether the tag still holds */
+		word[i] = vqp_load_acquire(&rx->copy->word[i]);
+	if (vqp_load_relaxed(&rx->copy->tag) != tag)
+		return false;
+	vqp_copy(to, word, n);
+	return true;
 }
 
 /*
@@ -736,19 +1102,31 @@ vqp_rx_release_edge(struct vqp_rx *rx, uint64_t n)
 	return vqp_rx_publish_edge(rx);
 }
 
+VQP_SLOW void
+vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage_slow(rx, n);
+	vqp_store_relaxed(&rx->head_released, rx->head);
+	if (n > VQP_GIVE_BACK_BYTES || vqp_ring_distance(rx->head_published,
+	    rx->head, rx->size) > rx->size / 4)
+		vqp_rx_publish(rx);
+}
+
 /*
  * Stage, and give back everything staged, but spare the peer a look at each
- * message: the head is published once a quarter of the ring has been given
- * back, or by the first offer that falls short.
+ * message: the head is published once more than a quarter of the ring has
+ * been given back, or VQP_GIVE_BACK_BYTES at once, or by the first offer that
+ * falls short.
  */
 static inline void
 vqp_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
 {
-	vqp_rx_stage(rx, n);
-	rx->head_lazy = rx->head;
-	if (vqp_ring_distance(vqp_load_relaxed(&rx->head_published), rx->head,
-	    rx->size) > rx->size / 4)
-		vqp_rx_publish(rx);
+	/* No head up to the soft limit is past the quarter, if n is not 0. */
+	if (VQP_LIKELY(n - 1 < rx->soft - rx->head)) {
+		rx->head += n;
+		vqp_store_relaxed(&rx->head_released, rx->head);
+	} else
+		vqp_rx_release_lazy_slow(rx, n);
 }
 
 /*
@@ -768,13 +1146,13 @@ vqp_rx_may_sleep(struct vqp_rx *rx)
 }
 
 /*
- * The peer's tail and the published head, for any thread at any time:
- * vqp_tx_query() for the other end, with its answers.
+ * The peer's tail and the released head, published or not, for any thread at
+ * any time: vqp_tx_query() for the other end, with its answers.
  */
 static inline int64_t
 vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
 {
-	*head = vqp_load_relaxed(&rx->head_published);
+	*head = vqp_load_relaxed(&rx->head_released);
 	*tail = vqp_load_relaxed(rx->tail_cell);
 	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;

@@ -72,16 +72,23 @@ vqp_ticks(void)
 	return hook.cpu.ticks;
 }
 
-static inline bool
-vqp_can_give_back(void)
+static inline unsigned
+vqp_cpu_can(void)
 {
-	return hook.cpu.give_back != NULL;
+	return hook.cpu.give_back != NULL ? VQP_CAN_GIVE_BACK : 0;
 }
 
 static inline void
 vqp_give_back(uint8_t *line)
 {
 	hook.cpu.give_back(line);
+}
+
+static inline void
+vqp_fetch(uint8_t *line)
+{
+	if (hook.cpu.fetch != NULL)
+		hook.cpu.fetch(line);
 }
 
 static inline void
