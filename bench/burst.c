@@ -12,6 +12,12 @@
 #define DEADLINE_NS 2e9
 #define HANG_SECONDS 5
 
+/*
+ * Whoever learns while it runs must have done so: eight laps, a quarter of the
+ * burst at least, but no more than two of them.
+ */
+#define WARM_UP_LAPS 8
+
 struct side {
 	struct traffic traffic;
 	struct arena *arena;
@@ -117,8 +123,8 @@ take_part(struct burst *burst, unsigned me)
 	    !burst->loops->side[me](&side->traffic, end, burst->warm_up))
 		return false;
 	quiet_begin(&quiet);
-	if (side->traffic.round_trips != NULL)
-		histogram_reset(side->traffic.round_trips);
+	if (side->traffic.latencies != NULL)
+		histogram_reset(side->traffic.latencies);
 	/* All that was sent to warm up has been received: rings are empty. */
 	if (!meet(burst, me, 2))
 		return false;
@@ -169,12 +175,14 @@ run(struct crew *crew, struct burst *burst)
 enum burst_outcome
 burst_run(struct crew *crew, const struct peer *peer,
     const struct peer_shape *shape, uint64_t messages,
-    struct histogram *round_trips, struct burst_result *result)
+    struct histogram *latencies, struct burst_result *result)
 {
 	static struct burst burst;	/* outlives threads that hang */
 	const struct peer_menu *menu = peer->menu(shape);
 	struct arena *rings = &crew->worker[0].arena;
-	uint64_t lap = shape->ring_bytes / shape->message_bytes;
+	uint64_t laps = WARM_UP_LAPS * shape->ring_bytes / shape->message_bytes;
+	/* Where the last message arrives. */
+	unsigned last = shape->mode == PEER_ROUND_TRIP ? 0 : 1;
 	enum burst_outcome outcome;
 
 	memset(&burst, 0, sizeof(burst));
@@ -188,11 +196,16 @@ burst_run(struct crew *crew, const struct peer *peer,
 		    (uint64_t)(DEADLINE_NS * clock_ticks_per_ns());
 		spin->abandoned = &burst.abandoned;
 	}
-	burst.side[0].traffic.round_trips = round_trips;
+	if (shape->rate_per_s != 0)
+		burst.side[0].traffic.ticks_per_message =
+		    1e9 / (double)shape->rate_per_s * clock_ticks_per_ns();
+	burst.side[last].traffic.latencies = latencies;
 	burst.loops = menu->mode[shape->mode];
 	burst.message_bytes = shape->message_bytes;
 	burst.messages = messages;
-	burst.warm_up = messages / 4 < lap ? messages / 4 : lap;
+	burst.warm_up = laps > messages / 4 ? laps : messages / 4;
+	if (burst.warm_up > 2 * messages)
+		burst.warm_up = 2 * messages;
 	burst.sleeps = peer->sleeps;
 	burst.rings = rings->base + rings->used;
 	if (!menu->open(shape, rings, &burst.link))
@@ -204,8 +217,7 @@ burst_run(struct crew *crew, const struct peer *peer,
 	if (outcome != BURST_DONE)
 		return outcome;
 
-	result->ns = clock_ns(burst.side[round_trips == NULL].end -
-	    burst.side[0].start);
+	result->ns = clock_ns(burst.side[last].end - burst.side[0].start);
 	result->probe_ns[0] = burst.probe_ns[0];
 	result->probe_ns[1] = burst.probe_ns[1];
 	result->quiet = burst.side[0].quiet && burst.side[1].quiet;

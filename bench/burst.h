@@ -36,14 +36,15 @@ struct burst_result {
  * Pass `messages` from the first thread of the crew to the second, or as many
  * round trips, after a warm-up.  One-way time runs from the first thread's
  * first message, into an empty ring, to the second thread's last: the start
- * is stamped by the one and the end by the other, with the same clock.  Round
- * trips are timed by the first thread, each one added to `round_trips` in
- * ticks.
+ * is stamped by the one and the end by the other, with the same clock.
+ *
+ * Each round trip is timed by the first thread, each message of an open loop
+ * by the second, and added to `latencies` in ticks; NULL for other modes.
  *
  * The result is there only for BURST_DONE.
  */
 enum burst_outcome burst_run(struct crew *crew, const struct peer *peer,
     const struct peer_shape *shape, uint64_t messages,
-    struct histogram *round_trips, struct burst_result *result);
+    struct histogram *latencies, struct burst_result *result);
 
 #endif

@@ -14,6 +14,8 @@
  * so after which a hypervisor moves a processor.
  */
 #define BURST_NS 1.5e6
+/* How late an open loop is shows a little later. */
+#define OPEN_LOOP_NS 3e6
 
 /* From a first guess to the right length in steps of at most GROWTH. */
 #define FIRST_MESSAGES 64
@@ -25,10 +27,12 @@ cell_mode_name(enum peer_mode mode)
 {
 	static const char *const names[PEER_MODES] = {
 		[PEER_COPY] = "copy",
+		[PEER_COPY_MORE] = "copy_more",
 		[PEER_COPY_BATCH] = "copy_batch",
 		[PEER_IN_PLACE] = "in_place",
 		[PEER_IN_PLACE_BATCH] = "in_place_batch",
 		[PEER_ROUND_TRIP] = "round_trip",
+		[PEER_OPEN_LOOP] = "open_loop",
 	};
 
 	return names[mode];
@@ -61,10 +65,14 @@ cell_name(struct cell *cell)
 {
 	const char *kind = cell->peer->stores != NULL ? cell->peer->stores :
 	    cell_layout_name(cell->shape.layout);
+	char rate[24] = "";
 
+	if (cell->shape.rate_per_s != 0)
+		snprintf(rate, sizeof(rate), "@%" PRIu64 "M",
+		    cell->shape.rate_per_s / 1000000);
 	snprintf(cell->name, sizeof(cell->name),
-	    "%s/%s%s%s/%" PRIu64 "B/%" PRIu64 "KiB/%s/%s",
-	    cell_mode_name(cell->shape.mode), cell->peer->name,
+	    "%s%s/%s%s%s/%" PRIu64 "B/%" PRIu64 "KiB/%s/%s",
+	    cell_mode_name(cell->shape.mode), rate, cell->peer->name,
 	    kind != NULL ? ":" : "", kind != NULL ? kind : "",
 	    cell->shape.message_bytes, cell->shape.ring_bytes >> 10,
 	    topo_relation_name(cell->relation), cell_spin_name(cell));
@@ -76,7 +84,7 @@ adjust(struct cell *cell, double ns)
 {
 	double factor = BURST_NS / ns;
 
-	if (factor > 0.5 && factor < 2)
+	if (cell->shape.rate_per_s != 0 || (factor > 0.5 && factor < 2))
 		return;
 	if (factor > GROWTH)
 		factor = GROWTH;
@@ -85,7 +93,7 @@ adjust(struct cell *cell, double ns)
 
 static void
 record(struct cell *cell, const struct burst_result *result,
-    uint64_t messages, const struct histogram *round_trips)
+    uint64_t messages, const struct histogram *latencies)
 {
 	struct cell_tally *tally = cell->tally;
 	enum probe_class found = probe_classify(result->probe_ns[0]);
@@ -101,13 +109,15 @@ record(struct cell *cell, const struct burst_result *result,
 	}
 	samples_add(&tally->line_ns[found], result->probe_ns[0]);
 	samples_add(&tally->line_ns[found], result->probe_ns[1]);
-	samples_add(&cell->ns[found], result->ns / (double)messages);
-	if (round_trips == NULL)
+	samples_add(&cell->ns[found], cell->shape.mode == PEER_OPEN_LOOP ?
+	    clock_ns(histogram_quantile(latencies, 0.5)) :
+	    result->ns / (double)messages);
+	if (latencies == NULL)
 		return;
-	if (cell->round_trips[found] == NULL)
-		cell->round_trips[found] = calloc(1, sizeof(*round_trips));
-	if (cell->round_trips[found] != NULL)
-		histogram_merge(cell->round_trips[found], round_trips);
+	if (cell->latencies[found] == NULL)
+		cell->latencies[found] = calloc(1, sizeof(*latencies));
+	if (cell->latencies[found] != NULL)
+		histogram_merge(cell->latencies[found], latencies);
 }
 
 static double
@@ -121,18 +131,20 @@ fail(struct cell *cell, const char *what)
 double
 cell_sample(struct cell *cell, bool *hung)
 {
-	static struct histogram burst_trips;
-	struct histogram *round_trips =
-	    cell->shape.mode == PEER_ROUND_TRIP ? &burst_trips : NULL;
+	static struct histogram burst_latencies;
+	struct histogram *latencies = cell->shape.mode == PEER_ROUND_TRIP ||
+	    cell->shape.mode == PEER_OPEN_LOOP ? &burst_latencies : NULL;
 	struct burst_result result;
 	uint64_t messages;
 
 	if (cell->messages == 0)
-		cell->messages = FIRST_MESSAGES;
+		cell->messages = cell->shape.rate_per_s == 0 ? FIRST_MESSAGES :
+		    (uint64_t)((double)cell->shape.rate_per_s * 1e-9 *
+		    OPEN_LOOP_NS);
 	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
 		messages = cell->messages;
 		switch (burst_run(cell->crew, cell->peer, &cell->shape,
-		    messages, round_trips, &result)) {
+		    messages, latencies, &result)) {
 		case BURST_DONE:
 			break;
 		case BURST_NOT_OFFERED:
@@ -151,7 +163,7 @@ cell_sample(struct cell *cell, bool *hung)
 		if (cell->messages <= 2 * messages)
 			break;
 	}
-	record(cell, &result, messages, round_trips);
+	record(cell, &result, messages, latencies);
 	return result.ns * 1e-9;
 }
 
@@ -160,6 +172,6 @@ cell_close(struct cell *cell)
 {
 	for (unsigned i = 0; i < PROBE_CLASSES; i++) {
 		samples_free(&cell->ns[i]);
-		free(cell->round_trips[i]);
+		free(cell->latencies[i]);
 	}
 }

@@ -33,8 +33,9 @@ struct cell {
 	struct cell_tally *tally;
 
 	uint64_t messages;	/* that the next burst will pass */
-	struct samples ns[PROBE_CLASSES];	/* per message or round trip */
-	struct histogram *round_trips[PROBE_CLASSES];	/* in ticks, or NULL */
+	/* Per message or round trip; of an open loop the bursts' medians. */
+	struct samples ns[PROBE_CLASSES];
+	struct histogram *latencies[PROBE_CLASSES];	/* in ticks, or NULL */
 	uint64_t errors;	/* wrong messages, bursts that failed */
 };
 

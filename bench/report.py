@@ -14,12 +14,14 @@ import signal
 import sys
 import textwrap
 
+from report_goals import (
+    HEAD, goal_texts, goals_of_runs, goals_summary, verdicts)
 from report_page import html_report
 from report_results import (
     FEW_SAMPLES, Fault, LEVEL, MODES, PERCENTILES, Results, SCORE_HEAD, absent,
     bytes_text, card, digits, in_order, is_few, line_name, noise,
-    percent_text, placement_text, read_json, row_mark, score_texts, scores,
-    times_text, verdict, warnings)
+    percent_text, placement_text, rate_text, read_json, row_mark, score_texts,
+    scores, times_text, verdict, warnings)
 
 
 # ---- The table.
@@ -134,6 +136,28 @@ def trip_rows(results, placement):
     return rows
 
 
+def load_rows(results, placement):
+    rows = [[("open loop, ns", BOLD), ("mean", BOLD)] +
+            [(name, BOLD) for _, name in PERCENTILES] +
+            [("best peer's p50 / its", BOLD)]]
+    for load in results.loads(placement):
+        ring, size, rate = load
+        table = results.open_loop[placement, *load]
+        peer = results.best_peer(table, "p50_ns")
+        rows.append([(f"{bytes_text(size)} at {rate_text(rate)}, "
+                      f"ring of {bytes_text(ring)}", "")])
+        for line in filter(table.__contains__, results.lines):
+            cell = table[line]
+            row = [("  " + line_name(line), "")]
+            row += [(digits(cell[key]) + row_mark(cell), "")
+                    for key in ("mean_ns", *(key for key, _ in PERCENTILES))]
+            if peer and results.role(line) == "vqp":
+                ratio = table[peer]["p50_ns"] / cell["p50_ns"]
+                row.append((times_text(ratio), style_of(ratio)))
+            rows.append(row)
+    return rows
+
+
 def file_rows(stream):
     rows = [[("ms for the file", BOLD)] +
             [(name, BOLD) for name in ("median", "min", "max", "GiB/s",
@@ -177,6 +201,8 @@ def placement_tables(results, placement, width):
             lines += layout_table(rows, width)
     if results.trips(placement):
         lines += layout_table(trip_rows(results, placement), width)
+    if results.loads(placement):
+        lines += layout_table(load_rows(results, placement), width)
     return lines
 
 
@@ -199,6 +225,29 @@ def score_table(results, width):
         for name, score in scores(results)], width)
 
 
+def goal_table(results, width):
+    found = verdicts(results)
+    if not found:
+        return []
+    styles = {True: GOOD, False: BAD, None: ""}
+    return layout_table([[(name, BOLD) for name in HEAD]] + [
+        [(text, styles[one.met]) if i == 4 else (text, "")
+         for i, text in enumerate(goal_texts(one))] for one in found],
+        width) + prose([goals_summary(found)], width, BOLD) + [[]]
+
+
+def runs_report(runs, width, colour):
+    """The goals over several runs, each against its own peers."""
+    head = ["goal", "class", "asked"] + [
+        f"run {i + 1}" for i in range(len(runs))] + ["met in"]
+    lines = prose([f"run {i + 1}: {results.path}, commit "
+                   f"{results.run.get('commit', 'unknown')}"
+                   for i, results in enumerate(runs)], width) + [[]]
+    lines += layout_table([[(name, BOLD) for name in head]] + [
+        [(text, "") for text in row] for row in goals_of_runs(runs)], width)
+    return "\n".join(paint(line, colour) for line in lines).rstrip()
+
+
 def text_report(results, width, colour):
     """The tables first: what a reader wants most ends up above the prompt."""
     lines = prose(named(card(results)), width) + [[]]
@@ -212,7 +261,8 @@ def text_report(results, width, colour):
                    named(noise(results)) +
                    named(("note", text)
                          for text in results.run.get("notes", [])), width)
-    lines += [[]] + score_table(results, width)
+    lines += [[]] + goal_table(results, width)
+    lines += score_table(results, width)
     lines += prose([verdict(results)], width, BOLD)
     lines += prose([f"warning: {text}" for text in warnings(results)], width,
                    BAD)
@@ -311,8 +361,9 @@ def add_file_stream(path, stream_path):
 
 def main(arguments):
     parser = argparse.ArgumentParser(
-        description="Print the table of a benchmark run, write its page, or "
-                    "compare two runs of one machine.",
+        description="Print the table of a benchmark run, write its page, "
+                    "compare two runs of one machine, or show the goals over "
+                    "several.",
         epilog="Exit status: 0 all well, 1 the results hold errors, "
                "2 there is nothing to show.")
     parser.add_argument("results", nargs="?", metavar="RESULTS.json",
@@ -323,11 +374,14 @@ def main(arguments):
                              "vqp_file_stream wrote")
     parser.add_argument("--compare", nargs=2, metavar=("A.json", "B.json"),
                         help="how many times faster B is than A, per cell")
+    parser.add_argument("--goals", nargs="+", metavar="RUN.json",
+                        help="the goals over several runs of one machine")
     options = parser.parse_args(arguments)
-    if (options.results is None) == (options.compare is None):
-        parser.error("give either RESULTS.json or --compare A.json B.json")
-    if options.compare and (options.html or options.file_stream):
-        parser.error("--compare goes with no other option")
+    if sum(map(bool, (options.results, options.compare, options.goals))) != 1:
+        parser.error("give either RESULTS.json, --compare A.json B.json or "
+                     "--goals RUN.json...")
+    if not options.results and (options.html or options.file_stream):
+        parser.error("--compare and --goals go with no other option")
 
     width = shutil.get_terminal_size((100, 24)).columns
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -335,6 +389,10 @@ def main(arguments):
         if options.compare:
             first, second = map(Results, options.compare)
             print(compare(first, second, width, colour))
+            return 0
+        if options.goals:
+            print(runs_report(list(map(Results, options.goals)), width,
+                              colour))
             return 0
         if options.file_stream:
             add_file_stream(options.results, options.file_stream)

@@ -3,17 +3,19 @@
 import html
 import math
 
+from report_goals import HEAD, goal_texts, goals_summary, verdicts
 from report_results import (
     FEW_SAMPLES, LEVEL, MODES, PERCENTILES, SCORE_HEAD, absent, bytes_text,
-    card, cell_text, digits, in_order, is_wrong, line_name, line_order, noise,
-    ns_text, percent_text, placement_order, placement_text, row_mark,
-    score_texts, scores, times_text, verdict, warnings)
+    card, cell_text, digits, in_order, is_wrong, line_name, noise,
+    ns_text, percent_text, placement_order, placement_text, rate_text,
+    row_mark, score_texts, scores, times_text, verdict, warnings)
 
 
 # ---- Charts.
 
 # Light and dark colour, dash and marker, in the order of the subjects: those
 # of a run are always listed, measured or not, so a subject keeps its own.
+# Variants of vqp are in the tables only: they would hide it.
 # Nothing is told by colour alone.
 STYLES = (
     ("#c2410c", "#ff8a4c", "", "circle"),
@@ -42,11 +44,15 @@ class Palette:
     """A class name, a dash and a marker for every line of a run."""
 
     def __init__(self, results):
-        order = [subject["name"] for subject in results.data["subjects"]]
-        order += sorted({line.subject for line in results.lines} - set(order))
-        self.names = {line: f"s{i}" for i, line in enumerate(results.lines)}
+        order = [name for name, role in results.roles.items()
+                 if role != "variant"]
+        order += sorted({line.subject for line in results.lines} -
+                        set(results.roles))
+        self.lines = [line for line in results.lines
+                      if line.subject in order]
+        self.names = {line: f"s{i}" for i, line in enumerate(self.lines)}
         self.styles = {line: STYLES[order.index(line.subject) % len(STYLES)]
-                       for line in results.lines}
+                       for line in self.lines}
 
     def css(self, dark):
         return "".join(f".{name}{{--c:{self.styles[line][dark]}}}"
@@ -199,7 +205,7 @@ def throughput_figure(results, palette, placement, ring, mode):
         chart.limit(rate, f"stream limit {digits(rate)}", "above left")
     said = []
     # vqp last, so that it lies on top.
-    for line in reversed(results.lines):
+    for line in reversed(palette.lines):
         rows = [row for size, row in sorted(table.get(line, {}).items())
                 if not is_wrong(row)]
         if not rows:
@@ -268,7 +274,7 @@ def trip_figure(results, palette, placement, ring, size):
         chart.limit(limit["median_ns"],
                     f"one cache line {ns_text(limit['median_ns'])}",
                     "below right")
-    for line in filter(table.__contains__, reversed(results.lines)):
+    for line in filter(table.__contains__, reversed(palette.lines)):
         chart.curve(palette, line, curves[line])
         for x, (key, name) in zip((2, 10, 100, 1000), PERCENTILES):
             if x <= right:
@@ -276,7 +282,7 @@ def trip_figure(results, palette, placement, ring, size):
                            f"{name}: {ns_text(table[line][key])}")
     said = [f"{line_name(line)} median {ns_text(table[line]['p50_ns'])}, "
             f"p99 {ns_text(table[line]['p99_ns'])}"
-            for line in results.lines if line in table]
+            for line in palette.lines if line in table]
     return figure(chart, caption, "; ".join(said))
 
 
@@ -347,10 +353,11 @@ HEAT = ((0.7, "h0", "below 0.7"), (1 - LEVEL, "h1", f"to {1 - LEVEL:g}"),
         (3, "h4", "to 3"), (math.inf, "h5", "above 3"))
 
 NOT_SAID = (
-    "Latency is closed-loop: the next message goes out when the answer to "
-    "the last one is back. A system that receives at a rate of its own, "
+    "Round trips are closed-loop: the next message goes out when the answer "
+    "to the last one is back. A system that receives at a rate of its own, "
     "whether or not the queue keeps up, sees more than these percentiles: "
-    "they omit what would have waited (coordinated omission).",
+    "they omit what would have waited (coordinated omission). The open loops "
+    "do not, at two rates.",
     "The two sides are threads of one process that poll, each on a processor "
     "of its own. Waking a sleeping side costs tens of microseconds, whatever "
     "the queue; only the pipe, the socket and the file case, which is two "
@@ -434,7 +441,7 @@ def throughput_html(results, palette):
             continue
         parts.append(
             f"<h3>{html.escape(placement_text(results, placement))}</h3>" +
-            palette.legend([line for line in results.lines if any(
+            palette.legend([line for line in palette.lines if any(
                 line in results.throughput[placement, ring, mode]
                 for mode in MODES for ring in shown[mode])]))
 
@@ -446,7 +453,8 @@ def throughput_html(results, palette):
         others = [mode for mode in MODES if mode != "copy" and shown[mode]]
         parts.append(charts(["copy"]))
         if others:
-            parts.append(details("Batches, and in place", charts(others)))
+            parts.append(details("More follows; batches; in place",
+                                 charts(others)))
         parts.append(details("The same as tables", "".join(
             throughput_table(results, placement, ring, mode)
             for mode in MODES for ring in shown[mode])))
@@ -481,13 +489,45 @@ def latency_html(results, palette):
             continue
         parts.append(
             f"<h3>{html.escape(placement_text(results, placement))}</h3>" +
-            palette.legend([line for line in results.lines if any(
+            palette.legend([line for line in palette.lines if any(
                 line in polled(results.latency[placement, ring, size])
                 for ring, size in trips)]) + '<div class="charts">' + "".join(
                 trip_figure(results, palette, placement, *trip)
                 for trip in trips) + "</div>" +
             details("The same as tables", "".join(
                 trip_table(results, placement, *trip) for trip in trips)))
+    return "".join(parts)
+
+
+def open_loop_html(results):
+    if not results.open_loop:
+        return ""
+    parts = ['<h2 id="open-loop">Open loop</h2><p>A source with a clock of '
+             "its own: messages are due at a fixed rate, and the time counts "
+             "from when a message was due, however late it was sent. Who "
+             "cannot keep up falls behind until the burst of some "
+             "milliseconds ends: then only the order of magnitude says "
+             "anything.</p>"]
+    keys = ["mean_ns"] + [key for key, _ in PERCENTILES]
+    for placement in results.placements:
+        loads = results.loads(placement)
+        if loads:
+            parts.append("<h3>" + html.escape(
+                placement_text(results, placement)) + "</h3>")
+        for load in loads:
+            ring, size, rate = load
+            table = results.open_loop[placement, *load]
+            parts.append(table_html(
+                f"from due to received, ns: {bytes_text(size)} at "
+                f"{rate_text(rate)}, ring of {bytes_text(ring)}",
+                ["", "mean"] + [name for _, name in PERCENTILES] +
+                ["messages", "polling"],
+                [[plain(line_name(line))] +
+                 [plain(digits(table[line][key]) + row_mark(table[line]))
+                  for key in keys] +
+                 [plain(f"{table[line]['messages']:,}"),
+                  plain(table[line].get("spin") or "?")]
+                 for line in filter(table.__contains__, results.lines)]))
     return "".join(parts)
 
 
@@ -515,7 +555,8 @@ def ratio_html(results):
         order = list(MODES) + ["round_trip"]
         body = []
         for row in sorted(rows, key=lambda row: (
-                row[0], line_order(row[1]), in_order(order, row[2]))):
+                row[0], results.lines.index(row[1]),
+                in_order(order, row[2]))):
             ring, line, mode = row
             cells = [(f"{html.escape(line_name(line))}, "
                       f"{MODES.get(mode, 'round trip')}"
@@ -614,6 +655,20 @@ def score_html(results):
         ["", *SCORE_HEAD, "lowest at"], rows) if rows else ""
 
 
+def goals_html(results):
+    found = verdicts(results)
+    if not found:
+        return ""
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in HEAD)
+    rows = "".join("<tr>" + "".join(
+        f"<td>{html.escape(text)}</td>" for text in goal_texts(one)) + "</tr>"
+        for one in found)
+    return (f'<h2 id="goals">Goals</h2><p>{goals_summary(found)}. A goal is a '
+            "ratio to the best peer of the same cell, run and class.</p>"
+            f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr>'
+            f"</thead><tbody>{rows}</tbody></table></div>")
+
+
 def html_report(results):
     palette = Palette(results)
     warned = warnings(results)
@@ -645,8 +700,10 @@ def html_report(results):
 <h1>VMCI queue pairs beside the queues one would take instead</h1>
 <p class="lead">{html.escape(verdict(results))}</p>
 {warn}{score_html(results)}{list_html(card(results))}</header><main>
+{goals_html(results)}
 {throughput_html(results, palette)}
 {latency_html(results, palette)}
+{open_loop_html(results)}
 {ratio_html(results)}
 {file_html(results.file_stream)}
 {limits_html(results)}

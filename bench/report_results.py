@@ -10,7 +10,8 @@ import json
 import math
 import statistics
 
-SCHEMA_VERSION = 1
+# 2 has the subjects' roles, and modes that 1 had not.
+SCHEMA_VERSIONS = (1, 2)
 
 # A cell of fewer samples is shown and marked, and left out of the verdict.
 FEW_SAMPLES = 5
@@ -34,11 +35,17 @@ CLASSES = {
 }
 MODES = {
     "copy": "copied, one by one",
+    "copy_more": "copied, more follows",
     "copy_batch": "copied, in batches",
     "in_place": "in place, one by one",
     "in_place_batch": "in place, in batches",
 }
+# No peer can say that more follows: it is held against those who copy one by
+# one.
+JUDGED_AGAINST = {"copy_more": "copy"}
 LAYOUTS = ("wide", "compat")
+# What a subject is; only peers are held against vqp.
+ROLES = ("vqp", "variant", "peer", "baseline")
 PERCENTILES = (("p50_ns", "p50"), ("p90_ns", "p90"), ("p99_ns", "p99"),
                ("p999_ns", "p99.9"), ("max_ns", "max"))
 
@@ -46,6 +53,7 @@ PLACED = ("relation", "class")
 TEXTS = {
     "throughput": ("subject", "mode") + PLACED,
     "latency": ("subject",) + PLACED,
+    "open_loop": ("subject",) + PLACED,
     "line_round_trip": PLACED,
     "stream": PLACED,
     "memcpy": ("level",),
@@ -58,6 +66,9 @@ NUMBERS = {
                    "gib_per_s_median"),
     "latency": ("message_bytes", "ring_bytes", "samples", "round_trips",
                 "mean_ns") + tuple(key for key, _ in PERCENTILES),
+    "open_loop": ("message_bytes", "ring_bytes", "rate_per_s", "samples",
+                  "messages", "mean_ns") + tuple(
+                      key for key, _ in PERCENTILES),
     "line_round_trip": ("samples", "median_ns", "min_ns"),
     "stream": ("ring_bytes", "samples", "gib_per_s_median"),
     "memcpy": ("bytes", "gib_per_s_median"),
@@ -74,7 +85,8 @@ MAY_BE_ZERO = {
 }
 # What may be left out of the results, and what it is otherwise.
 SECTIONS = {"run": dict, "machine": dict, "topology": dict, "limits": dict,
-            "subjects": list, "throughput": list, "latency": list}
+            "subjects": list, "throughput": list, "latency": list,
+            "open_loop": list}
 
 
 class Fault(Exception):
@@ -94,9 +106,10 @@ def read_json(path):
         raise Fault(f"{path}: not JSON: {error}") from error
     if not isinstance(data, dict):
         raise Fault(f"{path}: not a JSON object")
-    if data.get("schema_version") != SCHEMA_VERSION:
+    if data.get("schema_version") not in SCHEMA_VERSIONS:
         raise Fault(f"{path}: schema_version is "
-                    f"{data.get('schema_version')!r}, not {SCHEMA_VERSION}")
+                    f"{data.get('schema_version')!r}, not one of "
+                    f"{', '.join(map(str, SCHEMA_VERSIONS))}")
     return data
 
 
@@ -169,13 +182,6 @@ def line_name(line):
     return " ".join(filter(None, line))
 
 
-def line_order(line):
-    """vqp first, in both layouts, then the peers by name."""
-    layout = (LAYOUTS.index(line.layout) if line.layout in LAYOUTS
-              else len(LAYOUTS))
-    return (line.subject != "vqp", line.subject, layout)
-
-
 def in_order(order, value):
     order = list(order)
     return order.index(value) if value in order else len(order)
@@ -214,7 +220,10 @@ class Results:
         limits = data["limits"]
         throughput = measured(path, "throughput", data["throughput"])
         latency = measured(path, "latency", data["latency"])
-        self.wrong = [row for row in throughput + latency if is_wrong(row)]
+        open_loop = measured(path, "open_loop", data["open_loop"])
+        rows = throughput + latency + open_loop
+        self.wrong = [row for row in rows if is_wrong(row)]
+        self.roles = roles(path, data["subjects"])
         self.throughput = {}
         for row in throughput:
             table = self.throughput.setdefault(
@@ -226,6 +235,12 @@ class Results:
                 (placement_of(row), row["ring_bytes"], row["message_bytes"]),
                 {})
             table[line_of(row)] = row
+        self.open_loop = {}
+        for row in open_loop:
+            table = self.open_loop.setdefault(
+                (placement_of(row), row["ring_bytes"], row["message_bytes"],
+                 row["rate_per_s"]), {})
+            table[line_of(row)] = row
 
         self.memcpy = measured(path, "memcpy", limits.get("memcpy", []))
         self.line_limit = {
@@ -235,17 +250,32 @@ class Results:
         self.stream_limit = {
             (placement_of(row), row["ring_bytes"]): row for row in
             measured(path, "stream", limits.get("stream", []))}
-        if not (throughput or latency or self.memcpy or self.line_limit or
+        if not (rows or self.memcpy or self.line_limit or
                 self.stream_limit):
             raise Fault(f"{path}: holds no results")
 
-        rows = throughput + latency
         self.placements = sorted({placement_of(row) for row in rows},
                                  key=placement_order)
-        self.lines = sorted({line_of(row) for row in rows}, key=line_order)
+        self.lines = sorted({line_of(row) for row in rows},
+                            key=self._line_order)
         self.rings = sorted({row["ring_bytes"] for row in rows})
         self.sizes = sorted({row["message_bytes"] for row in throughput})
         self.standings = list(self._standings())
+
+    def role(self, line):
+        return self.roles.get(line.subject, "peer")
+
+    def _line_order(self, line):
+        """vqp first, in both layouts, then the others by role and name."""
+        return (ROLES.index(self.role(line)), line.subject,
+                in_order(LAYOUTS, line.layout))
+
+    def best_peer(self, cell, measure):
+        """The fastest peer of a cell with enough samples, if there is one."""
+        peers = [(is_few(row), row[measure], line)
+                 for line, row in cell.items()
+                 if self.role(line) == "peer" and not is_wrong(row)]
+        return min(peers)[2] if peers else None
 
     def modes(self, placement, ring):
         return [mode for mode in MODES
@@ -254,6 +284,11 @@ class Results:
     def trips(self, placement):
         """Ring and message sizes with round trips in a placement."""
         return sorted(key[1:] for key in self.latency if key[0] == placement)
+
+    def loads(self, placement):
+        """Ring and message sizes and rates with open loops in a placement."""
+        return sorted(key[1:] for key in self.open_loop
+                      if key[0] == placement)
 
     def pair(self, relation):
         """The two processors of a relation, as text, or an empty one."""
@@ -274,20 +309,49 @@ class Results:
     def _standings(self):
         for (placement, ring, mode), table in self.throughput.items():
             limit = self.stream_limit.get((placement, ring))
+            peers = self.throughput.get(
+                (placement, ring, JUDGED_AGAINST.get(mode, mode)), {})
             for size in self.sizes:
-                cell = {line: rows[size] for line, rows in table.items()
-                        if size in rows}
-                yield from standings_of(
-                    cell, (placement, ring, size, mode),
-                    "ns_per_message_median",
+                yield from self._standings_of(
+                    cell_of(table, size), cell_of(peers, size),
+                    (placement, ring, size, mode), "ns_per_message_median",
                     lambda row: row["gib_per_s_median"] /
                     limit["gib_per_s_median"] if limit else None)
         for (placement, ring, size), cell in self.latency.items():
             limit = self.line_limit.get(placement)
-            yield from standings_of(
-                cell, (placement, ring, size, "round_trip"), "p50_ns",
+            yield from self._standings_of(
+                cell, cell, (placement, ring, size, "round_trip"), "p50_ns",
                 lambda row: limit["median_ns"] / row["p50_ns"]
                 if limit else None)
+
+    def _standings_of(self, cell, peers, where, measure, of_limit):
+        placement, ring, size, mode = where
+        peer = self.best_peer(peers, measure)
+        for line, row in cell.items():
+            if self.role(line) != "vqp" or is_wrong(row):
+                continue
+            ratio = peers[peer][measure] / row[measure] if peer else None
+            few = is_few(row) or (peer is not None and is_few(peers[peer]))
+            yield Standing(line, placement, ring, size, mode, row, peer,
+                           ratio, few, of_limit(row))
+
+
+def roles(path, subjects):
+    """The role of each subject, or a Fault; the first schema had but two."""
+    named = {"vqp": "vqp"}
+    for i, subject in enumerate(subjects):
+        if not isinstance(subject, dict) or not isinstance(
+                subject.get("name"), str):
+            raise Fault(f"{path}: subjects[{i}] has no text 'name'")
+        role = subject.get("role", named.get(subject["name"], "peer"))
+        if role not in ROLES:
+            raise Fault(f"{path}: subjects[{i}] has a 'role' of {role!r}")
+        named[subject["name"]] = role
+    return named
+
+
+def cell_of(table, size):
+    return {line: rows[size] for line, rows in table.items() if size in rows}
 
 
 def placement_of(row):
@@ -296,25 +360,6 @@ def placement_of(row):
 
 def line_of(row):
     return Line(row["subject"], row.get("layout") or "")
-
-
-def best_peer(cell, measure):
-    """The fastest peer of a cell with enough samples, if there is one."""
-    peers = [(is_few(row), row[measure], line) for line, row in cell.items()
-             if line.subject != "vqp" and not is_wrong(row)]
-    return min(peers)[2] if peers else None
-
-
-def standings_of(cell, where, measure, of_limit):
-    placement, ring, size, mode = where
-    peer = best_peer(cell, measure)
-    for line, row in cell.items():
-        if line.subject != "vqp" or is_wrong(row):
-            continue
-        ratio = cell[peer][measure] / row[measure] if peer else None
-        few = is_few(row) or (peer is not None and is_few(cell[peer]))
-        yield Standing(line, placement, ring, size, mode, row, peer, ratio,
-                       few, of_limit(row))
 
 
 # ---- Words that the table and the page share.
@@ -357,6 +402,10 @@ def placement_text(results, placement):
     where = results.pair(placement.relation)
     return (f"{placement.found}: measured {found}; {relation} by hwloc" +
             (f", {where}" if where else ""))
+
+
+def rate_text(rate_per_s):
+    return f"{rate_per_s / 1e6:g} M/s"
 
 
 def cell_text(standing):

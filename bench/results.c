@@ -117,7 +117,8 @@ write_latency_row(struct json *json, struct cell *cell,
 		{ "p50_ns", 0.5 }, { "p90_ns", 0.9 }, { "p99_ns", 0.99 },
 		{ "p999_ns", 0.999 },
 	};
-	const struct histogram *trips = cell->round_trips[found];
+	const struct histogram *latencies = cell->latencies[found];
+	bool trips = cell->shape.mode == PEER_ROUND_TRIP;
 
 	json_object(json, NULL);
 	json_string(json, "subject", cell->peer->name);
@@ -127,15 +128,19 @@ write_latency_row(struct json *json, struct cell *cell,
 	write_place(json, cell, found);
 	json_string(json, "spin", cell_spin_name(cell));
 	json_integer(json, "samples", cell->ns[found].count);
-	json_integer(json, "round_trips", trips->count);
-	json_number(json, "mean_ns", histogram_mean(trips) /
+	if (!trips)
+		json_integer(json, "rate_per_s", cell->shape.rate_per_s);
+	json_integer(json, trips ? "round_trips" : "messages",
+	    latencies->count);
+	json_number(json, "mean_ns", histogram_mean(latencies) /
 	    clock_ticks_per_ns());
 	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
 		json_number(json, quantiles[i].key, clock_ns(
-		    histogram_quantile(trips, quantiles[i].q)));
-	json_number(json, "max_ns", clock_ns(trips->max));
+		    histogram_quantile(latencies, quantiles[i].q)));
+	json_number(json, "max_ns", clock_ns(latencies->max));
 	json_integer(json, "errors", error_count);
-	write_histogram(json, trips);
+	if (trips)
+		write_histogram(json, latencies);
 	json_object_end(json);
 }
 
@@ -156,14 +161,21 @@ write_stream_row(struct json *json, struct cell *cell, enum probe_class found,
 	json_object_end(json);
 }
 
-enum table { THROUGHPUT, LATENCY, STREAM };
+enum table { THROUGHPUT, LATENCY, OPEN_LOOP, STREAM };
 
 static enum table
 table_of(const struct cell *cell)
 {
 	if (cell->peer->stores != NULL)
 		return STREAM;
-	return cell->shape.mode == PEER_ROUND_TRIP ? LATENCY : THROUGHPUT;
+	switch (cell->shape.mode) {
+	case PEER_ROUND_TRIP:
+		return LATENCY;
+	case PEER_OPEN_LOOP:
+		return OPEN_LOOP;
+	default:
+		return THROUGHPUT;
+	}
 }
 
 /* One row for every group of cells of a table and every class it was in. */
@@ -175,6 +187,7 @@ write_table(struct json *json, const char *key, struct suite *suite,
 	    enum probe_class, uint64_t) = {
 		[THROUGHPUT] = write_throughput_row,
 		[LATENCY] = write_latency_row,
+		[OPEN_LOOP] = write_latency_row,
 		[STREAM] = write_stream_row,
 	};
 	size_t count;
@@ -250,6 +263,8 @@ write_subjects(struct json *json)
 
 		json_object(json, NULL);
 		json_string(json, "name", peer->name);
+		json_string(json, "role",
+		    peer->role != NULL ? peer->role : "peer");
 		json_string(json, "package", peer->package);
 		json_bool(json, "present", peer->missing == NULL);
 		json_string(json, "reason",
@@ -312,6 +327,8 @@ write_notes(struct json *json, const struct suite *suite,
 	json_string(json, NULL, "Round trips are a closed loop: each begins "
 	    "when the last has ended. Nothing is omitted from them, and they "
 	    "show no queueing.");
+	json_string(json, NULL, "An open loop's latencies run from the time "
+	    "at which a message was due, whenever it was sent.");
 	json_string(json, NULL, "The two ends are threads of one process.");
 	if (results_spoiled() != NULL)
 		json_string(json, NULL, results_spoiled());
@@ -407,6 +424,7 @@ results_write(const char *path, struct suite *suite,
 	write_subjects(&json);
 	write_table(&json, "throughput", suite, THROUGHPUT);
 	write_table(&json, "latency", suite, LATENCY);
+	write_table(&json, "open_loop", suite, OPEN_LOOP);
 	write_limits(&json, suite);
 	json_object_end(&json);
 	written = ferror(json.file) == 0;

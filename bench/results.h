@@ -13,7 +13,7 @@
 #include "machine.h"
 #include "suite.h"
 
-#define RESULTS_SCHEMA_VERSION 1
+#define RESULTS_SCHEMA_VERSION 2
 
 /* What a run was. */
 struct results_run {

@@ -20,6 +20,11 @@ static const uint64_t ring_bytes[] = { 65536, 1048576 };
 #define ROUND_TRIP_BYTES 64
 #define ROUND_TRIP_RING 65536
 
+/* Open loops ask what that latency becomes under load. */
+#define OPEN_LOOP_BYTES 64
+#define OPEN_LOOP_RING 65536
+static const uint64_t rates_per_s[] = { 10000000, 20000000 };
+
 static bool
 is_asked(const struct peer_shape *shape)
 {
@@ -30,6 +35,9 @@ is_asked(const struct peer_shape *shape)
 	case PEER_ROUND_TRIP:
 		return shape->message_bytes <= ROUND_TRIP_BYTES &&
 		    shape->ring_bytes == ROUND_TRIP_RING;
+	case PEER_OPEN_LOOP:
+		return shape->message_bytes == OPEN_LOOP_BYTES &&
+		    shape->ring_bytes == OPEN_LOOP_RING;
 	default:
 		return true;
 	}
@@ -79,7 +87,7 @@ add_shape(struct suite *suite, const regex_t *filter, const struct peer *peer,
 		shape.pause = pause != 0;
 		menu = peer->menu(&shape);
 		if (menu == NULL || menu->mode[shape.mode] == NULL)
-			return true;
+			continue;
 		cell.shape = shape;
 		cell_name(&cell);
 		if (matches(filter, cell.name) && !add_cell(suite, &cell))
@@ -103,6 +111,20 @@ add_layouts(struct suite *suite, const regex_t *filter,
 }
 
 static bool
+add_rates(struct suite *suite, const regex_t *filter, const struct peer *peer,
+    enum topo_relation relation, struct peer_shape shape)
+{
+	if (shape.mode != PEER_OPEN_LOOP)
+		return add_layouts(suite, filter, peer, relation, shape);
+	for (size_t i = 0; i < COUNT(rates_per_s); i++) {
+		shape.rate_per_s = rates_per_s[i];
+		if (!add_layouts(suite, filter, peer, relation, shape))
+			return false;
+	}
+	return true;
+}
+
+static bool
 add_peer(struct suite *suite, const regex_t *filter, const struct peer *peer,
     enum topo_relation relation)
 {
@@ -113,9 +135,10 @@ add_peer(struct suite *suite, const regex_t *filter, const struct peer *peer,
 					.mode = (enum peer_mode)mode,
 					.message_bytes = message_bytes[j],
 					.ring_bytes = ring_bytes[i],
+					.config = peer->config,
 				};
 
-				if (is_asked(&shape) && !add_layouts(suite,
+				if (is_asked(&shape) && !add_rates(suite,
 				    filter, peer, relation, shape))
 					return false;
 			}
@@ -251,5 +274,6 @@ suite_same_row(const struct cell *a, const struct cell *b)
 	    a->shape.mode == b->shape.mode &&
 	    a->shape.layout == b->shape.layout &&
 	    a->shape.message_bytes == b->shape.message_bytes &&
-	    a->shape.ring_bytes == b->shape.ring_bytes;
+	    a->shape.ring_bytes == b->shape.ring_bytes &&
+	    a->shape.rate_per_s == b->shape.rate_per_s;
 }

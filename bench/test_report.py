@@ -15,9 +15,11 @@ import tempfile
 import unittest
 
 import report
+import report_goals
 import report_page
 import report_results
 
+VARIANTS = ("vqp-near", "vqp-far", "vqp-inline")
 PEERS = ("ck_ring", "boost_spsc_queue", "readerwriterqueue", "atomic_queue",
          "dpdk_ring", "pipe", "unix_socket")
 SIZES = (8, 64, 256, 1024, 16384, 65536)
@@ -47,9 +49,16 @@ def latency_row(subject, placed, size, p50, **more):
     return {**row, **placed, **more}
 
 
+def open_loop_row(subject, placed, rate, p50, **more):
+    row = latency_row(subject, placed, 64, p50, rate_per_s=rate,
+                      messages=10 ** 6, **more)
+    del row["histogram"], row["round_trips"]
+    return row
+
+
 def sample_results():
     """A whole run of invented but possible numbers, of two classes."""
-    throughput, latency = [], []
+    throughput, latency, open_loop = [], [], []
     for placed, factor in ((NEAR, 1), (FAR, 3)):
         for ring in RINGS:
             for size in SIZES:
@@ -62,8 +71,12 @@ def sample_results():
 
                 for layout, fixed in (("wide", 2), ("compat", 2.4)):
                     row("vqp", cost(fixed), layout=layout)
+                    row("vqp", cost(1), layout=layout, mode="copy_more")
                     row("vqp", cost(0.5), layout=layout, mode="copy_batch")
                     row("vqp", cost(1.5), layout=layout, mode="in_place")
+                for subject, fixed in (("vqp-near", 1.9), ("vqp-far", 9)):
+                    row(subject, cost(fixed))
+                row("vmci", cost(40))
                 for i, peer in enumerate(PEERS[:5]):
                     if ring > size:
                         row(peer, cost(15 + 3 * i))
@@ -74,14 +87,23 @@ def sample_results():
             for layout in ("wide", "compat"):
                 latency.append(latency_row("vqp", placed, size, 110 * factor,
                                            layout=layout))
+            latency.append(latency_row("vqp-inline", placed, size,
+                                       90 * factor))
             for i, peer in enumerate(PEERS[:5]):
                 latency.append(latency_row(peer, placed, size,
                                            (150 + 15 * i) * factor))
             latency.append(latency_row("pipe", placed, size, 9000))
+        for rate in (10 ** 7, 2 * 10 ** 7):
+            for layout in ("wide", "compat"):
+                open_loop.append(open_loop_row(
+                    "vqp", placed, rate, 80 * factor, layout=layout))
+            for i, peer in enumerate(PEERS[:5]):
+                open_loop.append(open_loop_row(peer, placed, rate,
+                                               (90 + 15 * i) * factor))
     pairs = [{"relation": relation, "present": relation == "same_l3",
               "cpu_a": 0, "cpu_b": 1} for relation in report_results.RELATIONS]
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "run": {"started_utc": "2026-11-23T21:00:00Z", "seconds": 58.2,
                 "quick": True, "rounds": 31, "commit": "2bc05cd",
                 "engine_backend": "ck", "engine_build_type": "Release",
@@ -99,11 +121,16 @@ def sample_results():
                     "transparent_hugepage": "madvise", "tsc_ghz": 2.6},
         "topology": {"synthetic": "Package:1 L3:1 Core:2 PU:1",
                      "pairs": pairs, "class_thresholds_ns": {}},
-        "subjects": [{"name": name, "package": f"lib{name}-dev",
-                      "present": True, "reason": "", "note": "made up"}
-                     for name in ("vqp",) + PEERS],
+        "subjects": [{"name": name, "role": role, "present": True,
+                      "package": f"lib{name}-dev", "reason": "",
+                      "note": "made up"} for name, role in
+                     [("vqp", "vqp")] +
+                     [(name, "variant") for name in VARIANTS] +
+                     [(name, "peer") for name in PEERS] +
+                     [("vmci", "baseline")]],
         "throughput": throughput,
         "latency": latency,
+        "open_loop": open_loop,
         "limits": {
             "memcpy": [{"level": level, "bytes": 1 << bits,
                         "gib_per_s_median": rate} for level, bits, rate in
@@ -234,6 +261,37 @@ class Judging(ReportTest):
         self.assertIsNone(s.peer)
         self.assertGreater(s.of_limit, 0)
 
+    def test_more_follows_is_held_against_copies_one_by_one(self):
+        s = self.standing(sample_results(), mode="copy_more", size=8,
+                          ring=1048576, placement=report_results.Placement(
+                              "same_l3", "near"))
+        self.assertEqual(s.peer.subject, "ck_ring")
+        self.assertAlmostEqual(s.ratio, (15 + 8 / 31) / (1 + 8 / 31))
+
+    def test_variants_and_baselines_are_shown_and_are_no_peers(self):
+        data = sample_results()
+        for row in data["throughput"] + data["latency"]:
+            if row["subject"] in VARIANTS + ("vmci",):
+                row.update(ns_per_message_median=0.01, p50_ns=0.01)
+        self.assertFalse({s.peer.subject for s in self.standings(data)
+                          if s.peer} - set(PEERS))
+        self.assertEqual({s.line.subject for s in self.standings(data)},
+                         {"vqp"})
+        out, text = self.show(data)
+        for name in VARIANTS + ("vmci",):
+            self.assertIn(f"  {name} ", out)
+            self.assertIn(name, text)
+
+    def test_the_first_schema_had_vqp_and_its_peers(self):
+        data = sample_results()
+        data["schema_version"] = 1
+        for subject in data["subjects"]:
+            del subject["role"]
+        results = report_results.Results(self.write(data))
+        self.assertEqual(results.role(report_results.Line("vqp", "")), "vqp")
+        self.assertEqual(results.role(report_results.Line("dpdk_ring", "")),
+                         "peer")
+
     def test_round_trips_are_judged_by_median_and_line(self):
         s = self.standing(sample_results(), mode="round_trip", size=8,
                           placement=report_results.Placement("same_l3",
@@ -291,17 +349,17 @@ class Lacking(ReportTest):
 
     def test_one_class(self):
         data = sample_results()
-        for name in ("throughput", "latency"):
+        for name in ("throughput", "latency", "open_loop"):
             data[name] = [row for row in data[name] if row["class"] == "far"]
         out, _ = self.show(data)
         self.assertIn("never measured as near or far as: smt, near", out)
 
     def test_no_peer_at_all(self):
         data = sample_results()
-        for name in ("throughput", "latency"):
+        for name in ("throughput", "latency", "open_loop"):
             data[name] = [row for row in data[name]
                           if row["subject"] == "vqp"]
-        for subject in data["subjects"][1:]:
+        for subject in data["subjects"][1 + len(VARIANTS):]:
             subject.update(present=False, reason="not installed")
         out, _ = self.show(data)
         self.assertIn("no ck_ring: not installed (package libck_ring-dev)",
@@ -325,15 +383,23 @@ class Lacking(ReportTest):
         data["throughput"] = []
         self.show(data)
 
+    def test_only_open_loops(self):
+        data = sample_results()
+        data["throughput"] = data["latency"] = []
+        out, text = self.show(data)
+        self.assertIn("64 B at 20 M/s, ring of 64 KiB", out)
+        self.assertIn("1.12×", out)  # 90 / 80
+        self.assertIn("64 B at 20 M/s, ring of 64 KiB", text)
+
     def test_only_one_message_size(self):
         data = sample_results()
-        data["latency"] = []
+        data["latency"] = data["open_loop"] = []
         data["throughput"] = data["throughput"][:1]
         self.show(data)
 
     def test_only_limits(self):
         data = sample_results()
-        data["throughput"] = data["latency"] = []
+        data["throughput"] = data["latency"] = data["open_loop"] = []
         out, _ = self.show(data)
         self.assertIn("limit, memcpy in l1: 80.0 GiB/s", out)
 
@@ -387,13 +453,13 @@ class Refusing(ReportTest):
 
     def test_another_schema(self):
         data = sample_results()
-        data["schema_version"] = 2
-        self.refused(data, "schema_version is 2, not 1")
+        data["schema_version"] = 3
+        self.refused(data, "schema_version is 3, not one of 1, 2")
 
     def test_no_results(self):
         self.refused({"schema_version": 1}, "holds no results")
         data = sample_results()
-        for row in data["throughput"] + data["latency"]:
+        for row in data["throughput"] + data["latency"] + data["open_loop"]:
             row["samples"] = 0
         del data["limits"]
         self.refused(data, "holds no results")
@@ -410,6 +476,8 @@ class Refusing(ReportTest):
         self.refused({"schema_version": 1, "throughput": [7]},
                      "throughput[0] is not an object")
         self.refused({"schema_version": 1, "run": []}, "'run'")
+        self.refused({"schema_version": 2, "subjects": [
+            {"name": "vqp", "role": "judge"}]}, "subjects[0]", "'judge'")
         data = sample_results()
         data["latency"][0]["histogram"] = [[1, 2, 3]]
         self.refused(data, "latency[0]", "histogram")
@@ -465,7 +533,7 @@ class Comparing(ReportTest):
         status, out, _ = self.compare(a, b)
         self.assertEqual(status, 0)
         for line in out.splitlines():
-            if line.startswith("  vqp") and "×" in line.split()[2]:
+            if line.startswith("  vqp ") and "×" in line.split()[2]:
                 self.assertIn(line.split()[2], ("2.00×", "1.00×"))
         self.assertIn("2.00×", out)
 
@@ -497,6 +565,104 @@ class Comparing(ReportTest):
         status, _, err = self.compare(a, b)
         self.assertEqual(status, 2)
         self.assertIn("no cell in common", err)
+
+
+class Goals(ReportTest):
+    def verdict(self, data, name, found="near"):
+        results = report_results.Results(self.write(data))
+        return {(one.goal, one.found): one for one in
+                report_goals.verdicts(results)}[name, found]
+
+    def test_a_goal_is_a_ratio_to_the_best_peer(self):
+        data = sample_results()
+        one = self.verdict(data, "8 B, per call")
+        fast = 2 + 8 / 31
+        self.assertAlmostEqual(one.ratio, (15 + 8 / 31) / fast)
+        self.assertTrue(one.met)
+        self.assertEqual(one.against, PEERS[0])
+        for row in data["throughput"]:
+            if row["subject"] == PEERS[3] and row["mode"] == "copy":
+                row["ns_per_message_median"] = 1.0
+        one = self.verdict(data, "8 B, per call")
+        self.assertFalse(one.met)
+        self.assertEqual(one.against, PEERS[3])
+
+    def test_more_is_held_against_copies(self):
+        one = self.verdict(sample_results(), "256 B, MORE")
+        self.assertAlmostEqual(one.ratio,
+                               (15 + 256 / 31) / (1 + 256 / 31))
+
+    def test_round_trips_go_by_their_means(self):
+        data = sample_results()
+        for row in data["latency"]:
+            if row["subject"] == PEERS[0]:
+                row["mean_ns"] = 1
+        self.assertLess(self.verdict(data, "round trip, 8 B").ratio, 0.01)
+
+    def test_the_baseline_is_no_peer(self):
+        data = sample_results()
+        for row in data["throughput"]:
+            if row["subject"] == "vmci":
+                row["ns_per_message_median"] = 0.5
+        self.assertTrue(self.verdict(data, "8 B, per call").met)
+        one = self.verdict(data, "kernel queue, 8 B")
+        self.assertEqual((one.met, one.against), (False, "vmci"))
+
+    def test_the_worst_cell_of_the_adaptive_choice(self):
+        data = sample_results()
+        one = self.verdict(data, "adaptive choice, worst cell")
+        self.assertAlmostEqual(one.ratio, (1.9 + 8 / 31) / (2 + 8 / 31))
+        for row in data["throughput"]:
+            if (row["subject"] == "vqp-far" and row["class"] == "far" and
+                    row["message_bytes"] == 1024):
+                row["ns_per_message_median"] = 1
+        one = self.verdict(data, "adaptive choice, worst cell", "far")
+        self.assertEqual((one.met, one.against), (False, "vqp-far"))
+        self.assertIn("1 KiB", one.by)
+
+    def test_the_worst_share_of_the_limit(self):
+        data = sample_results()
+        before = self.verdict(data, "share of stream limit, 1 KiB+")
+        for row in data["throughput"]:
+            if row["subject"] == "vqp" and row["message_bytes"] == 16384:
+                row["ns_per_message_median"] *= 10
+        after = self.verdict(data, "share of stream limit, 1 KiB+")
+        self.assertLess(after.ratio, 0.2 * before.ratio)
+        self.assertIn("16 KiB", after.by)
+
+    def test_an_open_loop_near_and_far(self):
+        data = sample_results()
+        data["open_loop"] = [
+            latency_row(subject, placed, 64, p50, rate_per_s=10_000_000,
+                        messages=1000)
+            for placed, ours in ((NEAR, 105), (FAR, 2100))
+            for subject, p50 in (("vqp", ours), (PEERS[0], 100))]
+        self.assertTrue(self.verdict(data, "open loop 10 M/s, p50").met)
+        one = self.verdict(data, "open loop 10 M/s, 2 us / p50", "far")
+        self.assertFalse(one.met)
+        self.assertAlmostEqual(one.ratio, 2000 / 2100)
+
+    def test_too_few_samples_are_not_measured(self):
+        data = sample_results()
+        for row in data["throughput"]:
+            row["samples"] = report_results.FEW_SAMPLES - 1
+        one = self.verdict(data, "8 B, per call")
+        self.assertIsNone(one.met)
+        self.assertIsNone(one.ratio)
+
+    def test_several_runs(self):
+        a, b = sample_results(), sample_results()
+        for row in b["throughput"]:
+            if row["subject"] == "vqp":
+                row["ns_per_message_median"] *= 100
+        paths = self.write(a, "a.json"), self.write(b, "b.json")
+        status, out, _ = self.run_report("--goals", *paths)
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"8 B, per call +near .* 1 of 2\n")
+        self.assertIn("run 2: " + paths[1], out)
+        status, _, err = self.run_report("--goals", *paths, "--html", "x")
+        self.assertEqual(status, 2)
+        self.assertIn("no other option", err)
 
 
 class Drawing(ReportTest):

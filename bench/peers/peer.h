@@ -21,10 +21,12 @@ struct traffic;
 
 enum peer_mode {
 	PEER_COPY,		/* copied in and out, published each */
+	PEER_COPY_MORE,		/* the same, published when the sender waits */
 	PEER_COPY_BATCH,	/* the same, published PEER_BATCH at a time */
 	PEER_IN_PLACE,		/* written and read in the ring */
 	PEER_IN_PLACE_BATCH,
 	PEER_ROUND_TRIP,	/* PEER_COPY there and back */
+	PEER_OPEN_LOOP,		/* PEER_COPY at a fixed rate */
 	PEER_MODES
 };
 
@@ -39,7 +41,9 @@ struct peer_shape {
 	enum peer_layout layout;
 	uint64_t message_bytes;
 	uint64_t ring_bytes;
+	uint64_t rate_per_s;	/* of PEER_OPEN_LOOP, else 0 */
 	bool pause;		/* between two looks */
+	const void *config;	/* the peer's */
 };
 
 /* What one thread holds: where it sends to and where it receives from. */
@@ -92,19 +96,27 @@ struct peer {
 	const struct peer_menu *(*menu)(const struct peer_shape *shape);
 	/* What the arena does not take back; or NULL. */
 	void (*close)(struct peer_link *link);
+	const char *role;	/* NULL: one of those vqp is held against */
+	const void *config;	/* for its open(), in the shape; or NULL */
 };
+
+/* vqp, and what is shown beside it but is no peer of it. */
+#define PEER_ROLE_VQP "vqp"
+#define PEER_ROLE_VARIANT "variant"	/* vqp with a choice made for it */
+#define PEER_ROLE_BASELINE "baseline"	/* what vqp is to replace */
 
 /* The initializer of a peer whose package was not there to compile with. */
 #define PEER_MISSING(name, package) {					\
 	name, package, "not installed when vqp was configured", "",	\
-	false, false, NULL, NULL, NULL					\
+	false, false, NULL, NULL, NULL, NULL, NULL			\
 }
 
 /* All subjects, vqp first; NULL at the end. */
 extern const struct peer *const peers[];
 
-extern const struct peer peer_vqp, peer_ck_ring, peer_boost, peer_moodycamel,
-    peer_atomic_queue, peer_dpdk, peer_pipe, peer_unix;
+extern const struct peer peer_vqp, peer_vqp_same_core, peer_vqp_near,
+    peer_vqp_far, peer_vqp_inline, peer_ck_ring, peer_boost, peer_moodycamel,
+    peer_atomic_queue, peer_dpdk, peer_pipe, peer_unix, peer_vmci;
 
 /*
  * Not peers but the limit of one direction: whole blocks, written and read in

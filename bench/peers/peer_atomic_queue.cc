@@ -87,9 +87,11 @@ open_queues(const struct peer_shape *, struct arena *arena,
 	    (get<bytes, ring, pause>))					\
 	TRAFFIC_ROUND_TRIP(round_trip_##name, bytes,			\
 	    (put<bytes, ring, pause>), (get<bytes, ring, pause>))	\
+	TRAFFIC_OPEN_LOOP(open_loop_##name, bytes,			\
+	    (put<bytes, ring, pause>), (get<bytes, ring, pause>))	\
 	static const struct peer_menu menu_##name = { {			\
-		&copy_##name, nullptr, nullptr, nullptr,		\
-		&round_trip_##name					\
+		&copy_##name, nullptr, nullptr, nullptr, nullptr,	\
+		&round_trip_##name, &open_loop_##name			\
 	}, open_queues<bytes, ring, pause> };
 
 #define LOOPS(bytes, ring)						\
@@ -112,7 +114,7 @@ menu(const struct peer_shape *shape)
 const struct peer peer_atomic_queue = {
 	NAME, PACKAGE, nullptr,
 	"AtomicQueue (8 bytes) and AtomicQueue2, SPSC, push and pop",
-	false, false, nullptr, menu, nullptr
+	false, false, nullptr, menu, nullptr, nullptr, nullptr
 };
 
 #else

@@ -82,9 +82,13 @@ open_queues(const struct peer_shape *, struct arena *arena,
 	    (put_batch<bytes, ring>), (get_batch<bytes, ring>))		\
 	TRAFFIC_ROUND_TRIP(round_trip_##bytes##_##ring, bytes,		\
 	    (put<bytes, ring>), (get<bytes, ring>))			\
+	TRAFFIC_OPEN_LOOP(open_loop_##bytes##_##ring, bytes,		\
+	    (put<bytes, ring>), (get<bytes, ring>))			\
 	static const struct peer_menu menu_##bytes##_##ring = { {	\
-		&copy_##bytes##_##ring, &copy_batch_##bytes##_##ring,	\
-		nullptr, nullptr, &round_trip_##bytes##_##ring		\
+		&copy_##bytes##_##ring, nullptr,			\
+		&copy_batch_##bytes##_##ring, nullptr, nullptr,		\
+		&round_trip_##bytes##_##ring,				\
+		&open_loop_##bytes##_##ring				\
 	}, open_queues<bytes, ring> };
 
 TRAFFIC_SHAPES(LOOPS)
@@ -102,7 +106,7 @@ menu(const struct peer_shape *shape)
 const struct peer peer_boost = {
 	NAME, PACKAGE, nullptr,
 	"spsc_queue with capacity<>, Boost " BOOST_LIB_VERSION,
-	false, false, nullptr, menu, nullptr
+	false, false, nullptr, menu, nullptr, nullptr, nullptr
 };
 
 #else

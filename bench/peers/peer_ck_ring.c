@@ -72,9 +72,12 @@ open_queues(const struct peer_shape *shape, struct arena *arena,
 	TRAFFIC_COPY(copy_##bytes, bytes, put_##bytes, get_##bytes)	\
 	TRAFFIC_ROUND_TRIP(round_trip_##bytes, bytes, put_##bytes,	\
 	    get_##bytes)						\
+	TRAFFIC_OPEN_LOOP(open_loop_##bytes, bytes, put_##bytes,	\
+	    get_##bytes)						\
 	static const struct peer_menu menu_##bytes = { {		\
 		[PEER_COPY] = &copy_##bytes,				\
 		[PEER_ROUND_TRIP] = &round_trip_##bytes,		\
+		[PEER_OPEN_LOOP] = &open_loop_##bytes,			\
 	}, open_queues };
 
 TRAFFIC_SIZES(LOOPS)

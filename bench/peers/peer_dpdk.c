@@ -116,9 +116,11 @@ open_queues(const struct peer_shape *shape, struct arena *arena,
 	TRAFFIC_IN_PLACE(in_place_batch_##bytes, bytes, PEER_BATCH,	\
 	    fill, drain)						\
 	TRAFFIC_ROUND_TRIP(round_trip_##bytes, bytes, put, get)		\
+	TRAFFIC_OPEN_LOOP(open_loop_##bytes, bytes, put, get)		\
 	static const struct peer_menu menu_##bytes = { {		\
-		&copy_##bytes, &copy_batch_##bytes, &in_place_##bytes,	\
-		&in_place_batch_##bytes, &round_trip_##bytes		\
+		&copy_##bytes, NULL, &copy_batch_##bytes,		\
+		&in_place_##bytes, &in_place_batch_##bytes,		\
+		&round_trip_##bytes, &open_loop_##bytes			\
 	}, open_queues };
 
 TRAFFIC_SIZES(LOOPS)

@@ -128,9 +128,11 @@ open_queues(const struct peer_shape *shape, struct arena *arena,
 	    drain<bytes>)						\
 	TRAFFIC_ROUND_TRIP(round_trip_##bytes, bytes, put<bytes>,	\
 	    get<bytes>)							\
+	TRAFFIC_OPEN_LOOP(open_loop_##bytes, bytes, put<bytes>,		\
+	    get<bytes>)							\
 	static const struct peer_menu menu_##bytes = { {		\
-		&copy_##bytes, nullptr, &in_place_##bytes, nullptr,	\
-		&round_trip_##bytes					\
+		&copy_##bytes, nullptr, nullptr, &in_place_##bytes,	\
+		nullptr, &round_trip_##bytes, &open_loop_##bytes	\
 	}, open_queues<bytes> };
 
 TRAFFIC_SIZES(LOOPS)
@@ -147,7 +149,7 @@ const struct peer peer_moodycamel = {
 	NAME, PACKAGE, nullptr,
 	"ReaderWriterQueue, try_enqueue and try_dequeue; in place try_emplace, "
 	"peek and pop",
-	false, false, nullptr, menu, nullptr
+	false, false, nullptr, menu, nullptr, nullptr, nullptr
 };
 
 #else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * vqp itself, as a program that includes vqp/pair.h uses it: send and receive
- * to copy, and the ends of vqp/ring.h to work in place or on many messages
- * at once.
+ * to copy, one message or many, and the ends of vqp/ring.h to work in place.
+ * And vqp with a choice made for it that it makes itself, or has turned off.
  */
 #include <vqp/pair.h>
 
@@ -17,11 +17,43 @@ put(void *out, const void *from, uint64_t bytes)
 }
 
 TRAFFIC_INLINE bool
+put_more(void *out, const void *from, uint64_t bytes)
+{
+	struct vqp_pair *pair = (struct vqp_pair *)out;
+
+	return vqp_pair_send_more(pair, from, bytes) == (int64_t)bytes;
+}
+
+TRAFFIC_INLINE void
+flush(void *out)
+{
+	vqp_pair_flush((struct vqp_pair *)out);
+}
+
+TRAFFIC_INLINE bool
 get(void *in, void *to, uint64_t bytes)
 {
 	struct vqp_pair *pair = (struct vqp_pair *)in;
 
 	return vqp_pair_receive(pair, to, bytes) == (int64_t)bytes;
+}
+
+TRAFFIC_INLINE uint64_t
+put_batch(void *out, const uint8_t *from, uint64_t bytes, uint64_t count)
+{
+	int64_t n = vqp_pair_send_batch((struct vqp_pair *)out, from, bytes,
+	    count);
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+TRAFFIC_INLINE uint64_t
+get_batch(void *in, uint8_t *to, uint64_t bytes, uint64_t count)
+{
+	int64_t n = vqp_pair_receive_batch((struct vqp_pair *)in, to, bytes,
+	    count);
+
+	return n > 0 ? (uint64_t)n : 0;
 }
 
 /* A message as large as the ring passes as a stream of bytes. */
@@ -85,36 +117,6 @@ whole_messages(int64_t offered, uint64_t bytes)
 }
 
 TRAFFIC_INLINE uint64_t
-put_batch(void *out, const uint8_t *from, uint64_t bytes, uint64_t count)
-{
-	struct vqp_tx *tx = &((struct vqp_pair *)out)->tx;
-	struct vqp_span span[2];
-	uint64_t n = whole_messages(vqp_tx_reserve(tx, count * bytes, span),
-	    bytes);
-
-	for (uint64_t i = 0; i < n; i++)
-		vqp_copy(message(span, bytes, i), from + i * bytes, bytes);
-	if (n != 0)
-		vqp_tx_commit(tx, n * bytes);
-	return n;
-}
-
-TRAFFIC_INLINE uint64_t
-get_batch(void *in, uint8_t *to, uint64_t bytes, uint64_t count)
-{
-	struct vqp_rx *rx = &((struct vqp_pair *)in)->rx;
-	struct vqp_span span[2];
-	uint64_t n = whole_messages(vqp_rx_peek(rx, count * bytes, span),
-	    bytes);
-
-	for (uint64_t i = 0; i < n; i++)
-		vqp_copy(to + i * bytes, message(span, bytes, i), bytes);
-	if (n != 0)
-		vqp_rx_release(rx, n * bytes);
-	return n;
-}
-
-TRAFFIC_INLINE uint64_t
 fill(void *out, uint64_t bytes, uint64_t count, uint64_t first)
 {
 	struct vqp_tx *tx = &((struct vqp_pair *)out)->tx;
@@ -166,10 +168,8 @@ static bool
 open_pair(const struct peer_shape *shape, struct arena *arena,
     struct peer_link *link)
 {
-	struct vqp_pair_config config = {
-		.layout = shape->layout == PEER_LAYOUT_WIDE ?
-		    VQP_LAYOUT_WIDE : VQP_LAYOUT_COMPAT,
-	};
+	struct vqp_pair_config config =
+	    *(const struct vqp_pair_config *)shape->config;
 	struct vqp_queue queue[2];
 	uint8_t *ends = arena_take(arena, 4096, 4096);
 
@@ -177,6 +177,9 @@ open_pair(const struct peer_shape *shape, struct arena *arena,
 	    !queue_open(&queue[0], shape->ring_bytes, arena) ||
 	    !queue_open(&queue[1], shape->ring_bytes, arena))
 		return false;
+	/* Variants are of the wide layout. */
+	config.layout = shape->layout == PEER_LAYOUT_COMPAT ?
+	    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE;
 	for (unsigned i = 0; i < 2; i++) {
 		/*
 		 * Inside a page, as most memory is.  At its start, where the
@@ -197,6 +200,8 @@ open_pair(const struct peer_shape *shape, struct arena *arena,
 
 #define LOOPS(bytes)							\
 	TRAFFIC_COPY(copy_##bytes, bytes, put, get)			\
+	TRAFFIC_COPY_MORE(copy_more_##bytes, bytes, put_more, flush,	\
+	    get)							\
 	TRAFFIC_COPY_BATCH(copy_batch_##bytes, bytes, put_batch,	\
 	    get_batch)							\
 	TRAFFIC_IN_PLACE(in_place_##bytes, bytes, 1, fill_one,		\
@@ -204,30 +209,93 @@ open_pair(const struct peer_shape *shape, struct arena *arena,
 	TRAFFIC_IN_PLACE(in_place_batch_##bytes, bytes, PEER_BATCH,	\
 	    fill, drain)						\
 	TRAFFIC_ROUND_TRIP(round_trip_##bytes, bytes, put, get)		\
+	TRAFFIC_OPEN_LOOP(open_loop_##bytes, bytes, put, get)		\
 	static const struct peer_menu menu_##bytes = { {		\
-		&copy_##bytes, &copy_batch_##bytes, &in_place_##bytes,	\
-		&in_place_batch_##bytes, &round_trip_##bytes		\
+		&copy_##bytes, &copy_more_##bytes, &copy_batch_##bytes,	\
+		&in_place_##bytes, &in_place_batch_##bytes,		\
+		&round_trip_##bytes, &open_loop_##bytes			\
+	}, open_pair };							\
+	static const struct peer_menu copies_##bytes = { {		\
+		&copy_##bytes, &copy_more_##bytes, &copy_batch_##bytes	\
+	}, open_pair };							\
+	static const struct peer_menu trips_##bytes = { {		\
+		[PEER_ROUND_TRIP] = &round_trip_##bytes			\
 	}, open_pair };
 
 TRAFFIC_SIZES(LOOPS)
 TRAFFIC_STREAM(stream, 65536, write_some, read_some)
 
+static const struct peer_menu only_stream = { { &stream }, open_pair };
+
 static const struct peer_menu *
 menu(const struct peer_shape *shape)
 {
-	static const struct peer_menu only_stream = { { &stream }, open_pair };
-
 	if (shape->message_bytes == shape->ring_bytes)
 		return &only_stream;
 	TRAFFIC_MENU(shape);
 }
 
+/* How bytes are copied is what placement decides.  One way to wait will do. */
+static const struct peer_menu *
+placed_menu(const struct peer_shape *shape)
+{
+	if (!shape->pause)
+		return NULL;
+	if (shape->message_bytes == shape->ring_bytes)
+		return &only_stream;
+	switch (shape->message_bytes) {
+#define COPIES_CASE(bytes) case bytes: return &copies_##bytes;
+	TRAFFIC_SIZES(COPIES_CASE)
+	}
+	return NULL;
+}
+
+static const struct peer_menu *
+inline_menu(const struct peer_shape *shape)
+{
+	switch (shape->message_bytes) {
+#define TRIPS_CASE(bytes) case bytes: return &trips_##bytes;
+	TRAFFIC_SIZES(TRIPS_CASE)
+	}
+	return NULL;
+}
+
 const struct peer peer_vqp = {
 	.name = "vqp",
 	.package = "",
-	.note = "send and receive; in place and batches: reserve and commit, "
-	    "peek and release. A message as large as its ring passes in "
-	    "pieces.",
+	.note = "send and receive, each with a batch; send_more and flush; in "
+	    "place reserve and commit, peek and release. A message as large "
+	    "as its ring passes in pieces.",
 	.layouts = true,
 	.menu = menu,
+	.role = PEER_ROLE_VQP,
+	.config = &(const struct vqp_pair_config){
+		.placement = VQP_PLACEMENT_MEASURED,
+	},
+};
+
+#define PLACED(suffix, where)						\
+	const struct peer peer_vqp_##suffix = {				\
+		.name = "vqp-" #suffix,					\
+		.package = "",						\
+		.note = "vqp, wide, told where it is: " #where,		\
+		.menu = placed_menu,					\
+		.role = PEER_ROLE_VARIANT,				\
+		.config = &(const struct vqp_pair_config){		\
+			.placement = where				\
+		},							\
+	};
+
+PLACED(same_core, VQP_PLACEMENT_SAME_CORE)
+PLACED(near, VQP_PLACEMENT_NEAR)
+PLACED(far, VQP_PLACEMENT_FAR)
+
+const struct peer peer_vqp_inline = {
+	.name = "vqp-inline",
+	.package = "",
+	.note = "vqp, wide, with inline_copy: a small message also lies beside "
+	    "its index",
+	.menu = inline_menu,
+	.role = PEER_ROLE_VARIANT,
+	.config = &(const struct vqp_pair_config){ .inline_copy = true },
 };

@@ -29,7 +29,8 @@ struct traffic {
 	uint8_t *sink;		/* room for a batch, or for one large message */
 	struct spin spin;
 	uint64_t mismatches;	/* messages that were not what was sent */
-	struct histogram *round_trips;	/* in ticks; of the first side */
+	struct histogram *latencies;	/* in ticks; NULL: not asked */
+	double ticks_per_message;	/* of an open loop */
 };
 
 #define TRAFFIC_INLINE static inline __attribute__((always_inline))
@@ -123,6 +124,29 @@ traffic_consume(struct traffic *traffic, void *in, uint64_t messages,
 		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
 	}
 	traffic->mismatches += mismatches;
+	return true;
+}
+
+/* put holds back that there is a message until flush, or for a while. */
+TRAFFIC_INLINE bool
+traffic_produce_more(struct traffic *traffic, void *out, uint64_t messages,
+    uint64_t bytes,
+    bool (*put)(void *out, const void *from, uint64_t bytes),
+    void (*flush)(void *out))
+{
+	for (uint64_t i = 0; i < messages; i++) {
+		const uint8_t *from =
+		    traffic->source + i % PEER_SOURCES * bytes;
+
+		for (bool flushed = false; !put(out, from, bytes);
+		    flushed = true) {
+			if (!flushed)
+				flush(out);
+			if (!spin_again(&traffic->spin))
+				return false;
+		}
+	}
+	flush(out);
 	return true;
 }
 
@@ -289,7 +313,7 @@ traffic_ping(struct traffic *traffic, const struct peer_end *end,
 				return false;
 		now = clock_ticks();
 		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
-		histogram_add(traffic->round_trips, now - before);
+		histogram_add(traffic->latencies, now - before);
 		before = now;
 	}
 	traffic->mismatches += mismatches;
@@ -315,6 +339,55 @@ traffic_pong(struct traffic *traffic, const struct peer_end *end,
 			if (!spin_again(&traffic->spin))
 				return false;
 		mismatches += traffic_ends_differ(traffic->sink, bytes, i);
+	}
+	traffic->mismatches += mismatches;
+	return true;
+}
+
+/*
+ * An open loop: message i is due at a time fixed beforehand, which it carries
+ * in its first word, and its latency counts from then.  A sender that is
+ * behind catches up as fast as it can; what that costs its messages is theirs.
+ */
+TRAFFIC_INLINE bool
+traffic_offer(struct traffic *traffic, void *out, uint64_t messages,
+    uint64_t bytes,
+    bool (*put)(void *out, const void *from, uint64_t bytes))
+{
+	uint64_t start = clock_ticks();
+	uint64_t *message = (uint64_t *)traffic->sink;	/* not used else */
+
+	for (uint64_t i = 0; i < messages; i++) {
+		uint64_t due = start +
+		    (uint64_t)((double)i * traffic->ticks_per_message);
+
+		while (clock_ticks() < due)
+			;
+		traffic_fill(message, bytes, i);
+		message[0] = due;
+		while (!put(out, message, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+	}
+	return true;
+}
+
+TRAFFIC_INLINE bool
+traffic_accept(struct traffic *traffic, void *in, uint64_t messages,
+    uint64_t bytes, bool (*get)(void *in, void *to, uint64_t bytes))
+{
+	const uint64_t *message = (const uint64_t *)traffic->sink;
+	uint64_t mismatches = 0;
+
+	for (uint64_t i = 0; i < messages; i++) {
+		uint64_t now;
+
+		while (!get(in, traffic->sink, bytes))
+			if (!spin_again(&traffic->spin))
+				return false;
+		now = clock_ticks();
+		mismatches += traffic_differs(&message[1], bytes - 8, i);
+		histogram_add(traffic->latencies, now - message[0]);
 	}
 	traffic->mismatches += mismatches;
 	return true;
@@ -347,6 +420,11 @@ traffic_pong(struct traffic *traffic, const struct peer_end *end,
 	    traffic_produce(traffic, end->out, messages, bytes, put),	\
 	    traffic_consume(traffic, end->in, messages, bytes, get))
 
+#define TRAFFIC_COPY_MORE(name, bytes, put, flush, get)			\
+	TRAFFIC_LOOPS(name, traffic_produce_more(traffic, end->out,	\
+	    messages, bytes, put, flush), traffic_consume(traffic,	\
+	    end->in, messages, bytes, get))
+
 #define TRAFFIC_COPY_BATCH(name, bytes, put, get)			\
 	TRAFFIC_LOOPS(name, traffic_produce_batch(traffic, end->out,	\
 	    messages, bytes, put), traffic_consume_batch(traffic,	\
@@ -367,6 +445,11 @@ traffic_pong(struct traffic *traffic, const struct peer_end *end,
 	TRAFFIC_LOOPS(name,						\
 	    traffic_ping(traffic, end, messages, bytes, put, get),	\
 	    traffic_pong(traffic, end, messages, bytes, put, get))
+
+#define TRAFFIC_OPEN_LOOP(name, bytes, put, get)			\
+	TRAFFIC_LOOPS(name,						\
+	    traffic_offer(traffic, end->out, messages, bytes, put),	\
+	    traffic_accept(traffic, end->in, messages, bytes, get))
 
 /* The end of a menu(): which of the peer's menu_<bytes> it is, or none. */
 #define TRAFFIC_MENU_CASE(bytes) case bytes: return &menu_##bytes;
