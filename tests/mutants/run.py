@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Plant each fault of mutants.txt and see that the named tests catch it.
 
-    run.py FOLDER CK_HEADERS [MUTANT...]
+    run.py FOLDER CK_HEADERS [--sample] [MUTANT...]
 
 Works in FOLDER, on copies.  CK_HEADERS: as CMake stages Concurrency Kit in
-build/<preset>/ck.  A mutant that survives one of its tests, does not apply or
+build/<preset>/ck.  With --sample an eighth of them, another one with each
+commit.  A mutant that survives one of its tests, does not apply or
 does not compile is an error, and so is a test that fails without one.
 """
 import concurrent.futures
@@ -19,19 +20,26 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 60        # a test that runs longer hangs
+SAMPLE = 8
 COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
+FUZZ_RUNS = ["-runs=40000", "-seed=1", "-max_len=256"]
 
 # How the programs of each world are built.
-COMMON = ["gcc", "-std=c11", "-D_GNU_SOURCE", "-pthread"]
+COMMON = ["-std=c11", "-D_GNU_SOURCE", "-pthread"]
 WORLDS = {
     "gnu": ["-O0"],
     "ck": ["-O1"],
     "hook": ["-O1"],
+    "sim": ["-O1", "-r", "-fsanitize=thread"],
     "asan": ["-O1", "-g", "-fsanitize=address,undefined",
              "-fno-sanitize-recover=all"],
     "tsan": ["-O1", "-g", "-fsanitize=thread", "-Wno-tsan",
              "-DVQP_TEST_SLOW=10"],
+    "fuzz": ["-O1", "-g", "-fsanitize=fuzzer,address,undefined",
+             "-fno-sanitize-recover=all"],
 }
+BACKENDS = {"hook": "tests/support/atomic/hook", "ck": "engine/atomic/ck",
+            "fuzz": "tests/support/atomic/hook", "sim": "tests/model/sim"}
 
 
 class Unfit(Exception):
@@ -82,9 +90,9 @@ def plant(mutant, root):
 
 def missing(test):
     """The compiler that a test needs and this machine has not, or None."""
-    if test[0] != "codegen":
+    if test[0] not in ("codegen", "fuzz"):
         return None
-    compiler = COMPILERS[test[1]]
+    compiler = "clang" if test[0] == "fuzz" else COMPILERS[test[1]]
     return None if shutil.which(compiler) else compiler
 
 
@@ -102,21 +110,29 @@ def run(command):
 
 def build(root, ck, world, program):
     """Compile one test program of a tree; its path."""
-    source = next(root.glob("tests/*/%s.c" % program), None)
+    source = next(root.rglob(program + ".c"), None)
     if source is None:
         raise Unfit("no test program " + program)
-    support = ["oracle.c"] + (["hook.c"] if world == "hook" else [])
-    backend = {"hook": "tests/support/atomic/hook"}.get(
-        world, "engine/atomic/" + ("ck" if world == "ck" else "gnu"))
+    support = ["oracle.c"] + (["hook.c"] if world in ("hook", "fuzz") else [])
+    backend = BACKENDS.get(world, "engine/atomic/gnu")
+    sources = [source] + [root / "tests/support" / name for name in support]
+    sources += root.glob("engine/*.c")
+    if world == "fuzz":
+        sources += [root / "fuzz/honest.c", root / "fuzz/mutate.c"]
     to = root / ("%s-%s" % (world, program))
     status, said = run(
-        COMMON + WORLDS[world] +
+        ["clang" if world == "fuzz" else "gcc"] + COMMON + WORLDS[world] +
         ["-I%s" % (root / path) for path in
          ("engine/include", backend, "engine/atomic/ck_md",
           "tests/support")] + ["-isystem", str(ck)] +
-        [str(source)] + [str(path) for path in root.glob("engine/*.c")] +
-        [str(root / "tests/support" / name) for name in support] +
-        ["-o", str(to)])
+        [str(path) for path in sources] + ["-o", str(to)])
+    if status == 0 and world == "sim":
+        # The explorer is not instrumented: it is what is told (plain.c).
+        part, to = to, to.with_suffix(".sim")
+        status, said = run(
+            ["gcc"] + COMMON + ["-O2", "-I%s" % (root / backend), str(part)] +
+            [str(path) for path in (root / backend).glob("*.c")] +
+            ["-o", str(to)])
     if status != 0:
         raise Unfit("does not compile:\n" + said)
     return to
@@ -129,7 +145,8 @@ def verdict(status, said):
     if status is None:
         return "hangs"
     for pattern in (r"^not ok (?:\d+ - )?([^:\n]*)", r"(data race)",
-                    r"AddressSanitizer: (\S+)", r"runtime error: (.*)"):
+                    r"AddressSanitizer: (\S+)", r"runtime error: (.*)",
+                    r"^\S+:\d+: not true: (.*)"):
         found = re.search(pattern, said, re.M)
         if found:
             return found.group(1)
@@ -142,12 +159,15 @@ def try_test(root, ck, test):
             sys.executable, str(root / "tests/codegen/codegen.py"), test[1],
             ck] + list(test[2:])))
     world, program, *case = test
+    if world == "fuzz":
+        case = FUZZ_RUNS + ["-artifact_prefix=%s/" % root,
+                            str(root / "fuzz/corpus" / program)]
     return verdict(*run([str(build(root, ck, world, program))] + case))
 
 
 def try_mutant(root, mutant, tests, ck):
     """What each test answers on a copy of the tree with the mutant."""
-    for part in ("engine", "tests"):
+    for part in ("engine", "fuzz", "tests"):
         shutil.copytree(ROOT / part, root / part)
     try:
         if mutant:
@@ -159,7 +179,15 @@ def try_mutant(root, mutant, tests, ck):
         shutil.rmtree(root)
 
 
+def commit():
+    """HEAD's name, or that of none."""
+    status, said = run(["git", "-C", str(ROOT), "rev-parse", "HEAD"])
+    return said.strip() if status == 0 else "0"
+
+
 def main(folder, ck, *names):
+    sample = "--sample" in names
+    names = [name for name in names if name != "--sample"]
     folder, ck = pathlib.Path(folder).resolve(), os.path.abspath(ck)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -167,6 +195,8 @@ def main(folder, ck, *names):
     mutants = [mutant for mutant in
                read_mutants(ROOT / "tests/mutants/mutants.txt")
                if not names or mutant.name in names]
+    if sample:
+        mutants = mutants[int(commit(), 16) % SAMPLE::SAMPLE]
     tests = {test: missing(test) for mutant in mutants
              for test in mutant.tests}
     # The tests must pass where nothing is planted.

@@ -134,6 +134,8 @@ loop_start(struct loop *loop, uint64_t tail, uint64_t head)
 static inline void
 loop_open_as(struct loop *loop, uint64_t size, bool mirrored)
 {
+	/* What the hook backend is told of a cell is not its value. */
+	loop->tail_cell.v_ = loop->head_cell.v_ = 0;
 	loop->ring = (struct vqp_ring){
 		.data = loop_data_open(size, mirrored),
 		.size = size,

@@ -37,11 +37,11 @@ typedef uint64_t vqp_unit16
 		VQP_COPY_UNIT(unit, to, from, (n) - sizeof(unit));	\
 } while (0)
 
-/* Where the length is a constant, what is left must be the moves alone. */
-#define VQP_COPY_INLINE static inline __attribute__((__always_inline__))
-
-/* 1 to 64 bytes. */
-VQP_COPY_INLINE void
+/*
+ * 1 to 64 bytes.  Always inlined: of a constant length the moves alone are left,
+ * which a compiler does not foresee when it decides.
+ */
+static inline __attribute__((__always_inline__)) void
 vqp_copy_small(void *to, const void *from, uint64_t n)
 {
 	if (n > 32) {
@@ -63,7 +63,7 @@ vqp_copy_small(void *to, const void *from, uint64_t n)
 }
 
 /* Any number of bytes, 0 included; a constant number becomes plain moves. */
-VQP_COPY_INLINE void
+static inline void
 vqp_copy(void *to, const void *from, uint64_t n)
 {
 	if (n == 0)
@@ -114,7 +114,7 @@ vqp_copy_wide(void *to, const void *from, uint64_t n)
 #endif
 
 /* As vqp_copy(), and wide if it can be. */
-VQP_COPY_INLINE void
+static inline void
 vqp_copy_as(unsigned can, void *to, const void *from, uint64_t n)
 {
 #ifdef VQP_CPU_COPIES_WIDE
@@ -148,7 +148,7 @@ vqp_copy_fetching(uint8_t *to, const uint8_t *from, uint64_t n)
  * As vqp_copy(), past the caches as far as whole words go there.  The copy is
  * ordered before later stores by vqp_fence_past() alone.
  */
-VQP_COPY_INLINE void
+static inline void
 vqp_copy_past(void *to, const void *from, uint64_t n)
 {
 	if ((((uintptr_t)to | n) & 7) != 0) {

@@ -204,7 +204,7 @@ vqp_pair_send(struct vqp_pair *pair, const void *from, uint64_t length)
  * at most a chunk of them, a sixteenth of the ring within VQP_MORE_BYTES and
  * VQP_MORE_BYTES_MAX, and none once NO_SPACE was answered.
  */
-VQP_COPY_INLINE int64_t
+static inline int64_t
 vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
 {
 	struct vqp_tx *tx = &pair->tx;
@@ -213,10 +213,10 @@ vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
 	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
 	    length >= VQP_BULK_BYTES)
 		return vqp_pair_send_more_slow(pair, from, length);
-	if ((tx->pending & VQP_PENDING_PAST) != 0)
-		vqp_copy_past(tx->data + tail, from, length);
-	else
+	if (VQP_LIKELY((tx->pending & VQP_PENDING_PAST) == 0))
 		vqp_copy_as(tx->can, tx->data + tail, from, length);
+	else
+		vqp_copy_past(tx->data + tail, from, length);
 	tx->tail = tail + length;
 	return (int64_t)length;
 }

@@ -890,12 +890,14 @@ vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 static inline void
 vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want)
 {
+	if (found <= want) {
+		rx->gate /= 2;
+		return;
+	}
 	/* Several messages a pause, or many bytes: near, less is no stream. */
-	bool streams = vqp_is_far(rx->distance) ||
-	    found >= (uint64_t)rx->gate * VQP_GATE_BYTES ||
-	    (want != 0 && found / want >= (uint64_t)rx->gate * 4);
-
-	if (found <= want || !streams)
+	if (!vqp_is_far(rx->distance) &&
+	    found < (uint64_t)rx->gate * VQP_GATE_BYTES &&
+	    (want == 0 || found / want < (uint64_t)rx->gate * 4))
 		rx->gate /= 2;
 	else if (found >= rx->size / 4)		/* the producer may wait */
 		rx->gate = rx->gate / 2 | 1;
