@@ -192,7 +192,7 @@ meet(struct racer *us, const struct racer *other, uint64_t round)
 
 	__atomic_store_n(&us->round, round, __ATOMIC_RELEASE);
 	while (__atomic_load_n(&other->round, __ATOMIC_ACQUIRE) < round)
-		stand_aside(&waits);
+		stand_ready(&waits);
 }
 
 /*
@@ -220,7 +220,7 @@ race_produce(void *arg)
 
 		/* Until the last round is over. */
 		while (vqp_tx_reserve(&race.loop.tx, 1, out) != 1)
-			stand_aside(&waits);
+			stand_ready(&waits);
 		meet(&race.producer, &race.consumer, round);
 		if (race.last[round % 2])
 			return arg;
@@ -255,7 +255,7 @@ race_rounds(uint64_t unread, bool (*produce)(struct vqp_tx *),
 
 		/* Until the last round is over. */
 		while (vqp_rx_peek(&race.loop.rx, 1, out) != 1)
-			stand_aside(&waits);
+			stand_ready(&waits);
 		race.last[round % 2] = last;
 		meet(&race.consumer, &race.producer, round);
 		lost += !race.producer.answer[(round - 1) % 2] &&
