@@ -33,13 +33,16 @@ WORLDS = {
     "sim": ["-O1", "-r", "-fsanitize=thread"],
     "asan": ["-O1", "-g", "-fsanitize=address,undefined",
              "-fno-sanitize-recover=all"],
+    "count": ["-O1", "-g", "-fsanitize=address,undefined",
+              "-fno-sanitize-recover=all"],
     "tsan": ["-O1", "-g", "-fsanitize=thread", "-Wno-tsan",
              "-DVQP_TEST_SLOW=10"],
     "fuzz": ["-O1", "-g", "-fsanitize=fuzzer,address,undefined",
              "-fno-sanitize-recover=all"],
 }
 BACKENDS = {"hook": "tests/support/atomic/hook", "ck": "engine/atomic/ck",
-            "fuzz": "tests/support/atomic/hook", "sim": "tests/model/sim"}
+            "fuzz": "tests/support/atomic/hook", "sim": "tests/model/sim",
+            "count": "tests/support/atomic/count"}
 
 
 class Unfit(Exception):
@@ -123,8 +126,8 @@ def build(root, ck, world, program):
     status, said = run(
         ["clang" if world == "fuzz" else "gcc"] + COMMON + WORLDS[world] +
         ["-I%s" % (root / path) for path in
-         ("engine/include", backend, "engine/atomic/ck_md",
-          "tests/support")] + ["-isystem", str(ck)] +
+         ("engine/include", backend, "engine/atomic/gnu",
+          "engine/atomic/ck_md", "tests/support")] + ["-isystem", str(ck)] +
         [str(path) for path in sources] + ["-o", str(to)])
     if status == 0 and world == "sim":
         # The explorer is not instrumented: it is what is told (plain.c).

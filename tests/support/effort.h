@@ -23,4 +23,14 @@ effort(uint64_t everyday)
 	return (everyday * factor + VQP_TEST_SLOW - 1) / VQP_TEST_SLOW;
 }
 
+/* The same, or just what a variable of the environment says: 1e9, perhaps. */
+static inline uint64_t
+effort_or(const char *variable, uint64_t everyday)
+{
+	const char *chosen = getenv(variable);
+
+	return chosen != NULL ? (uint64_t)strtod(chosen, NULL) :
+	    effort(everyday);
+}
+
 #endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The backend that comes next in the include path, and how often the engine
+ * has believed a shared word: each acquiring load is of one.  The relaxed
+ * ones, of the edges and queries, are not counted.  One thread only.
+ */
+#ifndef COUNT_ATOMIC_BACKEND_H
+#define COUNT_ATOMIC_BACKEND_H
+
+#define vqp_load_acquire vqp_load_acquire_uncounted
+#include_next <vqp_atomic_backend.h>
+#undef vqp_load_acquire
+
+extern uint64_t count_loads;
+
+static inline uint64_t
+vqp_load_acquire(const struct vqp_cell64 *cell)
+{
+	count_loads++;
+	return vqp_load_acquire_uncounted(cell);
+}
+
+#endif
