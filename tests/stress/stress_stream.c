@@ -7,14 +7,16 @@
 #include <pthread.h>
 
 #include "effort.h"
+#include "longrun.h"
 #include "loop.h"
 #include "pattern.h"
 #include "rng.h"
 #include "test.h"
 #include "wait.h"
 
-/* The longest message, unless the ring is shorter. */
+/* The longest message, unless the ring is shorter; and of some, if large. */
 #define MESSAGE_MAX 600
+#define MESSAGE_LARGE 20000
 
 /* One direction: `total` bytes from one end to the other. */
 struct stream {
@@ -23,12 +25,17 @@ struct stream {
 	uint64_t total;
 	bool lazy;		/* the consumer only ever releases lazily */
 	bool small;		/* no message too long for the inline copy */
+	bool large;		/* some go the ways of bulk */
+	struct progress *progress;	/* or NULL */
+	uint64_t done;		/* by streams before this one */
 };
 
 static uint64_t
 message_length(struct rng *rng, const struct stream *stream, uint64_t done)
 {
-	const uint64_t most = stream->small ? VQP_INLINE_BYTES : MESSAGE_MAX;
+	const uint64_t most = stream->small ? VQP_INLINE_BYTES :
+	    stream->large && rng_below(rng, 4) == 0 ?
+	    MESSAGE_LARGE : MESSAGE_MAX;
 	const uint64_t longest =
 	    stream->size - 1 < most ? stream->size - 1 : most;
 	const uint64_t n = 1 + rng_below(rng, longest);
@@ -42,7 +49,7 @@ produce(void *arg)
 	const struct stream *stream = arg;
 	struct vqp_pair *pair = stream->from;
 	struct rng rng = { stream->size };
-	uint8_t bytes[MESSAGE_MAX];
+	uint8_t bytes[MESSAGE_LARGE];
 	uint64_t sent = 0;
 	unsigned waits = 0;
 
@@ -106,8 +113,8 @@ consume(void *arg)
 	const struct stream *stream = arg;
 	struct vqp_pair *pair = stream->to;
 	struct rng rng = { stream->size + 1 };
-	uint8_t bytes[MESSAGE_MAX];
-	uint64_t got = 0;
+	uint8_t bytes[MESSAGE_LARGE];
+	uint64_t got = 0, next = 0;
 	unsigned waits = 0;
 
 	while (got < stream->total) {
@@ -157,6 +164,11 @@ consume(void *arg)
 				CHECK(pattern_matches(bytes, got,
 				    (uint64_t)n));
 			got += (uint64_t)n;
+			if (stream->progress != NULL && got >= next) {
+				progress_at(stream->progress,
+				    stream->done + got);
+				next = got + (1 << 20);
+			}
 			continue;
 		}
 		CHECK_EQ(n, VQP_ERROR_NO_DATA);
@@ -268,6 +280,50 @@ TEST(inline_copy, "two threads lose no byte of messages that go inline")
 	for (int i = 0; i < 4; i++)
 		stream_inline(sizes[i], i % 2 == 0 ?
 		    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE);
+}
+
+/*
+ * Primes, powers of two and what lies beside them, in both layouts.  Each ring
+ * gets its share of the bytes, a small one less, since there every few of them
+ * are a round trip.  VQP_TEST_BYTES in the environment asks for more, or fewer.
+ */
+#define TURNS_MAX 300000
+
+TEST(awkward, "no byte is lost, doubled or early in a ring of awkward size")
+{
+	static const uint64_t sizes[] = {
+		2, 3, 5, 7, 31, 33, 127, 128, 251, 509, 1021, 1023, 1025,
+		4093, 4095, 4096, 4097, 8191, 16381, 65521, 65535, 65536,
+		65537, 131071, 262143, 262147, 524287, 524289, 1048573,
+		1048575, 1048577,
+	};
+	const uint64_t count = sizeof(sizes) / sizeof(sizes[0]);
+	const uint64_t all = effort_or("VQP_TEST_BYTES", 8000000);
+	const uint64_t turns = all / 4000 < TURNS_MAX ? all / 4000 : TURNS_MAX;
+	struct progress progress;
+	uint64_t done = 0;
+
+	progress_start(&progress, "bytes", all);
+	for (uint64_t i = 0; i < 2 * count; i++) {
+		const uint64_t size = sizes[i / 2];
+		const uint64_t share = (all - done) / (2 * count - i) + 1;
+		const uint64_t most = size * turns;
+		struct loop_pair pair;
+		struct stream stream;
+		pthread_t thread;
+
+		loop_pair_open_as(&pair, size, 0, i % 2 == 0 ?
+		    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE, false);
+		stream = (struct stream){ .from = &pair.a, .to = &pair.b,
+			.size = size, .large = true, .progress = &progress,
+			.done = done, .total = share < most ? share : most };
+		CHECK_EQ(pthread_create(&thread, NULL, produce, &stream), 0);
+		consume(&stream);
+		CHECK_EQ(pthread_join(thread, NULL), 0);
+		loop_pair_close(&pair);
+		done += stream.total;
+	}
+	progress_end(&progress, done);
 }
 
 TEST(both_ways, "four threads stream both ways through one pair")
