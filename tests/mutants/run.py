@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Plant each fault of mutants.txt and see that the named tests catch it.
 
-    run.py FOLDER CK_HEADERS [--sample] [MUTANT...]
+    run.py FOLDER CK_HEADERS [--sample=N] [MUTANT...]
 
 Works in FOLDER, on copies.  CK_HEADERS: as CMake stages Concurrency Kit in
-build/<preset>/ck.  With --sample an eighth of them, another one with each
-commit.  A mutant that survives one of its tests, does not apply or
-does not compile is an error, and so is a test that fails without one.
+build/<preset>/ck.  With --sample one in N of them, others with each commit.
+A mutant that survives one of its tests, does not apply or does not compile
+is an error, and so is a test that fails without one.  At the end: who killed
+whom.
 """
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -16,11 +18,11 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 60        # a test that runs longer hangs
-SAMPLE = 8
 COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
 FUZZ_RUNS = ["-runs=40000", "-seed=1", "-max_len=256"]
 
@@ -188,9 +190,21 @@ def commit():
     return said.strip() if status == 0 else "0"
 
 
+def print_killers(killed):
+    """A killer is a world and a program; what it killed follows its line."""
+    print("\nwho killed whom")
+    for killer in sorted(killed, key=lambda one: (-len(killed[one]), one)):
+        print("%4d  %s" % (len(killed[killer]), killer))
+        print(textwrap.fill(" ".join(killed[killer]), 100,
+                            initial_indent=" " * 6,
+                            subsequent_indent=" " * 6,
+                            break_on_hyphens=False))
+    print()
+
+
 def main(folder, ck, *names):
-    sample = "--sample" in names
-    names = [name for name in names if name != "--sample"]
+    sample = [int(name[9:]) for name in names if name.startswith("--sample=")]
+    names = [name for name in names if not name.startswith("--")]
     folder, ck = pathlib.Path(folder).resolve(), os.path.abspath(ck)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -199,7 +213,7 @@ def main(folder, ck, *names):
                read_mutants(ROOT / "tests/mutants/mutants.txt")
                if not names or mutant.name in names]
     if sample:
-        mutants = mutants[int(commit(), 16) % SAMPLE::SAMPLE]
+        mutants = mutants[int(commit(), 16) % sample[0]::sample[0]]
     tests = {test: missing(test) for mutant in mutants
              for test in mutant.tests}
     # The tests must pass where nothing is planted.
@@ -211,6 +225,7 @@ def main(folder, ck, *names):
             print("skipped: %s: no %s" % (" ".join(test), tests[test]))
 
     errors = 0
+    killed = collections.defaultdict(list)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         answers = pool.map(
             lambda i: try_mutant(folder / str(i), *plan[i], ck),
@@ -224,9 +239,13 @@ def main(folder, ck, *names):
             for test, how in zip(tried, answer):
                 wrong = bool(how) != bool(mutant)
                 errors += wrong
+                if mutant and how:
+                    killer = killed[" ".join(test[:2])]
+                    killer.extend([name] if name not in killer else [])
                 print("%-30s %-36s %s%s" % (
                     name, " ".join(test), how or "passes",
                     "   <-- WRONG" if wrong else ""), flush=True)
+    print_killers(killed)
     print("%d mutants, %d errors, %d s" % (
         len(mutants), errors, time.monotonic() - begin))
     return 1 if errors or not mutants else 0

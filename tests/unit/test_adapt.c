@@ -251,6 +251,12 @@ TEST(told_near, "told of one cache, lines are fetched and none passed")
 		    length < sizes[i] && length < 20000; length += 1237)
 			stream(&pair, length, 100, 100000);
 		CHECK((lines.fetched > 1000) == (sizes[i] > VQP_BULK_BYTES));
+		/* A long message: all of it, and not just its beginning. */
+		lines.fetched = 0;
+		if (sizes[i] > 32768)
+			stream(&pair, 32768, 1, 32768);
+		CHECK((lines.fetched > 32768 / 64 * 3 / 4) ==
+		    (sizes[i] > 32768));
 		CHECK_EQ(hook.cpu.stored_past, 0);
 		CHECK_EQ(pair.a.tx.distance.ticks, VQP_TICKS_FAR);
 		close_apart(&pair);
