@@ -266,7 +266,8 @@ stream_inline(uint64_t size, enum vqp_layout layout)
 	pair.a_config.inline_copy = pair.b_config.inline_copy = true;
 	loop_pair_attach(&pair);
 	stream = (struct stream){ .from = &pair.a, .to = &pair.b,
-		.size = size, .total = effort(1000000), .small = true };
+		.size = size, .total = effort(size < 100 ? size * 6000 :
+		600000), .small = true };
 	CHECK_EQ(pthread_create(&thread, NULL, produce, &stream), 0);
 	consume(&stream);
 	CHECK_EQ(pthread_join(thread, NULL), 0);

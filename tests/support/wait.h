@@ -4,17 +4,21 @@
 #define WAIT_H
 
 #include <sched.h>
+#include <time.h>
 
 /*
- * Once per turn of a waiting loop; `waits` counts the turns.  With a processor
- * less than threads, whoever does not stand aside costs the other its time
- * slice for every message.
+ * Once per turn of a waiting loop; `waits` counts the turns.  Where there are
+ * fewer processors than threads, ours or a neighbour's, who only spins costs the
+ * other a time slice for every message, and so does who only yields: the
+ * neighbour goes first.  Who sleeps is let in when it wakes.
  */
 static inline void
 stand_aside(unsigned *waits)
 {
-	if (++*waits % 32 == 0)
-		sched_yield();
+	const struct timespec moment = { 0, 1000 };
+
+	if (++*waits % 256 == 0)
+		nanosleep(&moment, NULL);
 }
 
 /* The same, where two must set off at one moment: to come back takes long. */
