@@ -36,7 +36,9 @@ KERNEL = {
 # its own name.
 QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_rx_stage", "census_tx_query", "census_rx_query",
-         "census_rx_release_lazy", "vqp_tx_stage_slow", "vqp_rx_stage_slow"}
+         "census_rx_release_lazy", "vqp_tx_stage_slow", "vqp_rx_stage_slow",
+         "census_tx_publish_inline", "census_rx_get_inline",
+         "census_tx_foreign", "census_rx_foreign"}
 ATTACH = {"census_tx_attach", "census_rx_attach"}
 PUBLISH = {"census_rx_publish"}
 # gcc may publish in either arm of a branch.
@@ -80,6 +82,7 @@ ORDER = {
         **dict.fromkeys(EDGE, "stlr ish"),
         "vqp_tx_reserve_slow": "ldar", "vqp_rx_refill": "ldar stlr",
         "vqp_tx_settle": "", "vqp_tx_publish_inline": "stlr stlr stlr stlr",
+        "vqp_rx_get_inline": ("ldar ldar", "ldar ldar ldar"),
     },
 }
 ORDER["x86-64", "gnu"] = {
@@ -223,6 +226,10 @@ def check_order(world, cc, backend):
         if got not in (expected if isinstance(expected, tuple) else
                        (expected,)):
             yield "%s: '%s', not %r" % (name, got, expected)
+    for name in found:
+        if name not in ORDER[world.target, backend] and (
+                name.startswith("census_") or order(name, found[name])):
+            yield "%s: '%s', and no line" % (name, order(name, found[name]))
 
 
 def check_foreign_loads(world, cc, backend):
