@@ -53,7 +53,19 @@ census_rx_foreign(const struct vqp_rx *rx)
 	return rx->tail_cell;
 }
 
-/* The slow halves stand by themselves; these keep them alive. */
+/* Every verb; the slow halves stand by themselves. */
+int
+census_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
+{
+	return vqp_tx_attach(tx, ring);
+}
+
+int
+census_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
+{
+	return vqp_rx_attach(rx, ring);
+}
+
 int64_t
 census_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 {
@@ -64,6 +76,48 @@ int64_t
 census_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 {
 	return vqp_rx_peek(rx, want, out);
+}
+
+void
+census_tx_stage(struct vqp_tx *tx, uint64_t n)
+{
+	vqp_tx_stage(tx, n);
+}
+
+void
+census_rx_stage(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage(rx, n);
+}
+
+void
+census_tx_publish(struct vqp_tx *tx)
+{
+	vqp_tx_publish(tx);
+}
+
+void
+census_rx_publish(struct vqp_rx *rx)
+{
+	vqp_rx_publish(rx);
+}
+
+void
+census_tx_commit(struct vqp_tx *tx, uint64_t n)
+{
+	vqp_tx_commit(tx, n);
+}
+
+void
+census_rx_release(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_release(rx, n);
+}
+
+void
+census_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_release_lazy(rx, n);
 }
 
 void
@@ -91,6 +145,18 @@ census_rx_publish_edge(struct vqp_rx *rx)
 }
 
 bool
+census_tx_commit_edge(struct vqp_tx *tx, uint64_t n)
+{
+	return vqp_tx_commit_edge(tx, n);
+}
+
+bool
+census_rx_release_edge(struct vqp_rx *rx, uint64_t n)
+{
+	return vqp_rx_release_edge(rx, n);
+}
+
+bool
 census_tx_may_sleep(struct vqp_tx *tx)
 {
 	return vqp_tx_may_sleep(tx);
@@ -100,4 +166,16 @@ bool
 census_rx_may_sleep(struct vqp_rx *rx)
 {
 	return vqp_rx_may_sleep(rx);
+}
+
+int64_t
+census_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
+{
+	return vqp_tx_query(tx, tail, head);
+}
+
+int64_t
+census_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
+{
+	return vqp_rx_query(rx, tail, head);
 }

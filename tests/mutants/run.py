@@ -24,6 +24,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 150       # a test that runs longer hangs
 COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
+TOOLS = {"fetch": "spatch", "shared": "sparse", "gcc": "gcc", "clang": "clang"}
 FUZZ_RUNS = ["-runs=40000", "-seed=1", "-max_len=256"]
 
 # How the programs of each world are built.
@@ -94,11 +95,10 @@ def plant(mutant, root):
 
 
 def missing(test):
-    """The compiler that a test needs and this machine has not, or None."""
-    if test[0] not in ("codegen", "fuzz"):
-        return None
-    compiler = "clang" if test[0] == "fuzz" else COMPILERS[test[1]]
-    return None if shutil.which(compiler) else compiler
+    """The program that a test needs and this machine has not, or None."""
+    tool = {"codegen": COMPILERS, "static": TOOLS}.get(
+        test[0], {test[1]: "clang" if test[0] == "fuzz" else "gcc"})[test[1]]
+    return None if shutil.which(tool) else tool
 
 
 def run(command):
@@ -163,6 +163,9 @@ def try_test(root, ck, test):
         return verdict(*run([
             sys.executable, str(root / "tests/codegen/codegen.py"), test[1],
             ck] + list(test[2:])))
+    if test[0] == "static":
+        return verdict(*run([
+            sys.executable, str(root / "tests/static/static.py"), test[1]]))
     world, program, *case = test
     if world == "fuzz":
         case = FUZZ_RUNS + ["-artifact_prefix=%s/" % root,

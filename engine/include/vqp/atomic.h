@@ -25,13 +25,20 @@
 
 #define VQP_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
+/* To sparse, a word that nobody may touch by itself, nor cast to one. */
+#ifdef __CHECKER__
+#define VQP_SHARED __attribute__((noderef, address_space(__vqp_shared)))
+#else
+#define VQP_SHARED
+#endif
+
 /* A struct, so that a plain read or write of the word does not compile. */
 struct vqp_cell64 {
-	uint64_t v_;
+	uint64_t VQP_SHARED v_;
 } VQP_ALIGNED(8);	/* i386 would align it to 4, and tear it */
 
 struct vqp_cell8 {
-	uint8_t v_;
+	uint8_t VQP_SHARED v_;
 };
 
 #include <vqp_atomic_backend.h>
