@@ -69,6 +69,19 @@ TEST(swap_answers_the_old_byte, "swap8 exchanges one byte and no other")
 	CHECK_EQ(vqp_load_relaxed(&it.word), UINT64_MAX);
 }
 
+TEST(or_sets_bits, "or8 sets bits of one byte, keeps the others and the rest")
+{
+	struct neighbours it = { .byte = { 0xa4 }, .after = 0x77 };
+
+	vqp_store_relaxed(&it.word, UINT64_MAX);
+	vqp_or8_full(&it.byte, 1);
+	CHECK_EQ(vqp_swap8_full(&it.byte, 0), 0xa5);
+	vqp_or8_full(&it.byte, 0xff);
+	CHECK_EQ(vqp_swap8_full(&it.byte, 0), 0xff);
+	CHECK_EQ(it.after, 0x77);
+	CHECK_EQ(vqp_load_relaxed(&it.word), UINT64_MAX);
+}
+
 static struct vqp_cell64 flipped;	/* w:flipper r:test e:none */
 static struct vqp_cell64 flipper_stop;	/* w:test r:flipper e:none */
 

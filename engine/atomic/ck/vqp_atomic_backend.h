@@ -71,6 +71,17 @@ vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
 }
 
 static inline void
+vqp_or8_full(struct vqp_cell8 *cell, uint8_t bits)
+{
+	/* The same: a locked or is a full fence on x86-64. */
+	ck_pr_fence_load_atomic();
+	ck_pr_fence_store_atomic();
+	ck_pr_or_8(&cell->v_, bits);
+	ck_pr_fence_atomic_load();
+	ck_pr_fence_atomic_store();
+}
+
+static inline void
 vqp_fence_full(void)
 {
 	ck_pr_fence_memory();

@@ -53,4 +53,12 @@ vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
 	return old;
 }
 
+static inline void
+vqp_or8_full(struct vqp_cell8 *cell, uint8_t bits)
+{
+	vqp_fence_full();
+	__atomic_fetch_or(&cell->v_, bits, __ATOMIC_SEQ_CST);
+	vqp_fence_full();
+}
+
 #endif

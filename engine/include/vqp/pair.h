@@ -363,6 +363,18 @@ int vqp_pair_produce_indexes(struct vqp_pair *pair, uint64_t *tail,
 int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
     uint64_t *head);
 
+/*
+ * The peer is gone for good: both directions are broken from now on, as soon
+ * as a verb has to look beyond what it has accepted already.
+ * Context: any.  Wait-free.  Role: any thread.
+ */
+static inline void
+vqp_pair_abandon(struct vqp_pair *pair)
+{
+	vqp_store_relaxed(&pair->tx.broken, VQP_BROKEN_LOST);
+	vqp_store_relaxed(&pair->rx.broken, VQP_BROKEN_LOST);
+}
+
 #ifdef __cplusplus
 }
 #endif

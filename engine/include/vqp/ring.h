@@ -37,6 +37,7 @@ enum vqp_broken {
 	VQP_INTACT = 0,
 	VQP_BROKEN_RANGE,	/* the peer's index is not below the size */
 	VQP_BROKEN_STEP,	/* it went back, or past what we published */
+	VQP_BROKEN_LOST,	/* it is gone for good: vqp_pair_abandon() */
 };
 
 /* A piece of the ring.  Never longer than what its offer answered. */

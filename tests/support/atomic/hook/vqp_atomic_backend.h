@@ -53,6 +53,13 @@ vqp_swap8_full(struct vqp_cell8 *cell, uint8_t value)
 }
 
 static inline void
+vqp_or8_full(struct vqp_cell8 *cell, uint8_t bits)
+{
+	hook_enter(HOOK_OR8_FULL, &cell->v_);
+	cell->v_ = (uint8_t)(cell->v_ | hook_leave(bits));
+}
+
+static inline void
 vqp_fence_full(void)
 {
 	hook_enter(HOOK_FENCE_FULL, NULL);
