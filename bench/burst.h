@@ -38,7 +38,7 @@ struct burst_result {
  * first message, into an empty ring, to the second thread's last: the start
  * is stamped by the one and the end by the other, with the same clock.
  *
- * Each round trip is timed by the first thread, each message of an open loop
+ * Each round trip is timed by the first thread, some messages of an open loop
  * by the second, and added to `latencies` in ticks; NULL for other modes.
  *
  * The result is there only for BURST_DONE.

@@ -44,6 +44,21 @@ clock_ticks(void)
 #endif
 }
 
+/*
+ * Not before all earlier loads are done.  A message whose arrival is timed by
+ * the plain one can seem to come before it was sent.
+ */
+static inline uint64_t
+clock_ticks_past_loads(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	_mm_lfence();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("isb" : : : "memory");
+#endif
+	return clock_ticks();
+}
+
 /* What a polling loop may do between two looks. */
 static inline void
 clock_pause(void)

@@ -327,17 +327,21 @@ def compare(a, b, width, colour):
                     for size in sizes])
         if len(rows) > 2:
             lines += layout_table(rows, width)
-    for key in sorted(a.latency.keys() & b.latency.keys()):
-        placement, ring, size = key
-        rows = [[(f"{placement.found} ({placement.relation}), round trip of "
+    timed_a, timed_b = ({**results.latency, **results.open_loop}
+                        for results in (a, b))
+    for key in sorted(timed_a.keys() & timed_b.keys(),
+                      key=lambda key: (len(key), key)):
+        placement, ring, size, *rate = key
+        kind = f"open loop at {rate_text(*rate)}" if rate else "round trip"
+        rows = [[(f"{placement.found} ({placement.relation}), {kind} of "
                   f"{bytes_text(size)}, ring of {bytes_text(ring)}", BOLD)],
                 [("", ""), ("mean", "")] +
                 [(name, "") for _, name in PERCENTILES]]
         for line in a.lines:
-            if line in a.latency[key] and line in b.latency[key]:
+            if line in timed_a[key] and line in timed_b[key]:
                 common += 1
                 rows.append([("  " + line_name(line), "")] + [
-                    change(a.latency[key][line], b.latency[key][line], measure)
+                    change(timed_a[key][line], timed_b[key][line], measure)
                     for measure in ("mean_ns",
                                     *(name for name, _ in PERCENTILES))])
         if len(rows) > 2:

@@ -521,7 +521,7 @@ def open_loop_html(results):
                 f"from due to received, ns: {bytes_text(size)} at "
                 f"{rate_text(rate)}, ring of {bytes_text(ring)}",
                 ["", "mean"] + [name for _, name in PERCENTILES] +
-                ["messages", "polling"],
+                ["timed", "polling"],
                 [[plain(line_name(line))] +
                  [plain(digits(table[line][key]) + row_mark(table[line]))
                   for key in keys] +

@@ -328,7 +328,8 @@ write_notes(struct json *json, const struct suite *suite,
 	    "when the last has ended. Nothing is omitted from them, and they "
 	    "show no queueing.");
 	json_string(json, NULL, "An open loop's latencies run from the time "
-	    "at which a message was due, whenever it was sent.");
+	    "at which a message was due, whenever it was sent; one in 17 is "
+	    "timed.");
 	json_string(json, NULL, "The two ends are threads of one process.");
 	if (results_spoiled() != NULL)
 		json_string(json, NULL, results_spoiled());

@@ -537,6 +537,17 @@ class Comparing(ReportTest):
                 self.assertIn(line.split()[2], ("2.00×", "1.00×"))
         self.assertIn("2.00×", out)
 
+    def test_open_loops_are_compared(self):
+        a, b = sample_results(), sample_results()
+        for data in (a, b):
+            data["throughput"] = data["latency"] = []
+        for row in b["open_loop"]:
+            row["p50_ns"] /= 4
+        status, out, _ = self.compare(a, b)
+        self.assertEqual(status, 0)
+        self.assertIn("open loop at 20 M/s of 64 B", out)
+        self.assertRegex(out, r"vqp wide +1\.00× +4\.00×")
+
     def test_a_change_within_the_noise_is_marked(self):
         a, b = sample_results(), sample_results()
         for row in b["throughput"]:
@@ -561,7 +572,7 @@ class Comparing(ReportTest):
 
     def test_nothing_in_common(self):
         a, b = sample_results(), sample_results()
-        a["latency"], b["throughput"] = [], []
+        a["latency"], b["throughput"], b["open_loop"] = [], [], []
         status, _, err = self.compare(a, b)
         self.assertEqual(status, 2)
         self.assertIn("no cell in common", err)
