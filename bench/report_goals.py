@@ -7,7 +7,8 @@ layouts.  docs/benchmarks.md says what the rows mean.
 """
 import collections
 
-from report_results import bytes_text, digits, is_few, line_of, ns_text
+from report_results import (
+    bytes_text, digits, is_few, is_wrong, ns_text)
 
 KIB = 1 << 10
 LARGE = (KIB, 16 * KIB, 64 * KIB)
@@ -35,12 +36,15 @@ def worst(found):
     return min(found, key=lambda one: one.ratio)
 
 
-def fastest(results, rows, measure, roles, name=None):
-    """The row of least time among those of some roles."""
+def fastest(results, rows, measure, roles):
+    """Time and line of the fastest of some roles, or None.
+
+    If it is of few samples, the second is not the fastest either.
+    """
     told = [(row[measure], line) for line, row in rows.items()
-            if results.role(line) in roles and not is_few(row) and
-            (name is None or line.subject == name)]
-    return min(told, default=None)
+            if results.role(line) in roles and not is_wrong(row)]
+    found = min(told, default=None)
+    return found if found and not is_few(rows[found[1]]) else None
 
 
 def against(ours, theirs, mode=""):
@@ -107,20 +111,40 @@ def of_limit(results, at):
     return worst(map(share, LARGE))
 
 
+def polled(row, spin):
+    """A row as it is when one polls in that way, or None if unknown.
+
+    It shows the better way; older results do not tell of the other.
+    """
+    if row.get("spin") == spin:
+        return row
+    if "by_spin" not in row:
+        return None
+    return {**row, "samples": 0, **row["by_spin"].get(spin, {})}
+
+
 def adapted(results, at):
-    """The worst cell of the choice made while running, against one told."""
+    """The worst cell of the choice made while running, against one told.
+
+    Both poll in the same way: those that are told know but one.
+    """
     found = []
     for (place, ring, mode), lines in results.throughput.items():
         sizes = {size for line, rows in lines.items()
                  if results.role(line) == "variant" for size in rows}
         for size in sizes if place == at else ():
             rows = rows_of(results, at, ring, mode, size)
-            chosen = fastest(results, {
-                line: row for line, row in rows.items()
-                if line.layout == "wide"}, "ns_per_message_median", ("vqp",))
             told = fastest(results, rows, "ns_per_message_median",
                            ("variant",))
-            if chosen and told:
+            if told is None:
+                continue
+            spin = rows[told[1]].get("spin")
+            ours = {line: polled(row, spin) for line, row in rows.items()
+                    if results.role(line) == "vqp" and line.layout == "wide"}
+            if None in ours.values():
+                return NOTHING
+            chosen = fastest(results, ours, "ns_per_message_median", ("vqp",))
+            if chosen:
                 found.append(Found(told[0] / chosen[0],
                                    f"{mode} {bytes_text(size)}",
                                    told[1].subject))
@@ -130,10 +154,10 @@ def adapted(results, at):
 def offered(rate):
     """An open loop's median latency: ours, and the best peer's."""
     def measure(results, at):
-        rows = {line_of(row): row
-                for row in results.data.get("open_loop", [])
-                if row.get("rate_per_s") == rate and
-                (row["relation"], row["class"]) == tuple(at)}
+        rows = {line: row
+                for (place, _, _, per_s), table in results.open_loop.items()
+                if (place, per_s) == (at, rate)
+                for line, row in table.items()}
         return (fastest(results, rows, "p50_ns", ("vqp",)),
                 fastest(results, rows, "p50_ns", ("peer",)))
     return measure

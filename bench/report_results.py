@@ -141,6 +141,12 @@ def measured(path, name, rows):
         if isinstance(row, dict) and row.get("samples") == 0:
             continue
         check_row(f"{path}: {name}[{i}]", name, row)
+        by_spin = row.get("by_spin", {})
+        if not (isinstance(by_spin, dict) and all(
+                isinstance(one, dict) and
+                is_number(one.get("ns_per_message_median")) and
+                is_number(one.get("samples")) for one in by_spin.values())):
+            raise Fault(f"{path}: {name}[{i}] has no such 'by_spin'")
         for point in row.get("histogram", []):
             if not (isinstance(point, list) and len(point) == 2 and
                     all(map(is_number, point))):

@@ -36,14 +36,33 @@ better(struct cell *cell, size_t count, enum probe_class found)
 	return best;
 }
 
-static uint64_t
-errors(const struct cell *cell, size_t count)
+static void
+write_errors(struct json *json, const struct cell *cell, size_t count)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < count; i++)
 		sum += cell[i].errors;
-	return sum;
+	json_integer(json, "errors", sum);
+}
+
+/* All ways to wait, not only the better one. */
+static void
+write_spins(struct json *json, struct cell *cell, size_t count,
+    enum probe_class found)
+{
+	json_object(json, "by_spin");
+	for (size_t i = 0; i < count; i++) {
+		struct samples *ns = &cell[i].ns[found];
+
+		if (ns->count == 0)
+			continue;
+		json_object(json, cell_spin_name(&cell[i]));
+		json_integer(json, "samples", ns->count);
+		json_number(json, "ns_per_message_median", samples_median(ns));
+		json_object_end(json);
+	}
+	json_object_end(json);
 }
 
 static double
@@ -70,9 +89,10 @@ write_place(struct json *json, const struct cell *cell, enum probe_class found)
 	json_string(json, "class", probe_class_name(found));
 }
 
+/* Rows of results: the better `cell` of its group, in a class. */
 static void
 write_throughput_row(struct json *json, struct cell *cell,
-    enum probe_class found, uint64_t error_count)
+    struct cell *group, size_t count, enum probe_class found)
 {
 	struct samples *ns = &cell->ns[found];
 
@@ -91,7 +111,8 @@ write_throughput_row(struct json *json, struct cell *cell,
 	json_number(json, "ns_per_message_mad", samples_mad(ns));
 	json_number(json, "gib_per_s_median",
 	    gib_per_s(cell, samples_median(ns)));
-	json_integer(json, "errors", error_count);
+	write_spins(json, group, count, found);
+	write_errors(json, group, count);
 	json_object_end(json);
 }
 
@@ -108,7 +129,7 @@ write_histogram(struct json *json, const struct histogram *histogram)
 
 static void
 write_latency_row(struct json *json, struct cell *cell,
-    enum probe_class found, uint64_t error_count)
+    struct cell *group, size_t count, enum probe_class found)
 {
 	static const struct {
 		const char *key;
@@ -138,15 +159,15 @@ write_latency_row(struct json *json, struct cell *cell,
 		json_number(json, quantiles[i].key, clock_ns(
 		    histogram_quantile(latencies, quantiles[i].q)));
 	json_number(json, "max_ns", clock_ns(latencies->max));
-	json_integer(json, "errors", error_count);
+	write_errors(json, group, count);
 	if (trips)
 		write_histogram(json, latencies);
 	json_object_end(json);
 }
 
 static void
-write_stream_row(struct json *json, struct cell *cell, enum probe_class found,
-    uint64_t error_count)
+write_stream_row(struct json *json, struct cell *cell, struct cell *group,
+    size_t count, enum probe_class found)
 {
 	struct samples *ns = &cell->ns[found];
 
@@ -157,7 +178,7 @@ write_stream_row(struct json *json, struct cell *cell, enum probe_class found,
 	json_integer(json, "samples", ns->count);
 	json_number(json, "gib_per_s_median",
 	    gib_per_s(cell, samples_median(ns)));
-	json_integer(json, "errors", error_count);
+	write_errors(json, group, count);
 	json_object_end(json);
 }
 
@@ -184,7 +205,7 @@ write_table(struct json *json, const char *key, struct suite *suite,
     enum table table)
 {
 	static void (*const write_row[])(struct json *, struct cell *,
-	    enum probe_class, uint64_t) = {
+	    struct cell *, size_t, enum probe_class) = {
 		[THROUGHPUT] = write_throughput_row,
 		[LATENCY] = write_latency_row,
 		[OPEN_LOOP] = write_latency_row,
@@ -205,8 +226,8 @@ write_table(struct json *json, const char *key, struct suite *suite,
 			struct cell *best = better(cell, count, found);
 
 			if (best != NULL)
-				write_row[table](json, best, found,
-				    errors(cell, count));
+				write_row[table](json, best, cell, count,
+				    found);
 		}
 	}
 	json_array_end(json);

@@ -482,6 +482,9 @@ class Refusing(ReportTest):
         data["latency"][0]["histogram"] = [[1, 2, 3]]
         self.refused(data, "latency[0]", "histogram")
         data = sample_results()
+        data["throughput"][3]["by_spin"] = {"pause": {"samples": 3}}
+        self.refused(data, "throughput[3]", "by_spin")
+        data = sample_results()
         data["file_stream"] = {"schema_version": 1, "subjects": []}
         self.refused(data, "file_stream")
 
@@ -631,6 +634,33 @@ class Goals(ReportTest):
         self.assertEqual((one.met, one.against), (False, "vqp-far"))
         self.assertIn("1 KiB", one.by)
 
+    def rows_of_the_adaptive_choice(self, data, spin, **more):
+        for row in data["throughput"]:
+            if row["subject"] == "vqp" and row["layout"] == "wide":
+                row.update(spin=spin, **more)
+
+    def test_the_adaptive_choice_polls_as_those_who_are_told(self):
+        name = "adaptive choice, worst cell"
+        data = sample_results()
+        self.rows_of_the_adaptive_choice(
+            data, "tight", by_spin={
+                "tight": {"samples": 31, "ns_per_message_median": 0.5},
+                "pause": {"samples": 31, "ns_per_message_median": 1e6}})
+        self.assertLess(self.verdict(data, name).ratio, 0.01)
+        # What rows of the better way alone cannot tell.
+        for row in data["throughput"]:
+            row.pop("by_spin", None)
+        self.assertIsNone(self.verdict(data, name).met)
+
+    def test_a_way_to_poll_of_few_samples_is_not_judged(self):
+        data = sample_results()
+        self.rows_of_the_adaptive_choice(
+            data, "tight", by_spin={
+                "tight": {"samples": 31, "ns_per_message_median": 0.5},
+                "pause": {"samples": 2, "ns_per_message_median": 1e6}})
+        self.assertIsNone(
+            self.verdict(data, "adaptive choice, worst cell").met)
+
     def test_the_worst_share_of_the_limit(self):
         data = sample_results()
         before = self.verdict(data, "share of stream limit, 1 KiB+")
@@ -660,6 +690,22 @@ class Goals(ReportTest):
         one = self.verdict(data, "8 B, per call")
         self.assertIsNone(one.met)
         self.assertIsNone(one.ratio)
+
+    def test_the_second_fastest_peer_does_not_stand_in(self):
+        data = sample_results()
+        for row in data["throughput"]:
+            if row["subject"] == PEERS[0] and row["mode"] == "copy":
+                row["samples"] = report_results.FEW_SAMPLES - 1
+        for name in ("8 B, per call", "8 B, MORE", "64 KiB"):
+            one = self.verdict(data, name)
+            self.assertEqual((one.met, one.ratio, one.against),
+                             (None, None, ""))
+        # Slower than the fastest it may have as few as it likes.
+        for row in data["throughput"]:
+            if row["subject"] == PEERS[0]:
+                row["ns_per_message_median"] *= 100
+        self.assertEqual(self.verdict(data, "8 B, per call").against,
+                         PEERS[1])
 
     def test_several_runs(self):
         a, b = sample_results(), sample_results()
