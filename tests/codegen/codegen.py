@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What gcc and clang make of the engine, for one processor.
+"""What gcc and clang make of engine and driver core, for one processor.
 
     codegen.py x86-64|arm64 CK_HEADERS [CHECK]
 
@@ -88,6 +88,16 @@ ORDER = {
 ORDER["x86-64", "gnu"] = {
     **ORDER["x86-64", "ck"], "census_swap8_full": "fence xchg fence",
     "vqp_tx_settle": ""}
+
+# What orders memory in the driver core, on arm64.
+CORE = {
+    ("ck", "acquire"): "ish", ("ck", "release"): "ish",
+    ("gnu", "acquire"): "ldar", ("gnu", "release"): "stlr",
+}
+CORE_FUNCTIONS = {
+    "vqp_resource_at": "acquire", "vqp_resource_link": "release",
+    "census_core_state": "acquire", "vqp_core_state_set": "release",
+    "vqp_dma_busy": "acquire", "vqp_dma_begin": "release"}
 
 # How often a function loads the peer's index, by the pointer its end keeps.
 LOADS = {
@@ -244,6 +254,21 @@ def check_foreign_loads(world, cc, backend):
             yield "%s: %d loads, not %d" % (name, loads, expected)
 
 
+def check_core(world, cc, backend):
+    """each edge of the driver core is in its object code"""
+    to, said = world.compile(
+        HERE / "census_core.c", "-O2", "-D_GNU_SOURCE",
+        *("-I%s" % (ROOT / "driver" / room) for room in
+          ("core", "os", "user")), cc=cc, backend=backend)
+    if not to:
+        raise SystemExit(said)
+    found = world.functions(to)
+    for name, kind in CORE_FUNCTIONS.items():
+        got = order(name, found[name])
+        if got != CORE[backend, kind]:
+            yield "%s: '%s', not '%s'" % (name, got, CORE[backend, kind])
+
+
 def check_foreign_md_control(world, cc):
     """control: with amd64's ck_md.h the release barrier is gone"""
     amd64 = world.folder / "md"
@@ -292,6 +317,8 @@ def plan(world):
         else:
             for backend in ("ck", "gnu"):
                 yield check_foreign_loads, cc, backend
+                if cc == "gcc":     # clang has no C library for arm64
+                    yield check_core, cc, backend
             yield check_foreign_md_control, cc
 
 

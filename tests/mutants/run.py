@@ -33,6 +33,7 @@ WORLDS = {
     "gnu": ["-O0"],
     "ck": ["-O1"],
     "hook": ["-O1"],
+    "core": ["-O1"],
     "sim": ["-O1", "-r", "-fsanitize=thread"],
     "asan": ["-O1", "-g", "-fsanitize=address,undefined",
              "-fno-sanitize-recover=all"],
@@ -46,6 +47,15 @@ WORLDS = {
 BACKENDS = {"hook": "tests/support/atomic/hook", "ck": "engine/atomic/ck",
             "fuzz": "tests/support/atomic/hook", "sim": "tests/model/sim",
             "count": "tests/support/atomic/count"}
+
+# The driver core and the device, in the simulator; and what a program adds.
+CORE_INCLUDES = ["driver/os", "driver/core", "tests/support/os",
+                 "tests/sim", "tests/conform"]
+CORE_SOURCES = {
+    "": ("driver/core/*.c", "driver/device/*.c", "tests/support/os/*.c"),
+    "sim_main": ("tests/sim/sim_*.c",),
+    "subject_sim": ("tests/conform/conform.c",),
+}
 
 
 class Unfit(Exception):
@@ -122,14 +132,30 @@ def build(root, ck, world, program):
     backend = BACKENDS.get(world, "engine/atomic/gnu")
     sources = [source] + [root / "tests/support" / name for name in support]
     sources += root.glob("engine/*.c")
+    if "device" in program:
+        sources += root.glob("driver/device/*.c")
+        if world != "fuzz":
+            sources.append(root / "tests/support/fake_host.c")
     if world == "fuzz":
-        sources += [root / "fuzz/honest.c", root / "fuzz/mutate.c"]
+        sources += [root / "fuzz/mutate.c"]
+        if "device" not in program:
+            sources += [root / "fuzz/honest.c"]
+    includes = ["engine/include", backend, "engine/atomic/gnu",
+                "engine/atomic/ck_md", "driver/device", "tests/support"]
+    if program == "stress_core":
+        includes += ["driver/os", "driver/core", "driver/user"]
+        for room in ("core", "device", "user"):
+            sources += root.glob("driver/%s/*.c" % room)
+    if world == "core":
+        includes += CORE_INCLUDES
+        for pattern in CORE_SOURCES.get(program, ()) + CORE_SOURCES[""]:
+            sources += [path for path in root.glob(pattern)
+                        if path not in sources]
     to = root / ("%s-%s" % (world, program))
     status, said = run(
         ["clang" if world == "fuzz" else "gcc"] + COMMON + WORLDS[world] +
-        ["-I%s" % (root / path) for path in
-         ("engine/include", backend, "engine/atomic/gnu",
-          "engine/atomic/ck_md", "tests/support")] + ["-isystem", str(ck)] +
+        ["-I%s" % (root / path) for path in includes] +
+        ["-isystem", str(ck)] +
         [str(path) for path in sources] + ["-o", str(to)])
     if status == 0 and world == "sim":
         # The explorer is not instrumented: it is what is told (plain.c).
@@ -149,7 +175,7 @@ def verdict(status, said):
         return ""
     if status is None:
         return "hangs"
-    for pattern in (r"^not ok (?:\d+ - )?([^:\n]*)", r"(data race)",
+    for pattern in (r"^# sim: (.*)", r"^not ok (?:\d+ - )?([^:\n]*)", r"(data race)",
                     r"AddressSanitizer: (\S+)", r"runtime error: (.*)",
                     r"^\S+:\d+: not true: (.*)"):
         found = re.search(pattern, said, re.M)
@@ -175,7 +201,7 @@ def try_test(root, ck, test):
 
 def try_mutant(root, mutant, tests, ck):
     """What each test answers on a copy of the tree with the mutant."""
-    for part in ("engine", "fuzz", "tests"):
+    for part in ("engine", "driver", "fuzz", "tests"):
         shutil.copytree(ROOT / part, root / part)
     try:
         if mutant:

@@ -18,6 +18,7 @@ enum hook_verb {
 	HOOK_SWAP8_FULL,
 	HOOK_FENCE_FULL,
 	HOOK_FENCE_PAST,
+	HOOK_OR8_FULL,
 };
 
 struct hook_step {

@@ -28,7 +28,14 @@ vqp_tx_publish(struct vqp_tx *tx)
     "engine/atomic/ck/vqp_atomic_backend.h": SPDX + "#include <ck_pr.h>\n",
     "engine/atomic/gnu/vqp_atomic_backend.h": SPDX,
     "driver/core/core_event.c": SPDX + "#include <vqp/ring.h>\n",
+    "driver/core/vqp_core.h": SPDX,
+    "driver/core/core_private.h": SPDX,
     "driver/device/vqp_device.h": SPDX,
+    "driver/user/user_machine.h": SPDX,
+    "driver/user/user_os.h": SPDX,
+    "bench/driver.c": SPDX + "#include <user_machine.h>\n"
+                             "#include <vqp_core.h>\n"
+                             "#include <vqp_device.h>\n",
     "driver/user/include/vqp/user.h": SPDX,
     "fuzz/fuzz_pair.c": SPDX + "#include <test.h>\n#include <vqp/ring.h>\n",
     "tests/support/test.h": SPDX + "#include <stdio.h>\n",
@@ -52,6 +59,10 @@ PLANTED = (
      "driver/core/ may not include <linux/slab.h>"),
     ("include", "bench/stream.c", '#include "test.h"\n',
      "bench/ may not include tests/support/test.h"),
+    ("include", "bench/driver.c", '#include "core_private.h"\n',
+     "bench/ may not include driver/core/core_private.h"),
+    ("include", "bench/driver.c", "#include <user_os.h>\n",
+     "bench/ may not include driver/user/user_os.h"),
     ("include", "bench/stream.c", '#include "../engine/pair.c"\n',
      "include by relative path"),
     ("include", "fuzz/fuzz_pair.c", "#include <vqp/user.h>\n",
@@ -96,6 +107,14 @@ OBJECTS = (
     ("void copy(char *a, const char *b, long n)"
      "{ __builtin_memcpy(a, b, n); }", "calls memcpy"),
 )
+# The same of the device, which may call the engine and what compilers call.
+DEVICE_OBJECTS = (
+    ("void copy(char *a, const char *b, long n)"
+     "{ __builtin_memcpy(a, b, n); }", ""),
+    ("void vqp_x(void); void in(void) { vqp_x(); }", ""),
+    ("void out(void); void in(void) { out(); }", "calls out"),
+    ("int n = 1;", "writable data: n"),
+)
 
 
 def complaints(files):
@@ -108,9 +127,9 @@ def complaints(files):
                 tidy.judge_tree(pathlib.Path(root))]
 
 
-def object_complaints(source):
+def object_complaints(source, name):
     with tempfile.TemporaryDirectory() as folder:
-        to = str(pathlib.Path(folder, "x.o"))
+        to = str(pathlib.Path(folder, name))
         subprocess.run(["cc", "-O1", "-xc", "-c", "-", "-o", to], check=True,
                        input=source, universal_newlines=True)
         return list(tidy.judge_objects([to]))
@@ -127,8 +146,10 @@ def main():
     if not any("no SPDX line" in line for line in
                complaints({**CLEAN, "engine/pair.c": bare})):
         wrong.append("spdx: not seen")
-    for source, expected in OBJECTS:
-        said = object_complaints(source)
+    for name, source, expected in (
+            [("x.o", *row) for row in OBJECTS] +
+            [("libvqp_device.o", *row) for row in DEVICE_OBJECTS]):
+        said = object_complaints(source, name)
         if bool(said) != bool(expected) or expected not in "".join(said):
             wrong.append("objects: %s: said %s" % (source, said))
     for what in wrong:

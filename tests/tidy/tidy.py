@@ -3,7 +3,8 @@
 """The house rules as a test.
 
     tidy.py                     judge the tree
-    tidy.py --objects FILE...   judge objects or libraries of the engine
+    tidy.py --objects FILE...   judge objects or libraries of the engine, and
+                                of the device: those named *vqp_device*
 
 Complaints are `path:line: what`.  selftest.py plants a violation of each rule.
 """
@@ -37,7 +38,9 @@ ROOMS = (
                       "driver/user/"), ANY),
     ("driver/qemu/", (ENGINE, "driver/device/", "driver/qemu/"), ANY),
     ("bench/test_", ("",), ANY),
-    ("bench/", (ENGINE, "driver/user/include/", "bench/"), ANY),
+    ("bench/", (ENGINE, "driver/core/vqp_core.h",
+                "driver/device/vqp_device.h", "driver/user/include/",
+                "driver/user/user_machine.h", "bench/"), ANY),
     ("fuzz/", (ENGINE, "driver/core/", "driver/device/", "tests/support/",
                "fuzz/"), ANY),
     ("tests/", ("",), ANY),
@@ -51,15 +54,17 @@ SPDX_NAMES = ("run", "CMakeLists.txt", "mutants.txt", "Kbuild", "Makefile")
 
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 ORDERED = re.compile(r"\bvqp_(load_acquire|store_release|swap8_full|"
-                     r"fence_full|fence_past)\(")
-LABEL = re.compile(r"\bE[1-5]: [^;]*/before/")
-EDGE = re.compile(r"\b(E[1-5])\b")
+                     r"or8_full|fence_full|fence_past)\(")
+LABEL = re.compile(r"\bE[1-9]: [^;]*/before/")
+EDGE = re.compile(r"\b(E[1-9])\b")
 MEMBER = re.compile(r"\s+(const )?struct vqp_cell(8|64) \*?(const )?\w+"
                     r"(\[\w+\])?;")
-OWNER = re.compile(r"/\* w:[\w,]+ r:[\w,]+ e:(none|E[1-5](,E[1-5])*) \*/")
+OWNER = re.compile(r"/\* w:[\w,]+ r:[\w,]+ e:(none|E[1-9](,E[1-9])*) \*/")
 FUNCTION = re.compile(r"(\w+)\(")
 LIBC = re.compile(r"\b(mem(cpy|set|move|cmp)|str[a-z]+|[mc]alloc|realloc|free|"
                   r"[a-z]*printf|abort|exit|assert)\s*\(")
+DRIVER_CALLS = re.compile(r"vqp_\w+|mem(cpy|set|move|cmp)|"
+                          r"_GLOBAL_OFFSET_TABLE_")
 BELIEF = re.compile(r"\b(I (think|believe|guess)|should be safe|should work|"
                     r"probably|hopefully|presumably)\b")
 VMCI = re.compile(r"\bVMCI_[A-Z]\w*")
@@ -206,7 +211,7 @@ def judge_edges(files):
                 not path.endswith(C):
             continue
         for i, line in enumerate(lines, 1):
-            if not re.search(r"\bE[1-5]: ", line):
+            if not re.search(r"\bE[1-9]: ", line):
                 continue
             for edge in set(EDGE.findall(line)) - said:
                 said.add(edge)
@@ -230,13 +235,16 @@ def judge_tree(root):
 
 
 def judge_objects(paths):
-    """No undefined symbol, no writable data."""
+    """No writable data; no undefined symbol, but in core and device, which call
+    the engine, the seam, themselves, and what a compiler may call anywhere."""
     text = subprocess.run(["nm", "-A"] + paths, check=True,
                           stdout=subprocess.PIPE,
                           universal_newlines=True).stdout
     for where, kind, name in re.findall(r"^(.*):[0-9a-f ]* (\w) (.*)$", text,
                                         re.M):
         if kind in "UwvC":
+            if re.search("vqp_(core|device)", where) and DRIVER_CALLS.fullmatch(name):
+                continue
             yield "%s: calls %s" % (where, name)
         elif kind in "bBdDgGsSu":
             yield "%s: keeps writable data: %s" % (where, name)

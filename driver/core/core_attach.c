@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The life of a device in our hands: bring it up, hand out its interrupts, let
+ * it sleep, give it back.  Each stage has its undoing, taken in reverse.
+ */
+#include "core_private.h"
+
+#define VQP_CORE_BUDGET		64
+#define VQP_CORE_LIMIT_NS	UINT64_C(1000000000)
+#define VQP_CORE_RESOURCE_COUNT	(UINT32_C(1) << 20)
+
+static void
+vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)
+{
+	/* E6: what was agreed on is in place /before/ the state says so */
+	vqp_store_release(&core->state, state);
+}
+
+/* Registers answer, and writing one means something. */
+static bool
+vqp_core_present(const struct vqp_core *core)
+{
+	enum vqp_core_state state = vqp_core_state(core);
+
+	return state != VQP_CORE_GONE && state != VQP_CORE_UNPLUGGED;
+}
+
+/* No interrupt, and everything forgotten: our memory is ours alone again. */
+static void
+vqp_core_reset(struct vqp_core *core)
+{
+	if (!vqp_core_present(core))
+		return;
+	vqp_os_reg_write(core->os, VQP_REG_IMR, 0);
+	vqp_os_reg_write(core->os, VQP_REG_CONTROL, VQP_CONTROL_INT_DISABLE);
+	vqp_os_reg_write(core->os, VQP_REG_CONTROL, VQP_CONTROL_RESET);
+}
+
+/* Clients that were held up meanwhile do not get in between. */
+static void
+vqp_core_starting(struct vqp_core *core)
+{
+	vqp_store_relaxed(&core->starter, vqp_os_self(core->os));
+	vqp_core_state_set(core, VQP_CORE_STARTING);
+}
+
+void
+vqp_core_gone(struct vqp_core *core)
+{
+	if (vqp_core_present(core))
+		vqp_core_state_set(core, VQP_CORE_GONE);
+}
+
+void
+vqp_core_fail(struct vqp_core *core, const char *why)
+{
+	if (!vqp_core_talks(core))
+		return;
+	vqp_core_state_set(core, VQP_CORE_BROKEN);
+	vqp_core_reset(core);
+	vqp_os_log(core->os, VQP_OS_ERROR,
+	    "the device is out of order and was reset: %s", why);
+}
+
+/*
+ * ---- Who still needs the core.
+ */
+
+static void
+vqp_core_free(struct vqp_core *core)
+{
+	struct vqp_os *os = core->os;
+
+	vqp_os_event_destroy(&core->idle);
+	vqp_os_lock_destroy(&core->pair_lock);
+	vqp_os_lock_destroy(&core->service_lock);
+	vqp_os_lock_destroy(&core->send.lock);
+	vqp_os_lock_destroy(&core->table_lock);
+	vqp_os_free(os, core->bell, VQP_BELL_COUNT * sizeof(core->bell[0]));
+	vqp_os_free(os, core->receive.buffer, VQP_DATAGRAM_BYTES_MAX);
+	vqp_os_free(os, core, sizeof(*core));
+}
+
+bool
+vqp_core_get(struct vqp_core *core)
+{
+	bool lives;
+
+	vqp_os_lock(&core->table_lock);
+	lives = !core->closed;
+	core->object_count += lives;
+	vqp_os_unlock(&core->table_lock);
+	return lives;
+}
+
+void
+vqp_core_put(struct vqp_core *core)
+{
+	struct vqp_os *os = core->os;
+	bool last;
+
+	vqp_os_lock(&core->table_lock);
+	last = --core->object_count == 0;
+	vqp_os_unlock(&core->table_lock);
+	if (!last)
+		return;
+	vqp_core_free(core);
+	vqp_os_release(os);
+}
+
+/*
+ * ---- Bring up.
+ */
+
+uint32_t
+vqp_core_context_ask(struct vqp_core *core)
+{
+	struct vqp_datagram call;
+	int64_t context = vqp_core_call(core, VQP_HYPERCALL_GET_CONTEXT_ID,
+	    &call, sizeof(call));
+
+	if (context <= VQP_CONTEXT_HOST) {
+		if (context >= 0)
+			VQP_CORE_COUNT(core, bad_results);
+		return (uint32_t)vqp_load_relaxed(&core->context);
+	}
+	vqp_store_relaxed(&core->context, (uint32_t)context);
+	return (uint32_t)context;
+}
+
+uint32_t
+vqp_core_context_id(struct vqp_core *core)
+{
+	uint32_t context = (uint32_t)vqp_load_relaxed(&core->context);
+
+	return context != VQP_INVALID_ID || !vqp_core_works(core) ? context :
+	    vqp_core_context_ask(core);
+}
+
+/* Bit i of the answer: the device knows numbers[i].  Or an error. */
+static int64_t
+vqp_core_query(struct vqp_core *core, const uint32_t *numbers, uint32_t count)
+{
+	struct {
+		struct vqp_hypercall_resources_query head;
+		uint32_t numbers[VQP_RESOURCES_QUERY_COUNT_MAX];
+	} query = { .head = { .resource_count = count } };
+
+	__builtin_memcpy(query.numbers, numbers, count * sizeof(numbers[0]));
+	return vqp_core_call(core, VQP_HYPERCALL_RESOURCES_QUERY,
+	    &query.head.datagram,
+	    sizeof(query.head) + count * sizeof(numbers[0]));
+}
+
+/* What the device offers beyond datagrams.  An old one may not tell. */
+static void
+vqp_core_ask_services(struct vqp_core *core)
+{
+	static const uint32_t numbers[] = {
+		VQP_HYPERCALL_DOORBELL_LINK, VQP_HYPERCALL_DOORBELL_UNLINK,
+		VQP_HYPERCALL_DOORBELL_NOTIFY, VQP_HYPERCALL_QPAIR_ALLOC,
+		VQP_HYPERCALL_QPAIR_DETACH,
+	};
+	int64_t known = vqp_core_query(core, numbers, 5);
+
+	/* After a resume others are looking: mostly nothing is new. */
+	bool bells = (core->caps & VQP_CAP_NOTIFICATIONS) != 0 &&
+	    (known < 0 || (known & 0x07) == 0x07);
+	bool pairs = known < 0 || (known & 0x18) == 0x18;
+
+	if (core->has_bells != bells)
+		core->has_bells = bells;
+	if (core->has_pairs != pairs)
+		core->has_pairs = pairs;
+}
+
+static uint32_t
+vqp_core_want(const struct vqp_core *core, uint32_t offered)
+{
+	uint32_t want = VQP_CAP_DATAGRAM | (offered & VQP_CAP_PPN64);
+
+	if (core->bell_page.base != NULL)
+		want |= offered & VQP_CAP_NOTIFICATIONS;
+	if (core->dma)
+		want |= VQP_CAP_DMA_DATAGRAM;
+	return want;
+}
+
+static void
+vqp_core_agree(struct vqp_core *core, uint32_t caps)
+{
+	if (core->caps != caps)
+		core->caps = caps;
+	vqp_os_reg_write(core->os, VQP_REG_CAPS, caps);
+}
+
+/* The same for a new device and for one that forgot us. */
+static int
+vqp_core_bring_up(struct vqp_core *core)
+{
+	static const uint32_t number = VQP_HYPERCALL_GET_CONTEXT_ID;
+	uint32_t offered = vqp_os_reg_read(core->os, VQP_REG_CAPS);
+	int64_t answer;
+
+	if (offered == VQP_ICR_DEVICE_GONE)
+		return VQP_ERROR_DEVICE_NOT_FOUND;
+	if ((offered & VQP_CAP_DATAGRAM) == 0 || (core->dma &&
+	    (offered & VQP_CAP_DMA_DATAGRAM) == 0))
+		return VQP_ERROR_UNAVAILABLE;
+	vqp_receive_reset(core);
+	vqp_core_agree(core, vqp_core_want(core, offered));
+	if (core->dma) {
+		vqp_os_reg_write(core->os, VQP_REG_GUEST_PAGE_SHIFT,
+		    vqp_os_page_shift(core->os));
+		vqp_os_reg_write(core->os, VQP_REG_DATA_IN_HIGH,
+		    (uint32_t)(core->receive.dma.address >> 32));
+		vqp_os_reg_write(core->os, VQP_REG_DATA_OUT_HIGH,
+		    (uint32_t)(core->send.dma.address >> 32));
+	}
+	if ((core->caps & VQP_CAP_NOTIFICATIONS) != 0 &&
+	    vqp_bells_register(core) != 0) {
+		vqp_os_log(core->os, VQP_OS_WARNING,
+		    "the device refused the notification page: no doorbells");
+		vqp_core_agree(core, core->caps & ~VQP_CAP_NOTIFICATIONS);
+	}
+	answer = vqp_core_query(core, &number, 1);
+	if (answer != 1)
+		return answer < 0 ? (int)answer : VQP_ERROR_UNAVAILABLE;
+	vqp_core_ask_services(core);
+	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
+	(void)vqp_core_context_ask(core);
+	return VQP_SUCCESS;
+}
+
+/* What the device may be told of, and what it alone needs. */
+static int
+vqp_core_memory_alloc(struct vqp_core *core)
+{
+	/* Without the page there are no bells, and all the rest works. */
+	(void)vqp_os_pages_alloc(core->os, 1, false, &core->bell_page);
+	if (!core->dma || (vqp_os_dma_alloc(core->os, VQP_CORE_DMA_BYTES,
+	    &core->receive.dma) && vqp_os_dma_alloc(core->os,
+	    VQP_CORE_DMA_BYTES, &core->send.dma)))
+		return VQP_SUCCESS;
+	return VQP_ERROR_NO_MEM;
+}
+
+static void
+vqp_core_memory_free(struct vqp_core *core)
+{
+	if (core->send.dma.base != NULL)
+		vqp_os_dma_free(core->os, &core->send.dma);
+	if (core->receive.dma.base != NULL)
+		vqp_os_dma_free(core->os, &core->receive.dma);
+	if (core->bell_page.base != NULL)
+		vqp_os_pages_free(core->os, &core->bell_page);
+	core->send.dma.base = core->receive.dma.base = NULL;
+	core->bell_page.base = NULL;
+}
+
+int
+vqp_core_plug(struct vqp_core *core, bool dma)
+{
+	int status;
+
+	if (vqp_core_state(core) != VQP_CORE_UNPLUGGED)
+		return VQP_ERROR_ALREADY_EXISTS;
+	core->dma = dma;
+	status = vqp_core_memory_alloc(core);
+	if (status == VQP_SUCCESS) {
+		vqp_core_starting(core);
+		status = vqp_core_bring_up(core);
+		/* It may know some of our memory by now. */
+		if (status != VQP_SUCCESS &&
+		    status != VQP_ERROR_DEVICE_NOT_FOUND)
+			vqp_core_reset(core);
+	}
+	if (status != VQP_SUCCESS) {
+		vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
+		vqp_core_memory_free(core);
+		return status;
+	}
+	vqp_bells_relink(core);
+	return VQP_SUCCESS;
+}
+
+int
+vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
+    struct vqp_core **made)
+{
+	struct vqp_core *core = vqp_os_alloc(os, sizeof(*core));
+
+	if (core == NULL)
+		return VQP_ERROR_NO_MEM;
+	core->os = os;
+	core->config = *config;
+	if (core->config.budget == 0)
+		core->config.budget = VQP_CORE_BUDGET;
+	if (core->config.limit_ns == 0)
+		core->config.limit_ns = VQP_CORE_LIMIT_NS;
+	if (core->config.resource_count_max == 0)
+		core->config.resource_count_max = VQP_CORE_RESOURCE_COUNT;
+	core->object_count = 1;
+	core->resource_id = VQP_RESOURCE_FREE_MIN;
+	core->stopped = true;
+	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
+	vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
+	vqp_os_lock_init(&core->table_lock);
+	vqp_os_lock_init(&core->send.lock);
+	vqp_os_lock_init(&core->service_lock);
+	vqp_os_lock_init(&core->pair_lock);
+	vqp_os_event_init(&core->idle);
+	vqp_os_work_init(&core->reaper, vqp_resource_reap, core);
+	core->receive.buffer = vqp_os_alloc(os, VQP_DATAGRAM_BYTES_MAX);
+	core->bell = vqp_os_alloc(os, VQP_BELL_COUNT * sizeof(core->bell[0]));
+	if (core->receive.buffer == NULL || core->bell == NULL) {
+		vqp_core_free(core);
+		return VQP_ERROR_NO_MEM;
+	}
+	*made = core;
+	return VQP_SUCCESS;
+}
+
+int
+vqp_core_attach(struct vqp_os *os, const struct vqp_core_config *config,
+    bool dma, struct vqp_core **made)
+{
+	struct vqp_core *core;
+	int status = vqp_core_create(os, config, &core);
+
+	if (status != VQP_SUCCESS)
+		return status;
+	status = vqp_core_plug(core, dma);
+	if (status != VQP_SUCCESS) {
+		vqp_core_free(core);
+		return status;
+	}
+	*made = core;
+	return VQP_SUCCESS;
+}
+
+uint32_t
+vqp_core_causes(const struct vqp_core *core)
+{
+	uint32_t causes = VQP_CAUSE_DATAGRAM;
+
+	if ((core->caps & VQP_CAP_NOTIFICATIONS) != 0)
+		causes |= VQP_CAUSE_NOTIFICATION;
+	if (core->dma)
+		causes |= VQP_CAUSE_DMA_DATAGRAM;
+	return causes;
+}
+
+void
+vqp_core_start(struct vqp_core *core)
+{
+	static const struct vqp_event_data resumed = {
+		.event = VQP_EVENT_QP_RESUMED,
+	};
+
+	vqp_os_lock(&core->service_lock);
+	core->stopped = core->stopping = false;
+	vqp_os_unlock(&core->service_lock);
+	if (vqp_core_state(core) != VQP_CORE_STARTING)
+		return;
+	vqp_core_state_set(core, VQP_CORE_WORKING);
+	vqp_os_reg_write(core->os, VQP_REG_IMR, vqp_core_causes(core));
+	vqp_os_reg_write(core->os, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
+	vqp_qpairs_tell(core);
+	vqp_event_dispatch(core, &resumed, NULL);
+}
+
+/*
+ * ---- Interrupts.
+ */
+
+uint32_t
+vqp_core_interrupt(struct vqp_core *core)
+{
+	uint32_t causes;
+
+	if (!vqp_core_works(core))
+		return 0;
+	causes = vqp_os_reg_read(core->os, VQP_REG_ICR);
+	if (causes == VQP_ICR_DEVICE_GONE) {
+		vqp_core_gone(core);
+		return 0;
+	}
+	if ((causes & ~vqp_core_causes(core)) != 0)
+		VQP_CORE_COUNT(core, interrupts_unknown);
+	return causes & vqp_core_causes(core);
+}
+
+/* The causes to work for now, 0 if someone else does. */
+static uint32_t
+vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
+{
+	uint32_t mine = 0;
+
+	vqp_os_lock(&core->service_lock);
+	if (!core->stopped && causes != 0) {
+		lane->causes |= causes;
+		if (!lane->busy) {
+			lane->busy = true;
+			mine = lane->causes;
+			lane->causes = 0;
+		}
+	}
+	vqp_os_unlock(&core->service_lock);
+	return mine;
+}
+
+/* What came meanwhile, for the caller to bring again. */
+static uint32_t
+vqp_lane_leave(struct vqp_core *core, struct vqp_lane *lane)
+{
+	uint32_t more;
+
+	vqp_os_lock(&core->service_lock);
+	lane->busy = false;
+	more = core->stopped ? 0 : lane->causes;
+	lane->causes = 0;
+	if (core->stopping && !core->lane[VQP_LANE_RECEIVE].busy &&
+	    !core->lane[VQP_LANE_BELLS].busy)
+		vqp_os_event_signal(&core->idle);
+	vqp_os_unlock(&core->service_lock);
+	return more;
+}
+
+uint32_t
+vqp_core_service(struct vqp_core *core, uint32_t causes)
+{
+	struct vqp_lane *receive = &core->lane[VQP_LANE_RECEIVE];
+	struct vqp_lane *bells = &core->lane[VQP_LANE_BELLS];
+	uint32_t more = 0, mine;
+
+	causes &= vqp_core_causes(core);
+	mine = vqp_lane_enter(core, bells, causes & VQP_CAUSE_NOTIFICATION);
+	if (mine != 0) {
+		vqp_bells_scan(core);
+		more |= vqp_lane_leave(core, bells);
+	}
+	mine = vqp_lane_enter(core, receive,
+	    causes & ~VQP_CAUSE_NOTIFICATION);
+	if (mine != 0) {
+		if (vqp_receive_serve(core, mine))
+			more |= VQP_CAUSE_DATAGRAM;
+		more |= vqp_lane_leave(core, receive);
+	}
+	return more;
+}
+
+/*
+ * ---- Down, in stages.
+ */
+
+void
+vqp_core_stop(struct vqp_core *core)
+{
+	bool busy;
+
+	if (vqp_core_present(core)) {
+		vqp_os_reg_write(core->os, VQP_REG_IMR, 0);
+		vqp_os_reg_write(core->os, VQP_REG_CONTROL,
+		    VQP_CONTROL_INT_DISABLE);
+	}
+	vqp_os_lock(&core->service_lock);
+	core->stopped = true;
+	busy = core->lane[VQP_LANE_RECEIVE].busy ||
+	    core->lane[VQP_LANE_BELLS].busy;
+	core->stopping = busy;
+	vqp_os_unlock(&core->service_lock);
+	if (!busy)
+		return;
+	vqp_os_event_wait(&core->idle);
+	/* The last to leave signals under the lock. */
+	vqp_os_lock(&core->service_lock);
+	core->stopping = false;
+	vqp_os_unlock(&core->service_lock);
+}
+
+/*
+ * Nobody talks to the device any more, and it knows nothing of us.  Who waits
+ * for its answer sees the state and leaves.
+ */
+static void
+vqp_core_silence(struct vqp_core *core, enum vqp_core_state state)
+{
+	vqp_core_stop(core);
+	if (vqp_core_talks(core))
+		vqp_core_state_set(core, VQP_CORE_SUSPENDED);
+	while (!vqp_core_send_idle(core))
+		vqp_os_relax(core->os);
+	vqp_core_reset(core);
+	vqp_core_state_set(core, state);
+	vqp_qpairs_lose(core);
+}
+
+void
+vqp_core_suspend(struct vqp_core *core)
+{
+	if (vqp_core_works(core))
+		vqp_core_silence(core, VQP_CORE_SUSPENDED);
+}
+
+void
+vqp_core_shutdown(struct vqp_core *core)
+{
+	if (vqp_core_present(core))
+		vqp_core_silence(core, VQP_CORE_SUSPENDED);
+}
+
+int
+vqp_core_resume(struct vqp_core *core)
+{
+	int status;
+
+	if (vqp_core_state(core) != VQP_CORE_SUSPENDED)
+		return VQP_ERROR_UNAVAILABLE;
+	vqp_core_starting(core);
+	status = vqp_core_bring_up(core);
+	if (status != VQP_SUCCESS) {
+		vqp_core_fail(core, "it did not come back after a suspend");
+		vqp_qpairs_tell(core);
+		return status;
+	}
+	vqp_bells_relink(core);
+	vqp_core_start(core);
+	return VQP_SUCCESS;
+}
+
+void
+vqp_core_unplug(struct vqp_core *core)
+{
+	if (vqp_core_state(core) == VQP_CORE_UNPLUGGED)
+		return;
+	vqp_core_stop(core);
+	if (vqp_core_works(core))
+		vqp_qpairs_detach(core);
+	vqp_core_silence(core, VQP_CORE_UNPLUGGED);
+	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
+	vqp_core_memory_free(core);
+	vqp_qpairs_tell(core);
+}
+
+void
+vqp_core_detach(struct vqp_core *core)
+{
+	vqp_core_unplug(core);
+	vqp_os_lock(&core->table_lock);
+	core->closed = true;
+	vqp_os_unlock(&core->table_lock);
+	vqp_os_work_drain(core->os, &core->reaper);
+	vqp_resource_reap(core);
+	vqp_core_put(core);
+}
+
+void
+vqp_core_counters(const struct vqp_core *core,
+    struct vqp_core_counters *counters)
+{
+	uint64_t values[sizeof(*counters) / sizeof(uint64_t)];
+
+	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		values[i] = vqp_load_relaxed(&core->counter[i]);
+	__builtin_memcpy(counters, values, sizeof(values));
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Doorbells: a byte of the notification page each, and what to call when the
+ * device sets it.  Road 2, from the interrupt to the callback.
+ */
+#include "core_private.h"
+
+#define VQP_BELL_NONE	VQP_BELL_COUNT
+
+struct vqp_bell {
+	struct vqp_resource resource;	/* first */
+	struct vqp_doorbell_options options;
+	struct vqp_os_work work;
+	uint32_t index;			/* of its byte, or VQP_BELL_NONE */
+	/* As the device was told; ours may have changed since. */
+	struct vqp_cell64 context;	/* w:core r:core e:none */
+};
+
+/* Under table_lock. */
+static void
+vqp_bells_measure(struct vqp_core *core)
+{
+	uint64_t words = 0;
+
+	for (uint32_t i = VQP_BELL_COUNT / 64; i-- > 0 && words == 0;) {
+		if (core->bell_used[i] != 0)
+			words = (i * 64 + 63 -
+			    (uint32_t)__builtin_clzll(core->bell_used[i])) /
+			    8 + 1;
+	}
+	vqp_store_relaxed(&core->bell_word_count, words);
+}
+
+/* The lowest free place, so that a scan is short; VQP_BELL_NONE if none. */
+static uint32_t
+vqp_bell_place(struct vqp_core *core)
+{
+	uint32_t index = VQP_BELL_NONE;
+
+	vqp_os_lock(&core->table_lock);
+	for (uint32_t i = 0; i < VQP_BELL_COUNT / 64; i++) {
+		if (~core->bell_used[i] == 0)
+			continue;
+		index = i * 64 +
+		    (uint32_t)__builtin_ctzll(~core->bell_used[i]);
+		core->bell_used[i] |= UINT64_C(1) << index % 64;
+		vqp_bells_measure(core);
+		break;
+	}
+	vqp_os_unlock(&core->table_lock);
+	return index;
+}
+
+static void
+vqp_bell_unplace(struct vqp_core *core, uint32_t index)
+{
+	vqp_os_lock(&core->table_lock);
+	core->bell_used[index / 64] &= ~(UINT64_C(1) << index % 64);
+	vqp_bells_measure(core);
+	vqp_os_unlock(&core->table_lock);
+}
+
+static void
+vqp_bell_free(struct vqp_bell *bell)
+{
+	struct vqp_core *core = bell->resource.core;
+
+	if (bell->index != VQP_BELL_NONE)
+		vqp_bell_unplace(core, bell->index);
+	vqp_resource_fini(&bell->resource);
+	vqp_os_free(core->os, bell, sizeof(*bell));
+}
+
+static void
+vqp_bell_finish(struct vqp_resource *resource)
+{
+	struct vqp_bell *bell = (struct vqp_bell *)resource;
+
+	vqp_os_work_drain(resource->core->os, &bell->work);
+	vqp_bell_free(bell);
+}
+
+static void
+vqp_bell_work(void *argument)
+{
+	struct vqp_bell *bell = argument;
+	struct vqp_call call;
+
+	if (!vqp_call_enter(&bell->resource, &call))
+		return;
+	VQP_CORE_COUNT(bell->resource.core, bells_rung);
+	bell->options.ring(bell->options.argument);
+	vqp_call_leave(&bell->resource, &call);
+}
+
+static struct vqp_handle
+vqp_bell_told(const struct vqp_bell *bell)
+{
+	struct vqp_handle handle = {
+		(uint32_t)vqp_load_relaxed(&bell->context),
+		bell->resource.handle.resource,
+	};
+
+	return handle;
+}
+
+static int64_t
+vqp_bell_link(struct vqp_bell *bell, uint32_t context)
+{
+	struct vqp_hypercall_doorbell_link call = { .index = bell->index };
+
+	vqp_store_relaxed(&bell->context, context);
+	call.handle = vqp_bell_told(bell);
+	return vqp_core_call(bell->resource.core,
+	    VQP_HYPERCALL_DOORBELL_LINK, &call.datagram, sizeof(call));
+}
+
+static int64_t
+vqp_bell_call(struct vqp_core *core, enum vqp_hypercall number,
+    struct vqp_handle handle)
+{
+	struct vqp_hypercall_handle call = { .handle = handle };
+
+	return vqp_core_call(core, number, &call.datagram, sizeof(call));
+}
+
+/* Out of the device's sight, and of the scan's. */
+static void
+vqp_bell_unlink(struct vqp_bell *bell)
+{
+	struct vqp_core *core = bell->resource.core;
+
+	/* Of a device that does not know it any more there is no more to ask. */
+	(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
+	    vqp_bell_told(bell));
+	vqp_resource_link(&core->bell[bell->index], NULL);
+}
+
+static int
+vqp_bell_handle(struct vqp_core *core, struct vqp_handle *handle)
+{
+	uint32_t context = vqp_core_context_id(core);
+	bool new = handle->context == VQP_CONTEXT_ANY &&
+	    handle->resource == VQP_RESOURCE_ANY;
+
+	if (context == VQP_INVALID_ID)
+		return VQP_ERROR_NO_RESOURCES;
+	if (!new && (handle->context != context ||
+	    handle->resource == VQP_RESOURCE_ANY))
+		return VQP_ERROR_INVALID_ARGS;
+	handle->context = context;
+	return VQP_SUCCESS;
+}
+
+/* Give it a place and a name.  What fails is undone by whoever frees it. */
+static int
+vqp_bell_name(struct vqp_bell *bell, struct vqp_handle *name)
+{
+	bell->index = vqp_bell_place(bell->resource.core);
+	if (bell->index == VQP_BELL_NONE)
+		return VQP_ERROR_NO_RESOURCES;
+	return vqp_resource_add(&bell->resource, name);
+}
+
+/* Tell the device of one that has them: or take it back. */
+static int
+vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
+    struct vqp_call *call)
+{
+	struct vqp_core *core = bell->resource.core;
+	bool taken;
+	int64_t result;
+
+	vqp_resource_link(&core->bell[bell->index], &bell->resource);
+	result = vqp_bell_link(bell, name.context);
+	if (result == VQP_ERROR_DUPLICATE_ENTRY) {
+		/* All bells were linked anew since it has its place: again. */
+		(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
+		    vqp_bell_told(bell));
+		result = vqp_bell_link(bell, name.context);
+	}
+	if (result == 0) {
+		vqp_call_leave(&bell->resource, call);
+		return VQP_SUCCESS;
+	}
+	if (result > 0) {
+		VQP_CORE_COUNT(core, bad_results);
+		result = VQP_ERROR_GENERIC;
+	}
+	vqp_resource_link(&core->bell[bell->index], NULL);
+	/* Whoever guessed the name may be destroying it already. */
+	taken = vqp_resource_take(core, VQP_RESOURCE_DOORBELL, name) != NULL;
+	vqp_call_leave(&bell->resource, call);
+	if (taken)
+		vqp_resource_end(&bell->resource);
+	return (int)result;
+}
+
+int
+vqp_core_doorbell_create(struct vqp_core *core,
+    const struct vqp_doorbell_options *options, struct vqp_handle *handle)
+{
+	struct vqp_handle name;
+	struct vqp_bell *bell;
+	struct vqp_call call;
+	int status;
+
+	if (options == NULL || handle == NULL || options->ring == NULL ||
+	    options->flags & ~VQP_DOORBELL_DELAYED ||
+	    options->privilege & ~VQP_PRIVILEGE_ALL)
+		return VQP_ERROR_INVALID_ARGS;
+	if (!vqp_core_works(core) || !core->has_bells)
+		return VQP_ERROR_UNAVAILABLE;
+	name = *handle;
+	status = vqp_bell_handle(core, &name);
+	if (status != VQP_SUCCESS)
+		return status;
+	if (!vqp_core_get(core))
+		return VQP_ERROR_UNAVAILABLE;
+	bell = vqp_os_alloc(core->os, sizeof(*bell));
+	if (bell == NULL) {
+		vqp_core_put(core);
+		return VQP_ERROR_NO_MEM;
+	}
+	bell->options = *options;
+	vqp_resource_init(&bell->resource, core, VQP_RESOURCE_DOORBELL,
+	    vqp_bell_finish);
+	vqp_os_work_init(&bell->work, vqp_bell_work, bell);
+	/* Who destroys it early waits for us. */
+	(void)vqp_call_enter(&bell->resource, &call);
+	status = vqp_bell_name(bell, &name);
+	if (status != VQP_SUCCESS) {
+		vqp_bell_free(bell);
+		vqp_core_put(core);
+		return status;
+	}
+	status = vqp_bell_open(bell, name, &call);
+	if (status == VQP_SUCCESS)
+		*handle = name;
+	return status;
+}
+
+int
+vqp_core_doorbell_destroy(struct vqp_core *core, struct vqp_handle handle)
+{
+	struct vqp_resource *resource;
+
+	if (handle.context == VQP_CONTEXT_ANY ||
+	    handle.resource == VQP_RESOURCE_ANY)
+		return VQP_ERROR_INVALID_ARGS;
+	resource = vqp_resource_take(core, VQP_RESOURCE_DOORBELL, handle);
+	if (resource == NULL)
+		return VQP_ERROR_NOT_FOUND;
+	vqp_bell_unlink((struct vqp_bell *)resource);
+	vqp_resource_end(resource);
+	return VQP_SUCCESS;
+}
+
+int
+vqp_core_doorbell_notify(struct vqp_core *core, struct vqp_handle handle,
+    uint32_t privilege)
+{
+	int64_t result;
+
+	if (handle.context == VQP_CONTEXT_ANY ||
+	    handle.resource == VQP_RESOURCE_ANY ||
+	    privilege & ~VQP_PRIVILEGE_ALL)
+		return VQP_ERROR_INVALID_ARGS;
+	if (!vqp_core_works(core))
+		return VQP_ERROR_UNAVAILABLE;
+	result = vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_NOTIFY, handle);
+	return result > 0 ? VQP_SUCCESS : (int)result;
+}
+
+/*
+ * ---- The page.
+ */
+
+/* The device rang the byte of `index`. */
+static void
+vqp_bell_rung(struct vqp_core *core, uint32_t index)
+{
+	struct vqp_resource *resource;
+	struct vqp_os_read section;
+	struct vqp_bell *bell;
+	struct vqp_call call;
+
+	vqp_os_read_enter(core->os, &section);
+	resource = vqp_resource_at(&core->bell[index]);
+	if (resource != NULL && !vqp_call_enter(resource, &call))
+		resource = NULL;
+	vqp_os_read_leave(core->os, &section);
+	if (resource == NULL)
+		return;		/* rung after unlink: it is late */
+	bell = (struct vqp_bell *)resource;
+	if (bell->options.flags & VQP_DOORBELL_DELAYED) {
+		vqp_os_work_queue(core->os, &bell->work);
+	} else {
+		VQP_CORE_COUNT(core, bells_rung);
+		bell->options.ring(bell->options.argument);
+	}
+	vqp_call_leave(resource, &call);
+}
+
+void
+vqp_bells_scan(struct vqp_core *core)
+{
+	union vqp_bell_word *page = core->bell_page.base;
+	uint64_t words = vqp_load_relaxed(&core->bell_word_count);
+
+	if (!core->has_bells)
+		return;
+	for (uint64_t i = 0; i < words; i++) {
+		/* Almost all are down, and a look is cheaper than a swap. */
+		uint64_t rung = vqp_load_relaxed(&page[i].word) &
+		    VQP_DOORBELL_RUNG * UINT64_C(0x0101010101010101);
+
+		for (; rung != 0; rung &= rung - 1) {
+			unsigned byte =
+			    (unsigned)__builtin_ctzll(rung) / 8;
+
+			/* E4: the flag is down /before/ the callback looks */
+			vqp_swap8_full(&page[i].byte[byte], 0);
+			vqp_bell_rung(core, (uint32_t)i * 8 + byte);
+		}
+	}
+}
+
+int64_t
+vqp_bells_register(struct vqp_core *core)
+{
+	struct vqp_hypercall_set_notify_bitmap call = {
+		.page_number = core->bell_page.page_numbers[0],
+	};
+
+	if ((core->caps & VQP_CAP_PPN64) == 0 &&
+	    call.page_number > UINT32_MAX)
+		return VQP_ERROR_NO_MEM;
+	return vqp_core_call(core, VQP_HYPERCALL_SET_NOTIFY_BITMAP,
+	    &call.datagram, sizeof(call));
+}
+
+/* After a reset the device knows no bell; our own context may be new. */
+void
+vqp_bells_relink(struct vqp_core *core)
+{
+	uint32_t context = vqp_core_context_id(core);
+
+	for (uint32_t i = 0; i < VQP_BELL_COUNT; i++) {
+		struct vqp_resource *resource;
+		struct vqp_os_read section;
+		struct vqp_call call;
+
+		vqp_os_read_enter(core->os, &section);
+		resource = vqp_resource_at(&core->bell[i]);
+		if (resource != NULL && !vqp_call_enter(resource, &call))
+			resource = NULL;
+		vqp_os_read_leave(core->os, &section);
+		if (resource == NULL)
+			continue;
+		if (!core->has_bells ||
+		    vqp_bell_link((struct vqp_bell *)resource, context) != 0)
+			vqp_os_log(core->os, VQP_OS_WARNING,
+			    "doorbell %u:%u was lost", context,
+			    resource->handle.resource);
+		vqp_call_leave(resource, &call);
+	}
+}

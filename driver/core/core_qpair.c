@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Queue pairs: pages, the device's consent, and the engine on top.  Road 3;
+ * road 1 begins where alloc ends.
+ */
+#include "core_private.h"
+
+/*
+ * The two rings of a pair and their name.  A pair with another context has one
+ * end here, a LOCAL one up to two, which call the rings by opposite names.
+ */
+struct vqp_rings {
+	struct vqp_resource resource;	/* first */
+	struct vqp_qpair_options options;	/* of who came first */
+	struct vqp_os_pages pages[2];	/* produce, consume, as that one says */
+	bool taken[2];			/* under pair_lock; the ends there are */
+	bool ready;			/* under pair_lock; may be attached to */
+	uint64_t epoch;			/* of pair_epoch, when it was made */
+	bool lost;			/* under pair_lock; the device forgot it */
+	bool said;			/* under pair_lock; that it is to */
+	bool told;			/* under pair_lock; and clients know */
+	struct vqp_rings *quarantine_next;	/* under pair_lock */
+};
+
+/* What a client holds. */
+struct vqp_end {
+	struct vqp_qpair qpair;		/* first */
+	struct vqp_core *core;
+	struct vqp_rings *rings;
+	unsigned side;			/* 1: calls the rings the other way */
+	struct vqp_end *next;		/* under pair_lock */
+};
+
+struct vqp_handle
+vqp_core_qpair_handle(const struct vqp_qpair *qpair)
+{
+	return ((const struct vqp_end *)qpair)->rings->resource.handle;
+}
+
+static bool
+vqp_rings_local(const struct vqp_rings *rings)
+{
+	return (rings->options.flags & VQP_QPAIR_LOCAL) != 0;
+}
+
+/*
+ * ---- Rings.
+ */
+
+static uint64_t
+vqp_rings_bytes(const struct vqp_qpair_options *options)
+{
+	return options->produce_bytes + options->consume_bytes;
+}
+
+/* A header page, and the data's. */
+static uint32_t
+vqp_ring_page_count(const struct vqp_core *core, uint64_t bytes)
+{
+	uint32_t shift = vqp_os_page_shift(core->os);
+
+	return 1 + (uint32_t)((bytes + (UINT64_C(1) << shift) - 1) >> shift);
+}
+
+/* Memory and budget of rings that nobody can reach any more. */
+static void
+vqp_rings_finish(struct vqp_resource *resource)
+{
+	struct vqp_rings *rings = (struct vqp_rings *)resource;
+	struct vqp_core *core = resource->core;
+
+	for (int i = 0; i < 2; i++) {
+		if (rings->pages[i].base != NULL)
+			vqp_os_pages_free(core->os, &rings->pages[i]);
+	}
+	vqp_os_lock(&core->pair_lock);
+	core->pair_bytes -= vqp_rings_bytes(&rings->options);
+	core->pair_count--;
+	vqp_os_unlock(&core->pair_lock);
+	vqp_resource_fini(resource);
+	vqp_os_free(core->os, rings, sizeof(*rings));
+}
+
+/* Give the name back, then the rest. */
+static void
+vqp_rings_free(struct vqp_rings *rings)
+{
+	(void)vqp_resource_take(rings->resource.core, VQP_RESOURCE_QPAIR,
+	    rings->resource.handle);
+	vqp_resource_end(&rings->resource);
+}
+
+/* Reserve what is limited.  VQP_SUCCESS or VQP_ERROR_NO_RESOURCES. */
+static int
+vqp_rings_reserve(struct vqp_core *core,
+    const struct vqp_qpair_options *options)
+{
+	int status = VQP_ERROR_NO_RESOURCES;
+
+	vqp_os_lock(&core->pair_lock);
+	if (core->pair_count < VQP_QPAIR_COUNT_MAX &&
+	    vqp_rings_bytes(options) <=
+	    VQP_QPAIR_BYTES_MAX - core->pair_bytes) {
+		core->pair_count++;
+		core->pair_bytes += vqp_rings_bytes(options);
+		status = VQP_SUCCESS;
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return status;
+}
+
+/* New rings with a name and without memory; what fails leaves nothing. */
+static int
+vqp_rings_new(struct vqp_core *core, const struct vqp_qpair_options *options,
+    struct vqp_handle *name, struct vqp_rings **made)
+{
+	struct vqp_rings *rings;
+	int status;
+
+	if (!vqp_core_get(core))
+		return VQP_ERROR_UNAVAILABLE;
+	status = vqp_rings_reserve(core, options);
+	if (status != VQP_SUCCESS) {
+		vqp_core_put(core);
+		return status;
+	}
+	rings = vqp_os_alloc(core->os, sizeof(*rings));
+	if (rings == NULL) {
+		vqp_os_lock(&core->pair_lock);
+		core->pair_bytes -= vqp_rings_bytes(options);
+		core->pair_count--;
+		vqp_os_unlock(&core->pair_lock);
+		vqp_core_put(core);
+		return VQP_ERROR_NO_MEM;
+	}
+	rings->options = *options;
+	rings->taken[0] = true;
+	vqp_resource_init(&rings->resource, core, VQP_RESOURCE_QPAIR,
+	    vqp_rings_finish);
+	status = vqp_resource_add(&rings->resource, name);
+	if (status != VQP_SUCCESS) {
+		vqp_rings_finish(&rings->resource);
+		vqp_core_put(core);
+		return status;
+	}
+	*made = rings;
+	return VQP_SUCCESS;
+}
+
+/* The numbers of pages that a device with narrow ones can be told. */
+static bool
+vqp_pages_fit(const struct vqp_core *core, const struct vqp_os_pages *pages)
+{
+	for (uint32_t i = 0; i < pages->page_count; i++) {
+		if (pages->page_numbers[i] > UINT32_MAX &&
+		    (core->caps & VQP_CAP_PPN64) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int
+vqp_rings_pages(struct vqp_rings *rings)
+{
+	struct vqp_core *core = rings->resource.core;
+	uint64_t bytes[2] = { rings->options.produce_bytes,
+	    rings->options.consume_bytes };
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t shift = vqp_os_page_shift(core->os);
+		bool whole = bytes[i] != 0 &&
+		    bytes[i] % (UINT64_C(1) << shift) == 0;
+
+		if (!vqp_os_pages_alloc(core->os,
+		    vqp_ring_page_count(core, bytes[i]), whole,
+		    &rings->pages[i])) {
+			rings->pages[i].base = NULL;
+			return VQP_ERROR_NO_MEM;
+		}
+		if (!vqp_rings_local(rings) &&
+		    !vqp_pages_fit(core, &rings->pages[i])) {
+			vqp_os_log(core->os, VQP_OS_WARNING,
+			    "a page lies beyond what the device can be told");
+			return VQP_ERROR_NO_MEM;
+		}
+	}
+	return VQP_SUCCESS;
+}
+
+static int64_t
+vqp_rings_detach_call(struct vqp_rings *rings)
+{
+	struct vqp_hypercall_handle call = {
+		.handle = rings->resource.handle,
+	};
+
+	return vqp_core_call(rings->resource.core,
+	    VQP_HYPERCALL_QPAIR_DETACH, &call.datagram, sizeof(call));
+}
+
+/* Ask the device.  Any answer that is not one of its own is a failure. */
+static int64_t
+vqp_rings_alloc_call(struct vqp_rings *rings)
+{
+	const struct vqp_qpair_options *options = &rings->options;
+	struct vqp_core *core = rings->resource.core;
+	uint64_t pages = (uint64_t)rings->pages[0].page_count +
+	    rings->pages[1].page_count;
+	struct vqp_hypercall_qpair_alloc call = {
+		.datagram = {
+			.dst = { VQP_CONTEXT_HYPERVISOR,
+			    VQP_HYPERCALL_QPAIR_ALLOC },
+			.src = { VQP_CONTEXT_ANY, VQP_RESOURCE_ANY },
+			.payload_size = sizeof(call) - sizeof(call.datagram) +
+			    pages * (core->caps & VQP_CAP_PPN64 ? 8 : 4),
+		},
+		.handle = rings->resource.handle,
+		.peer = options->peer,
+		.flags = options->flags,
+		.produce_size = options->produce_bytes,
+		.consume_size = options->consume_bytes,
+		.page_count = pages,
+	};
+	struct vqp_message message = { &call, sizeof(call), NULL, 0,
+	    { &rings->pages[0], &rings->pages[1] } };
+	int64_t result = vqp_core_exchange(core, &message);
+
+	if (result > 0 && result != VQP_SUCCESS_CREATED &&
+	    result != VQP_SUCCESS_ATTACHED) {
+		VQP_CORE_COUNT(core, bad_results);
+		result = vqp_rings_detach_call(rings);
+		if (result >= 0)
+			result = VQP_ERROR_GENERIC;
+	}
+	return result;
+}
+
+/*
+ * The device may still write into these: kept until it is reset.  False if it
+ * was since they were made.  `asleep`: it is about to be.
+ */
+static bool
+vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
+{
+	struct vqp_core *core = rings->resource.core;
+	bool kept;
+
+	vqp_os_lock(&core->pair_lock);
+	kept = rings->epoch == core->pair_epoch;
+	*asleep = !vqp_core_talks(core);
+	if (kept) {
+		rings->quarantine_next = core->quarantine;
+		core->quarantine = rings;
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return kept;
+}
+
+/*
+ * The rings' last end is gone.  What the device says of it, 0 if it has no
+ * say.
+ */
+static int64_t
+vqp_rings_close(struct vqp_rings *rings)
+{
+	struct vqp_core *core = rings->resource.core;
+	struct vqp_handle name = rings->resource.handle;
+	int64_t result = VQP_SUCCESS;
+	bool lost, said, asleep;
+
+	vqp_os_lock(&core->pair_lock);
+	lost = rings->lost;
+	said = rings->said;
+	vqp_os_unlock(&core->pair_lock);
+	if (!vqp_rings_local(rings) && !lost)
+		result = vqp_rings_detach_call(rings);
+	if (result >= 0 || !vqp_rings_quarantine(rings, &asleep)) {
+		vqp_rings_free(rings);
+		return result < 0 ? VQP_SUCCESS : result;
+	}
+	/* It was not asked, or asked before. */
+	if (said || asleep)
+		return VQP_SUCCESS;
+	VQP_CORE_COUNT(core, pairs_quarantined);
+	vqp_os_log(core->os, VQP_OS_WARNING,
+	    "the device keeps queue pair %u:%u; its memory stays out of use",
+	    name.context, name.resource);
+	return result;
+}
+
+/*
+ * ---- Ends.
+ */
+
+static struct vqp_queue
+vqp_end_queue(const struct vqp_core *core, const struct vqp_os_pages *pages,
+    uint64_t bytes)
+{
+	struct vqp_queue queue = {
+		.header = pages->base,
+		.data = bytes == 0 ? NULL : (uint8_t *)pages->base +
+		    (UINT64_C(1) << vqp_os_page_shift(core->os)),
+		.size = bytes,
+		.mirrored = bytes != 0 && pages->mirrored,
+	};
+
+	return queue;
+}
+
+static int
+vqp_end_open(struct vqp_end *end)
+{
+	struct vqp_rings *rings = end->rings;
+	struct vqp_queue queue[2] = {
+		vqp_end_queue(end->core, &rings->pages[0],
+		    rings->options.produce_bytes),
+		vqp_end_queue(end->core, &rings->pages[1],
+		    rings->options.consume_bytes),
+	};
+	struct vqp_pair_config config = {
+		.handle = rings->resource.handle,
+		.layout = VQP_LAYOUT_COMPAT,
+		.produce = queue[end->side],
+		.consume = queue[end->side ^ 1],
+	};
+
+	return vqp_pair_attach(&end->qpair.pair, &config);
+}
+
+static uint64_t
+vqp_qpairs_epoch(struct vqp_core *core)
+{
+	uint64_t epoch;
+
+	vqp_os_lock(&core->pair_lock);
+	epoch = core->pair_epoch;
+	vqp_os_unlock(&core->pair_lock);
+	return epoch;
+}
+
+/* False if the device may have forgotten the pair since `epoch`. */
+static bool
+vqp_end_link(struct vqp_end *end, uint64_t epoch)
+{
+	struct vqp_core *core = end->core;
+	bool lives;
+
+	vqp_os_lock(&core->pair_lock);
+	lives = vqp_rings_local(end->rings) || epoch == core->pair_epoch;
+	if (lives) {
+		end->next = core->ends;
+		core->ends = end;
+		end->rings->ready = true;
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return lives;
+}
+
+/* Only one caller gets it; NULL if it is none of ours. */
+static struct vqp_end *
+vqp_end_unlink(struct vqp_core *core, const struct vqp_qpair *qpair)
+{
+	struct vqp_end **at, *end;
+
+	vqp_os_lock(&core->pair_lock);
+	for (at = &core->ends; (end = *at) != NULL; at = &end->next) {
+		if (&end->qpair == qpair) {
+			*at = end->next;
+			break;
+		}
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return end;
+}
+
+/* The end is gone: whether it was the last. */
+static bool
+vqp_end_give_up(struct vqp_end *end)
+{
+	struct vqp_core *core = end->core;
+	bool last;
+
+	vqp_os_lock(&core->pair_lock);
+	end->rings->taken[end->side] = false;
+	last = !end->rings->taken[end->side ^ 1];
+	vqp_os_unlock(&core->pair_lock);
+	return last;
+}
+
+/* Tell our own clients of a local end that came or went. */
+static void
+vqp_end_tell(struct vqp_end *end, enum vqp_event event)
+{
+	struct vqp_event_data data = { .event = event };
+
+	data.payload.qpair.handle = end->rings->resource.handle;
+	data.payload.qpair.peer = vqp_core_context_id(end->core);
+	vqp_event_dispatch(end->core, &data, &end->qpair);
+}
+
+/*
+ * ---- Alloc.
+ */
+
+static int
+vqp_qpair_judge(const struct vqp_core *core,
+    const struct vqp_qpair_options *options)
+{
+	if (options->produce_bytes > VQP_QPAIR_BYTES_MAX ||
+	    options->consume_bytes > VQP_QPAIR_BYTES_MAX ||
+	    vqp_rings_bytes(options) > VQP_QPAIR_BYTES_MAX)
+		return VQP_ERROR_NO_RESOURCES;
+	if (vqp_rings_bytes(options) == 0 || options->produce_bytes == 1 ||
+	    options->consume_bytes == 1 ||
+	    options->flags & ~(VQP_QPAIR_ATTACH_ONLY | VQP_QPAIR_LOCAL))
+		return VQP_ERROR_INVALID_ARGS;
+	if (options->privilege != VQP_PRIVILEGE_NONE)
+		return VQP_ERROR_NO_ACCESS;
+	if ((options->flags & VQP_QPAIR_LOCAL) != 0)
+		return VQP_SUCCESS;
+	if (!core->has_pairs)
+		return VQP_ERROR_UNAVAILABLE;
+	if (core->dma &&
+	    sizeof(struct vqp_hypercall_qpair_alloc) +
+	    ((uint64_t)vqp_ring_page_count(core, options->produce_bytes) +
+	    vqp_ring_page_count(core, options->consume_bytes)) *
+	    (core->caps & VQP_CAP_PPN64 ? 8 : 4) > VQP_DATAGRAM_BYTES_MAX)
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	return VQP_SUCCESS;
+}
+
+/* A name of ours if the caller has none. */
+static int
+vqp_qpair_name(struct vqp_core *core, const struct vqp_qpair_options *options,
+    struct vqp_handle *name)
+{
+	uint32_t context = vqp_core_context_id(core);
+
+	if (context == VQP_INVALID_ID)
+		return VQP_ERROR_NO_RESOURCES;
+	if (name->resource == VQP_RESOURCE_ANY &&
+	    (name->context == VQP_CONTEXT_ANY || name->context == context)) {
+		name->context = context;
+		return VQP_SUCCESS;
+	}
+	if (name->resource == VQP_RESOURCE_ANY ||
+	    name->context < VQP_CONTEXT_HOST ||
+	    name->context == VQP_CONTEXT_ANY)
+		return VQP_ERROR_INVALID_ARGS;
+	if ((options->flags & VQP_QPAIR_LOCAL) != 0 &&
+	    (name->context != context || (options->peer != context &&
+	    options->peer != VQP_CONTEXT_ANY)))
+		return VQP_ERROR_NO_ACCESS;
+	return VQP_SUCCESS;
+}
+
+/* Whether another end may join, and on which side.  Under pair_lock. */
+static int
+vqp_rings_join(struct vqp_rings *rings,
+    const struct vqp_qpair_options *options, unsigned *side)
+{
+	uint64_t bytes[2] = { rings->options.produce_bytes,
+	    rings->options.consume_bytes };
+
+	if (!vqp_rings_local(rings))
+		return VQP_ERROR_ALREADY_EXISTS;
+	if (!rings->ready || rings->taken[0] == rings->taken[1])
+		return VQP_ERROR_UNAVAILABLE;
+	*side = rings->taken[0];
+	if ((options->flags & VQP_QPAIR_LOCAL) == 0 ||
+	    bytes[*side] != options->produce_bytes ||
+	    bytes[*side ^ 1] != options->consume_bytes)
+		return VQP_ERROR_MISMATCH;
+	rings->taken[*side] = true;
+	return VQP_SUCCESS;
+}
+
+/*
+ * If we hold rings of that name, the second end of a local pair.  NOT_FOUND if
+ * there are none.
+ */
+static int
+vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
+    struct vqp_handle name)
+{
+	struct vqp_core *core = end->core;
+	struct vqp_resource *resource;
+	struct vqp_call call;
+	int status;
+
+	if (name.resource == VQP_RESOURCE_ANY)
+		return VQP_ERROR_NOT_FOUND;
+	resource = vqp_resource_enter(core, VQP_RESOURCE_QPAIR, name, &call);
+	if (resource == NULL)
+		return VQP_ERROR_NOT_FOUND;
+	end->rings = (struct vqp_rings *)resource;
+	vqp_os_lock(&core->pair_lock);
+	status = vqp_rings_join(end->rings, options, &end->side);
+	vqp_os_unlock(&core->pair_lock);
+	vqp_call_leave(resource, &call);
+	if (status != VQP_SUCCESS)
+		return status;
+	/* The other end may be at work: what it wrote is judged as a peer's. */
+	status = vqp_end_open(end);
+	if (status != VQP_SUCCESS) {
+		if (vqp_end_give_up(end))
+			(void)vqp_rings_close(end->rings);
+		return status;
+	}
+	(void)vqp_end_link(end, 0);
+	vqp_end_tell(end, VQP_EVENT_QP_PEER_ATTACH);
+	return VQP_SUCCESS_ATTACHED;
+}
+
+/* The first end: rings, the device's consent, the engine. */
+static int
+vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
+    struct vqp_handle *name)
+{
+	struct vqp_core *core = end->core;
+	bool local = (options->flags & VQP_QPAIR_LOCAL) != 0;
+	uint64_t epoch = vqp_qpairs_epoch(core);
+	int64_t result = VQP_SUCCESS_CREATED;
+	int status;
+
+	if (local && (options->flags & VQP_QPAIR_ATTACH_ONLY) != 0)
+		return VQP_ERROR_NOT_FOUND;
+	status = vqp_rings_new(core, options, name, &end->rings);
+	if (status != VQP_SUCCESS)
+		return status;
+	end->rings->epoch = epoch;
+	status = vqp_rings_pages(end->rings);
+	if (status == VQP_SUCCESS && !local) {
+		result = vqp_rings_alloc_call(end->rings);
+		status = result < 0 ? (int)result : VQP_SUCCESS;
+	} else if (status == VQP_SUCCESS) {
+		vqp_queue_header_init(end->rings->pages[0].base, *name);
+		vqp_queue_header_init(end->rings->pages[1].base, *name);
+	}
+	if (status != VQP_SUCCESS) {
+		vqp_rings_free(end->rings);
+		return status;
+	}
+	status = vqp_end_open(end);
+	if (status != VQP_SUCCESS) {
+		(void)vqp_rings_close(end->rings);
+		return status;
+	}
+	if (!vqp_end_link(end, epoch)) {
+		/* It forgot its pairs before or after it agreed to this. */
+		result = vqp_rings_detach_call(end->rings);
+		end->rings->lost = result >= 0 ||
+		    result == VQP_ERROR_NOT_FOUND;
+		end->rings->epoch = vqp_qpairs_epoch(core);
+		(void)vqp_rings_close(end->rings);
+		return VQP_ERROR_UNAVAILABLE;
+	}
+	return (int)result;
+}
+
+int
+vqp_core_qpair_alloc(struct vqp_core *core,
+    const struct vqp_qpair_options *options, struct vqp_handle *handle,
+    struct vqp_qpair **qpair)
+{
+	struct vqp_handle name;
+	struct vqp_end *end;
+	int status;
+
+	if (options == NULL || handle == NULL || qpair == NULL)
+		return VQP_ERROR_INVALID_ARGS;
+	status = vqp_qpair_judge(core, options);
+	if (status != VQP_SUCCESS)
+		return status;
+	if (!vqp_core_works(core))
+		return VQP_ERROR_UNAVAILABLE;
+	name = *handle;
+	status = vqp_qpair_name(core, options, &name);
+	if (status != VQP_SUCCESS)
+		return status;
+	if (!vqp_core_get(core))
+		return VQP_ERROR_UNAVAILABLE;
+	end = vqp_os_alloc(core->os, sizeof(*end));
+	if (end == NULL) {
+		vqp_core_put(core);
+		return VQP_ERROR_NO_MEM;
+	}
+	end->core = core;
+	status = vqp_qpair_join(end, options, name);
+	if (status == VQP_ERROR_NOT_FOUND)
+		status = vqp_qpair_create(end, options, &name);
+	if (status < 0) {
+		vqp_os_free(core->os, end, sizeof(*end));
+		vqp_core_put(core);
+		return status;
+	}
+	*handle = name;
+	*qpair = &end->qpair;
+	return status;
+}
+
+int
+vqp_core_qpair_detach(struct vqp_core *core, struct vqp_qpair **qpair)
+{
+	struct vqp_rings *rings;
+	struct vqp_end *end;
+	int64_t result = VQP_SUCCESS;
+	bool others;
+
+	if (qpair == NULL || *qpair == NULL)
+		return VQP_ERROR_INVALID_ARGS;
+	end = vqp_end_unlink(core, *qpair);
+	*qpair = NULL;
+	if (end == NULL)
+		return VQP_ERROR_NOT_FOUND;
+	rings = end->rings;
+	/* What was received may still be unsaid (vqp/pair.h). */
+	vqp_tx_publish(&end->qpair.pair.tx);
+	vqp_rx_publish(&end->qpair.pair.rx);
+	vqp_os_lock(&core->pair_lock);
+	others = rings->taken[end->side ^ 1];
+	vqp_os_unlock(&core->pair_lock);
+	if (others)
+		vqp_end_tell(end, VQP_EVENT_QP_PEER_DETACH);
+	if (vqp_end_give_up(end))
+		result = vqp_rings_close(rings);
+	vqp_os_free(core->os, end, sizeof(*end));
+	vqp_core_put(core);
+	return (int)result;
+}
+
+/*
+ * ---- The device's life.
+ */
+
+static void
+vqp_qpairs_free_quarantine(struct vqp_core *core)
+{
+	struct vqp_rings *rings, *next;
+
+	vqp_os_lock(&core->pair_lock);
+	rings = core->quarantine;
+	core->quarantine = NULL;
+	vqp_os_unlock(&core->pair_lock);
+	for (; rings != NULL; rings = next) {
+		next = rings->quarantine_next;
+		vqp_rings_free(rings);
+	}
+}
+
+/*
+ * The next end whose rings the device forgot: one at a time, since nothing may
+ * be called under the lock.
+ */
+static bool
+vqp_qpairs_lose_one(struct vqp_core *core)
+{
+	struct vqp_end *end;
+
+	vqp_os_lock(&core->pair_lock);
+	for (end = core->ends; end != NULL; end = end->next) {
+		if (!vqp_rings_local(end->rings) && !end->rings->lost)
+			break;
+	}
+	if (end != NULL) {
+		end->rings->lost = true;
+		vqp_pair_abandon(&end->qpair.pair);
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return end != NULL;
+}
+
+void
+vqp_qpairs_lose(struct vqp_core *core)
+{
+	vqp_os_lock(&core->pair_lock);
+	core->pair_epoch++;
+	vqp_os_unlock(&core->pair_lock);
+	while (vqp_qpairs_lose_one(core))
+		;
+	vqp_qpairs_free_quarantine(core);
+}
+
+static bool
+vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
+{
+	struct vqp_end *end;
+
+	vqp_os_lock(&core->pair_lock);
+	for (end = core->ends; end != NULL; end = end->next) {
+		if (end->rings->lost && !end->rings->told)
+			break;
+	}
+	if (end != NULL) {
+		end->rings->told = true;
+		data->payload.qpair.handle = end->rings->resource.handle;
+		data->payload.qpair.peer = end->rings->options.peer;
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return end != NULL;
+}
+
+void
+vqp_qpairs_tell(struct vqp_core *core)
+{
+	struct vqp_event_data data = { .event = VQP_EVENT_QP_PEER_DETACH };
+
+	while (vqp_qpairs_tell_one(core, &data))
+		vqp_event_dispatch(core, &data, NULL);
+}
+
+/* The next that the device is to be told of; until then it has the pages. */
+static bool
+vqp_qpairs_say_one(struct vqp_core *core, struct vqp_handle *name)
+{
+	struct vqp_end *end;
+
+	vqp_os_lock(&core->pair_lock);
+	for (end = core->ends; end != NULL; end = end->next) {
+		if (!vqp_rings_local(end->rings) && !end->rings->lost &&
+		    !end->rings->said)
+			break;
+	}
+	if (end != NULL) {
+		end->rings->said = true;
+		*name = end->rings->resource.handle;
+	}
+	vqp_os_unlock(&core->pair_lock);
+	return end != NULL;
+}
+
+void
+vqp_qpairs_detach(struct vqp_core *core)
+{
+	struct vqp_hypercall_handle call;
+
+	while (vqp_qpairs_say_one(core, &call.handle))
+		(void)vqp_core_call(core, VQP_HYPERCALL_QPAIR_DETACH,
+		    &call.datagram, sizeof(call));
+}

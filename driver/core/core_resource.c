@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * From a handle to an object, and how an object ends.  Roads 2 and 3: every
+ * datagram and every bell looks something up here, without a lock.
+ */
+#include "core_private.h"
+
+struct vqp_resource *
+vqp_resource_at(const struct vqp_cell64 *link)
+{
+	/* E6: an object is whole /before/ it can be found */
+	return (struct vqp_resource *)(uintptr_t)vqp_load_acquire(link);
+}
+
+void
+vqp_resource_link(struct vqp_cell64 *link, struct vqp_resource *resource)
+{
+	/* E6: an object is whole /before/ it can be found */
+	vqp_store_release(link, (uintptr_t)resource);
+}
+
+static struct vqp_cell64 *
+vqp_resource_bucket(struct vqp_core *core, uint32_t resource)
+{
+	return &core->bucket[(resource * UINT32_C(2654435769)) >>
+	    (32 - VQP_TABLE_BITS)];
+}
+
+/*
+ * Endpoints and bells are ours, so the resource names them, whatever our
+ * context was called when they were made.  Pairs may bear a peer's name.
+ */
+static bool
+vqp_resource_is(const struct vqp_resource *resource,
+    enum vqp_resource_type type, struct vqp_handle handle)
+{
+	return resource->type == type &&
+	    resource->handle.resource == handle.resource &&
+	    (type != VQP_RESOURCE_QPAIR ||
+	    resource->handle.context == handle.context);
+}
+
+/* In a read section, or under table_lock. */
+static struct vqp_resource *
+vqp_resource_find(struct vqp_core *core, enum vqp_resource_type type,
+    struct vqp_handle handle)
+{
+	struct vqp_resource *resource =
+	    vqp_resource_at(vqp_resource_bucket(core, handle.resource));
+
+	while (resource != NULL && !vqp_resource_is(resource, type, handle))
+		resource = vqp_resource_at(&resource->next);
+	return resource;
+}
+
+void
+vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
+    enum vqp_resource_type type, void (*finish)(struct vqp_resource *))
+{
+	resource->core = core;
+	resource->type = type;
+	resource->finish = finish;
+	vqp_os_lock_init(&resource->lock);
+	vqp_os_event_init(&resource->left);
+}
+
+void
+vqp_resource_fini(struct vqp_resource *resource)
+{
+	vqp_os_event_destroy(&resource->left);
+	vqp_os_lock_destroy(&resource->lock);
+}
+
+/* Under table_lock. */
+static bool
+vqp_resource_id_used(struct vqp_core *core, uint32_t id)
+{
+	const struct vqp_resource *resource =
+	    vqp_resource_at(vqp_resource_bucket(core, id));
+
+	while (resource != NULL && resource->handle.resource != id)
+		resource = vqp_resource_at(&resource->next);
+	return resource != NULL;
+}
+
+/*
+ * The next free id after the last one given, so that a late message for an old
+ * object does not meet a new one.  With n objects one of n + 1 ids is free.
+ * Under table_lock.
+ */
+static uint32_t
+vqp_resource_id_new(struct vqp_core *core)
+{
+	uint32_t id;
+
+	do {
+		id = core->resource_id++;
+		if (core->resource_id == VQP_RESOURCE_ANY)
+			core->resource_id = VQP_RESOURCE_FREE_MIN;
+	} while (vqp_resource_id_used(core, id));
+	return id;
+}
+
+int
+vqp_resource_add(struct vqp_resource *resource, struct vqp_handle *handle)
+{
+	struct vqp_core *core = resource->core;
+	struct vqp_cell64 *bucket;
+	int status = VQP_SUCCESS;
+
+	vqp_os_lock(&core->table_lock);
+	if (core->resource_count >= core->config.resource_count_max)
+		status = VQP_ERROR_NO_HANDLE;
+	else if (handle->resource == VQP_RESOURCE_ANY)
+		handle->resource = vqp_resource_id_new(core);
+	else if (vqp_resource_find(core, resource->type, *handle) != NULL)
+		status = VQP_ERROR_ALREADY_EXISTS;
+	if (status == VQP_SUCCESS) {
+		resource->handle = *handle;
+		bucket = vqp_resource_bucket(core, handle->resource);
+		vqp_store_relaxed(&resource->next, vqp_load_relaxed(bucket));
+		vqp_resource_link(bucket, resource);
+		core->resource_count++;
+	}
+	vqp_os_unlock(&core->table_lock);
+	return status;
+}
+
+struct vqp_resource *
+vqp_resource_take(struct vqp_core *core, enum vqp_resource_type type,
+    struct vqp_handle handle)
+{
+	struct vqp_cell64 *link = vqp_resource_bucket(core, handle.resource);
+	struct vqp_resource *resource;
+
+	vqp_os_lock(&core->table_lock);
+	while ((resource = vqp_resource_at(link)) != NULL &&
+	    !vqp_resource_is(resource, type, handle))
+		link = &resource->next;
+	if (resource != NULL) {
+		/* Its own link stays: a reader may be standing on it. */
+		vqp_resource_link(link, vqp_resource_at(&resource->next));
+		core->resource_count--;
+	}
+	vqp_os_unlock(&core->table_lock);
+	return resource;
+}
+
+bool
+vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call)
+{
+	bool enters;
+
+	call->self = vqp_os_self(resource->core->os);
+	vqp_os_lock(&resource->lock);
+	enters = !resource->dying;
+	if (enters) {
+		call->next = resource->calls;
+		resource->calls = call;
+	}
+	vqp_os_unlock(&resource->lock);
+	return enters;
+}
+
+void
+vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call)
+{
+	struct vqp_core *core = resource->core;
+	struct vqp_call **at = &resource->calls;
+	bool reap;
+
+	vqp_os_lock(&resource->lock);
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+	reap = resource->orphan && resource->calls == NULL;
+	if (resource->dying && !resource->orphan && resource->calls == NULL)
+		vqp_os_event_signal(&resource->left);
+	vqp_os_unlock(&resource->lock);
+	if (!reap)
+		return;
+	vqp_os_lock(&core->table_lock);
+	resource->reap_next = core->reap;
+	core->reap = resource;
+	vqp_os_unlock(&core->table_lock);
+	vqp_os_work_queue(core->os, &core->reaper);
+}
+
+struct vqp_resource *
+vqp_resource_enter(struct vqp_core *core, enum vqp_resource_type type,
+    struct vqp_handle handle, struct vqp_call *call)
+{
+	struct vqp_resource *resource;
+	struct vqp_os_read section;
+
+	vqp_os_read_enter(core->os, &section);
+	resource = vqp_resource_find(core, type, handle);
+	if (resource != NULL && !vqp_call_enter(resource, call))
+		resource = NULL;
+	vqp_os_read_leave(core->os, &section);
+	return resource;
+}
+
+bool
+vqp_resource_exists(struct vqp_core *core, enum vqp_resource_type type,
+    struct vqp_handle handle)
+{
+	struct vqp_os_read section;
+	bool exists;
+
+	vqp_os_read_enter(core->os, &section);
+	exists = vqp_resource_find(core, type, handle) != NULL;
+	vqp_os_read_leave(core->os, &section);
+	return exists;
+}
+
+void
+vqp_resource_end(struct vqp_resource *resource)
+{
+	struct vqp_core *core = resource->core;
+	uintptr_t self = vqp_os_self(core->os);
+	bool inside = false, empty;
+
+	vqp_os_lock(&resource->lock);
+	resource->dying = true;
+	for (const struct vqp_call *call = resource->calls; call != NULL;
+	    call = call->next)
+		inside = inside || call->self == self;
+	resource->orphan = inside;
+	empty = resource->calls == NULL;
+	vqp_os_unlock(&resource->lock);
+	if (inside)
+		return;
+	if (!empty) {
+		vqp_os_event_wait(&resource->left);
+		/* The last to leave signals under the lock. */
+		vqp_os_lock(&resource->lock);
+		vqp_os_unlock(&resource->lock);
+	}
+	vqp_os_synchronize(core->os);
+	resource->finish(resource);
+	vqp_core_put(core);
+}
+
+void
+vqp_resource_reap(void *argument)
+{
+	struct vqp_core *core = argument;
+	struct vqp_resource *resource, *next;
+
+	vqp_os_lock(&core->table_lock);
+	resource = core->reap;
+	core->reap = NULL;
+	vqp_os_unlock(&core->table_lock);
+	if (resource == NULL)
+		return;
+	vqp_os_synchronize(core->os);
+	/* The last put may free the core, and the reaper with it. */
+	for (; resource != NULL; resource = next) {
+		next = resource->reap_next;
+		resource->finish(resource);
+		vqp_core_put(core);
+	}
+}

@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Contexts: who is plugged into a hub, under which id, and who may talk to
+ * whom.  Roads 2 and 3 ask here before they cross from one to another.
+ */
+#include "device_private.h"
+
+const char *
+vqp_device_count_name(enum vqp_device_count count)
+{
+	switch (count) {
+#define COUNT_CASE(name, text) case name: return text;
+	VQP_DEVICE_COUNT_LIST(COUNT_CASE)
+#undef COUNT_CASE
+	case VQP_DEVICE_COUNTS:
+		break;
+	}
+	return "unknown count";
+}
+
+void *
+vqp_hub_alloc(struct vqp_hub *hub, uint64_t bytes)
+{
+	return hub->host.alloc(hub->host.context, (size_t)bytes);
+}
+
+void
+vqp_hub_free(struct vqp_hub *hub, void *memory, uint64_t bytes)
+{
+	if (memory != NULL)
+		hub->host.free(hub->host.context, memory, (size_t)bytes);
+}
+
+int
+vqp_hub_refuse(struct hub_context *context, enum vqp_device_count count,
+    int status)
+{
+	const struct vqp_hub_host *host = &context->hub->host;
+
+	context->counts[count]++;
+	if (host->log != NULL)
+		host->log(host->context, context->cid, count, status);
+	return status;
+}
+
+int
+vqp_hub_create(const struct vqp_hub_host *host,
+    const struct vqp_hub_limits *limits, struct vqp_hub **hub)
+{
+	struct vqp_hub *made;
+	struct vqp_hub_limits *limit;
+
+	if (host->alloc == NULL || host->free == NULL ||
+	    (limits != NULL && limits->qpair_bytes > VQP_QPAIR_BYTES_MAX))
+		return VQP_ERROR_INVALID_ARGS;
+	made = host->alloc(host->context, sizeof(*made));
+	if (made == NULL)
+		return VQP_ERROR_NO_MEM;
+	made->host = *host;
+	limit = &made->limits;
+	if (limits != NULL)
+		*limit = *limits;
+	if (limit->context_count == 0)
+		limit->context_count = 4096;
+	if (limit->queue_bytes == 0)
+		limit->queue_bytes = VQP_HOST_QUEUE_BYTES_MAX;
+	if (limit->event_count == 0)
+		limit->event_count = 1024;
+	if (limit->doorbell_count == 0)
+		limit->doorbell_count = 4096;
+	if (limit->qpair_count == 0)
+		limit->qpair_count = VQP_QPAIR_COUNT_MAX;
+	if (limit->qpair_bytes == 0)
+		limit->qpair_bytes = VQP_QPAIR_BYTES_MAX;
+	*hub = made;
+	return VQP_SUCCESS;
+}
+
+void
+vqp_hub_destroy(struct vqp_hub *hub)
+{
+	VQP_CHECK(hub->context_count == 0);
+	vqp_hub_free(hub, hub, sizeof(*hub));
+}
+
+static struct hub_context **
+bucket_of(struct vqp_hub *hub, uint32_t cid)
+{
+	return &hub->contexts[cid % CONTEXT_BUCKETS];
+}
+
+/* As vqp_hub_find(), closing ones too: an id is taken until it is free. */
+static struct hub_context *
+find_any(struct vqp_hub *hub, uint32_t cid)
+{
+	struct hub_context *context = *bucket_of(hub, cid);
+
+	while (context != NULL && context->cid != cid)
+		context = context->next;
+	return context;
+}
+
+struct hub_context *
+vqp_hub_find(struct vqp_hub *hub, uint32_t cid)
+{
+	struct hub_context *context = find_any(hub, cid);
+
+	return context != NULL && !context->closing ? context : NULL;
+}
+
+bool
+vqp_hub_reachable(const struct hub_context *a, const struct hub_context *b)
+{
+	return a == b || a->device == NULL || b->device == NULL ||
+	    (a->domain != 0 && a->domain == b->domain);
+}
+
+bool
+vqp_hub_denied(const struct hub_context *a, const struct hub_context *b)
+{
+	if (a == b)
+		return false;
+	return ((a->privileges & VQP_PRIVILEGE_RESTRICTED) != 0 &&
+	    (b->privileges & VQP_PRIVILEGE_TRUSTED) == 0) ||
+	    ((b->privileges & VQP_PRIVILEGE_RESTRICTED) != 0 &&
+	    (a->privileges & VQP_PRIVILEGE_TRUSTED) == 0);
+}
+
+/* An id that this kind of context may have. */
+static bool
+cid_allowed(const struct hub_context *context, uint32_t cid)
+{
+	if (cid == VQP_CONTEXT_HOST)
+		return context->program != NULL;
+	/* GET_CONTEXT_ID answers it, and must not look like an error. */
+	return cid >= VQP_CONTEXT_FREE_MIN && cid <= INT32_MAX;
+}
+
+/* Put a context whose device or program pointer is set into the table. */
+int
+vqp_hub_plug(struct vqp_hub *hub, struct hub_context *context,
+    const struct vqp_context_config *config)
+{
+	uint32_t cid = config->cid;
+	struct hub_context **bucket;
+
+	context->hub = hub;
+	context->cid = cid;
+	if ((config->privileges & ~VQP_PRIVILEGE_ALL) != 0 ||
+	    config->privileges == VQP_PRIVILEGE_ALL ||
+	    (context->device != NULL &&
+	    (config->privileges & VQP_PRIVILEGE_TRUSTED) != 0))
+		return VQP_ERROR_INVALID_ARGS;
+	if (cid != VQP_CONTEXT_ANY && !cid_allowed(context, cid))
+		return VQP_ERROR_INVALID_ARGS;
+	if (hub->context_count >= hub->limits.context_count)
+		return vqp_hub_refuse(context, VQP_COUNT_CONTEXT_LIMIT,
+		    VQP_ERROR_NO_RESOURCES);
+	if (cid == VQP_CONTEXT_ANY) {
+		/* Bounded: fewer are taken than there are. */
+		cid = VQP_CONTEXT_FREE_MIN;
+		while (find_any(hub, cid) != NULL)
+			cid++;
+	} else if (find_any(hub, cid) != NULL) {
+		return VQP_ERROR_ALREADY_EXISTS;
+	}
+	context->cid = cid;
+	context->privileges = config->privileges;
+	context->domain = config->domain;
+	bucket = bucket_of(hub, cid);
+	context->next = *bucket;
+	*bucket = context;
+	hub->context_count++;
+	return VQP_SUCCESS;
+}
+
+static void
+take_out(struct hub_context *context)
+{
+	struct hub_context **link = bucket_of(context->hub, context->cid);
+
+	while (*link != context)
+		link = &(*link)->next;
+	*link = context->next;
+}
+
+int
+vqp_hub_rename(struct hub_context *context, uint32_t cid)
+{
+	struct hub_context **bucket;
+
+	if (!cid_allowed(context, cid))
+		return VQP_ERROR_INVALID_ARGS;
+	if (find_any(context->hub, cid) != NULL)
+		return VQP_ERROR_ALREADY_EXISTS;
+	take_out(context);
+	context->cid = cid;
+	bucket = bucket_of(context->hub, cid);
+	context->next = *bucket;
+	*bucket = context;
+	return VQP_SUCCESS;
+}
+
+/* A context that could talk to `gone` and was not told of this removal. */
+static struct hub_context *
+next_to_tell(struct hub_context *gone, uint64_t removal)
+{
+	struct vqp_hub *hub = gone->hub;
+
+	for (uint32_t i = 0; i < CONTEXT_BUCKETS; i++) {
+		for (struct hub_context *to = hub->contexts[i]; to != NULL;
+		    to = to->next) {
+			if (to->removal_told == removal || to->closing)
+				continue;
+			to->removal_told = removal;
+			if (vqp_hub_reachable(to, gone) &&
+			    !vqp_hub_denied(to, gone))
+				return to;
+		}
+	}
+	return NULL;
+}
+
+static void
+free_context(struct hub_context *context)
+{
+	struct vqp_hub *hub = context->hub;
+	struct vqp_device *device = context->device;
+
+	if (device != NULL) {
+		vqp_hub_free(hub, device->small, VQP_DATAGRAM_BYTES_MAX);
+		vqp_hub_free(hub, device, sizeof(*device));
+	} else {
+		vqp_hub_free(hub, context->program, sizeof(*context->program));
+	}
+}
+
+/*
+ * Everything that the context was an end or owner of goes, then the others
+ * are told, then it is freed.  A program that is told may unplug itself or
+ * others; these wait in a row for their turn, so that everybody is told of
+ * everyone once.  Each look starts anew, for who was there may be gone.
+ */
+static void
+unplug(struct hub_context *context)
+{
+	struct vqp_hub *hub = context->hub;
+	struct hub_context **last = &hub->gone;
+
+	context->closing = true;
+	vqp_hub_qpair_detach_all(context);
+	vqp_hub_drop_links(context);
+	if (context->device != NULL)
+		vqp_device_drop_datagrams(context->device);
+	take_out(context);
+	while (*last != NULL)
+		last = &(*last)->next;
+	context->next = NULL;
+	*last = context;
+	if (hub->gone != context)
+		return;
+	while ((context = hub->gone) != NULL) {
+		const uint64_t removal = ++hub->removals;
+		struct hub_context *to;
+
+		while ((to = next_to_tell(context, removal)) != NULL)
+			vqp_hub_event_context(to, VQP_EVENT_CTX_REMOVED,
+			    context->cid);
+		hub->gone = context->next;
+		hub->context_count--;
+		free_context(context);
+	}
+}
+
+/*
+ * Whole records, without a byte that was not set: they leave for a guest.
+ */
+static void
+send_event(struct hub_context *to, struct vqp_event_header *event,
+    enum vqp_event kind, uint64_t bytes)
+{
+	event->datagram.dst.context = to->cid;
+	event->datagram.dst.resource = VQP_RESOURCE_EVENTS;
+	event->datagram.src.context = VQP_CONTEXT_HYPERVISOR;
+	event->datagram.src.resource = VQP_RESOURCE_CONTEXT;
+	event->datagram.payload_size = bytes - DATAGRAM_BYTES;
+	event->event = kind;
+	if (to->closing)
+		return;
+	if (to->device != NULL)
+		vqp_device_queue(to->device, &event->datagram,
+		    &event->event, true);
+	else if (to->program->calls.event != NULL)
+		to->program->calls.event(to->program->calls.context, event);
+}
+
+void
+vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
+    struct vqp_handle handle, uint32_t peer)
+{
+	struct vqp_event_qpair record = { .handle = handle, .peer = peer };
+
+	send_event(to, &record.header, event, sizeof(record));
+}
+
+void
+vqp_hub_event_context(struct hub_context *to, enum vqp_event event,
+    uint32_t cid)
+{
+	struct vqp_event_context record = { .context = cid };
+
+	send_event(to, &record.header, event, sizeof(record));
+}
+
+void
+vqp_hub_event_resumed(struct hub_context *to)
+{
+	struct vqp_event_header record = { .event = 0 };
+
+	send_event(to, &record, VQP_EVENT_QP_RESUMED, sizeof(record));
+}
+
+/*
+ * ---- Devices as contexts.
+ */
+
+int
+vqp_device_create(struct vqp_hub *hub, const struct vqp_device_host *host,
+    const struct vqp_device_config *config, struct vqp_device **device)
+{
+	uint32_t can = VQP_CAP_DATAGRAM | VQP_CAP_NOTIFICATIONS | VQP_CAP_PPN64;
+	struct vqp_device *made;
+	int status = VQP_ERROR_NO_MEM;
+
+	if (config->generation == VQP_DEVICE_MMIO)
+		can |= VQP_CAP_DMA_DATAGRAM;
+	if (host->read == NULL || host->write == NULL || host->map == NULL ||
+	    host->unmap == NULL || host->interrupt == NULL ||
+	    (config->generation != VQP_DEVICE_PORT &&
+	    config->generation != VQP_DEVICE_MMIO) ||
+	    (config->data_in != VQP_DATA_IN_IMAGE &&
+	    config->data_in != VQP_DATA_IN_STREAM &&
+	    config->data_in != VQP_DATA_IN_PIECE) ||
+	    (config->caps & ~can) != 0)
+		return VQP_ERROR_INVALID_ARGS;
+	made = vqp_hub_alloc(hub, sizeof(*made));
+	if (made == NULL)
+		return VQP_ERROR_NO_MEM;
+	made->small = vqp_hub_alloc(hub, VQP_DATAGRAM_BYTES_MAX);
+	if (made->small == NULL)
+		goto fail;
+	made->context.device = made;
+	status = vqp_hub_plug(hub, &made->context, &config->context);
+	if (status != VQP_SUCCESS)
+		goto fail;
+	made->host = *host;
+	made->generation = config->generation;
+	made->data_in = config->data_in;
+	made->caps_offered = config->caps != 0 ? config->caps : can;
+	made->cid_before = made->context.cid;
+	made->out = made->small;
+	made->out_room = VQP_DATAGRAM_BYTES_MAX;
+	made->tail = &made->head;
+	made->page_shift = VQP_PAGE_SHIFT_DEFAULT;
+	*device = made;
+	return VQP_SUCCESS;
+fail:
+	vqp_hub_free(hub, made->small, VQP_DATAGRAM_BYTES_MAX);
+	vqp_hub_free(hub, made, sizeof(*made));
+	return status;
+}
+
+void
+vqp_device_destroy(struct vqp_device *device)
+{
+	VQP_CHECK(!device->serving);
+	vqp_device_reset(device);
+	unplug(&device->context);
+}
+
+uint32_t
+vqp_device_cid(const struct vqp_device *device)
+{
+	return device->context.cid;
+}
+
+int
+vqp_device_set_cid(struct vqp_device *device, uint32_t cid)
+{
+	const uint32_t before = device->context.cid;
+	int status;
+
+	if (cid == before)
+		return VQP_SUCCESS;
+	status = vqp_hub_rename(&device->context, cid);
+	if (status != VQP_SUCCESS)
+		return status;
+	device->cid_before = before;
+	vqp_hub_qpair_rename(device->context.hub, before, cid);
+	vqp_hub_event_context(&device->context, VQP_EVENT_CTX_ID_UPDATE, cid);
+	return VQP_SUCCESS;
+}
+
+void
+vqp_device_suspend(struct vqp_device *device)
+{
+	if (device->suspended)
+		return;
+	device->suspended = true;
+	vqp_device_suspend_qpairs(device);
+	vqp_device_suspend_notify(device);
+}
+
+void
+vqp_device_resume(struct vqp_device *device, bool restored)
+{
+	if (device->suspended) {
+		device->suspended = false;
+		vqp_device_resume_notify(device);
+		restored |= vqp_device_resume_qpairs(device);
+	}
+	if (restored)
+		vqp_hub_event_resumed(&device->context);
+}
+
+uint64_t
+vqp_device_count(const struct vqp_device *device, enum vqp_device_count count)
+{
+	return (unsigned)count < VQP_DEVICE_COUNTS ?
+	    device->context.counts[count] : 0;
+}
+
+/*
+ * ---- Programs.
+ */
+
+int
+vqp_program_create(struct vqp_hub *hub,
+    const struct vqp_context_config *config,
+    const struct vqp_program_calls *calls, struct vqp_program **program)
+{
+	struct vqp_program *made = vqp_hub_alloc(hub, sizeof(*made));
+	int status;
+
+	if (made == NULL)
+		return VQP_ERROR_NO_MEM;
+	made->calls = *calls;
+	made->context.program = made;
+	status = vqp_hub_plug(hub, &made->context, config);
+	if (status != VQP_SUCCESS) {
+		vqp_hub_free(hub, made, sizeof(*made));
+		return status;
+	}
+	*program = made;
+	return VQP_SUCCESS;
+}
+
+void
+vqp_program_destroy(struct vqp_program *program)
+{
+	/* Its own `memory` may call this again while it is on its way out. */
+	if (program->context.closing)
+		return;
+	unplug(&program->context);
+}
+
+uint32_t
+vqp_program_cid(const struct vqp_program *program)
+{
+	return program->context.cid;
+}
+
+uint64_t
+vqp_program_count(const struct vqp_program *program,
+    enum vqp_device_count count)
+{
+	return (unsigned)count < VQP_DEVICE_COUNTS ?
+	    program->context.counts[count] : 0;
+}
+
+int64_t
+vqp_program_send(struct vqp_program *program,
+    const struct vqp_datagram *datagram, const void *payload)
+{
+	struct vqp_datagram copy = *datagram;
+	int status;
+
+	if (program->context.closing)
+		return VQP_ERROR_UNAVAILABLE;
+	if (copy.payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX)
+		return vqp_hub_refuse(&program->context, VQP_COUNT_OVERSIZE,
+		    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	status = vqp_hub_stamp(&program->context, &copy);
+	if (status != VQP_SUCCESS)
+		return status;
+	return vqp_hub_route(&program->context, &copy, payload);
+}
+
+int
+vqp_program_ring(struct vqp_program *program, struct vqp_handle handle)
+{
+	return program->context.closing ? VQP_ERROR_UNAVAILABLE :
+	    vqp_hub_ring(&program->context, handle);
+}
+
+int
+vqp_program_link(struct vqp_program *program, uint32_t resource)
+{
+	const struct vqp_handle handle = { program->context.cid, resource };
+
+	return program->context.closing ? VQP_ERROR_UNAVAILABLE :
+	    vqp_hub_link(&program->context, handle, 0);
+}
+
+int
+vqp_program_unlink(struct vqp_program *program, uint32_t resource)
+{
+	const struct vqp_handle handle = { program->context.cid, resource };
+
+	return vqp_hub_unlink(&program->context, handle);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The register file: what a guest reads and writes, when an interrupt goes
+ * out, and what a reset forgets.  Every road of the guest begins or ends here.
+ */
+#include "device_private.h"
+
+/*
+ * ---- Interrupts.  `causes` is all that happened and was not delivered, so a
+ * cause from before INT_ENABLE, or behind the mask, waits there.
+ */
+
+static uint32_t
+visible(const struct vqp_device *device)
+{
+	return device->enabled ? device->causes & device->imr : 0;
+}
+
+/* Deliver what may be.  `fresh`: causes that happened just now. */
+static void
+deliver(struct vqp_device *device, uint32_t fresh)
+{
+	const struct vqp_device_host *host = &device->host;
+	uint32_t causes = visible(device);
+
+	if (device->interrupts == VQP_INTERRUPTS_EXCLUSIVE) {
+		device->causes &= ~causes;
+		for (uint32_t i = 0; causes != 0; i++, causes >>= 1)
+			if ((causes & 1) != 0)
+				host->interrupt(host->context, i, true);
+		return;
+	}
+	if (causes != 0 && (!device->level || (causes & fresh) != 0)) {
+		device->level = true;
+		host->interrupt(host->context, 0, true);
+	} else if (causes == 0 && device->level) {
+		device->level = false;
+		host->interrupt(host->context, 0, false);
+	}
+}
+
+void
+vqp_device_raise(struct vqp_device *device, uint32_t causes)
+{
+	const uint32_t fresh = causes & ~device->causes;
+
+	device->causes |= causes;
+	deliver(device, fresh);
+}
+
+void
+vqp_device_set_interrupts(struct vqp_device *device,
+    enum vqp_interrupts interrupts)
+{
+	if (interrupts == device->interrupts)
+		return;
+	if (device->level) {
+		device->level = false;
+		device->host.interrupt(device->host.context, 0, false);
+	}
+	device->interrupts = interrupts;
+	deliver(device, 0);
+}
+
+bool
+vqp_device_interrupt_level(const struct vqp_device *device)
+{
+	return device->level;
+}
+
+static uint32_t
+read_icr(struct vqp_device *device)
+{
+	const uint32_t causes = visible(device);
+
+	device->causes &= ~causes;
+	deliver(device, 0);
+	return causes;
+}
+
+/*
+ * ---- Writes.
+ */
+
+void
+vqp_device_reset(struct vqp_device *device)
+{
+	struct hub_context *context = &device->context;
+
+	device->enabled = false;
+	device->imr = 0;
+	device->causes = 0;
+	deliver(device, 0);
+	/* From here nobody can queue, ring or attach; then what is, goes. */
+	device->caps = 0;
+	vqp_hub_drop_links(context);
+	vqp_device_drop_notify(device);
+	vqp_hub_qpair_detach_all(context);
+	vqp_device_drop_datagrams(device);
+	device->causes = 0;
+	device->result = 0;
+	device->page_shift = VQP_PAGE_SHIFT_DEFAULT;
+	device->out_high = 0;
+	device->in_high = 0;
+	device->cid_before = context->cid;
+}
+
+static void
+write_control(struct vqp_device *device, uint32_t value)
+{
+	switch (value) {
+	case VQP_CONTROL_RESET:
+		vqp_device_reset(device);
+		break;
+	case VQP_CONTROL_INT_ENABLE:
+		device->enabled = true;
+		deliver(device, 0);
+		break;
+	case VQP_CONTROL_INT_DISABLE:
+		device->enabled = false;
+		deliver(device, 0);
+		break;
+	default:
+		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_CONTROL,
+		    VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+static void
+write_imr(struct vqp_device *device, uint32_t value)
+{
+	uint32_t known = VQP_CAUSE_DATAGRAM | VQP_CAUSE_NOTIFICATION;
+
+	if (device->generation == VQP_DEVICE_MMIO)
+		known |= VQP_CAUSE_DMA_DATAGRAM;
+	if ((value & ~known) != 0)
+		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_IMR,
+		    VQP_ERROR_INVALID_ARGS);
+	device->imr = value & known;
+	deliver(device, 0);
+}
+
+/*
+ * The word of the guest counts each time: a driver that took over from one
+ * that crashed says anew what it knows.
+ */
+static void
+write_caps(struct vqp_device *device, uint32_t value)
+{
+	if ((value & ~device->caps_offered) != 0)
+		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_CAPS,
+		    VQP_ERROR_INVALID_ARGS);
+	device->caps = value & device->caps_offered;
+}
+
+static void
+write_page_shift(struct vqp_device *device, uint32_t value)
+{
+	if (value < VQP_PAGE_SHIFT_DEFAULT || value > PAGE_SHIFT_MAX)
+		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_PAGE_SHIFT,
+		    VQP_ERROR_INVALID_ARGS);
+	else
+		device->page_shift = value;
+}
+
+static void
+bad_register(struct vqp_device *device)
+{
+	vqp_hub_refuse(&device->context, VQP_COUNT_BAD_REGISTER,
+	    VQP_ERROR_INVALID_ARGS);
+}
+
+/* The registers of DMA datagrams; they are there once that was acked. */
+static void
+write_dma(struct vqp_device *device, uint64_t offset, uint32_t value)
+{
+	if ((device->caps & VQP_CAP_DMA_DATAGRAM) == 0) {
+		bad_register(device);
+		return;
+	}
+	switch (offset) {
+	case VQP_REG_DATA_OUT_LOW:
+		vqp_device_dma_send(device,
+		    (uint64_t)device->out_high << 32 | value);
+		break;
+	case VQP_REG_DATA_OUT_HIGH:
+		device->out_high = value;
+		break;
+	case VQP_REG_DATA_IN_LOW:
+		vqp_device_dma_receive(device,
+		    (uint64_t)device->in_high << 32 | value);
+		break;
+	case VQP_REG_DATA_IN_HIGH:
+		device->in_high = value;
+		break;
+	default:
+		write_page_shift(device, value);
+	}
+}
+
+/* True when a call of a program must not come in here. */
+static bool
+nested(struct vqp_device *device)
+{
+	if (device->serving)
+		vqp_hub_refuse(&device->context, VQP_COUNT_NESTED_ACCESS,
+		    VQP_ERROR_UNAVAILABLE);
+	return device->serving;
+}
+
+static bool
+is_port_width(uint32_t width)
+{
+	return width == 1 || width == 2 || width == 4;
+}
+
+void
+vqp_device_write(struct vqp_device *device, uint64_t offset, uint32_t width,
+    uint64_t value)
+{
+	if (nested(device))
+		return;
+	if (offset == VQP_REG_DATA_OUT && is_port_width(width)) {
+		uint8_t bytes[4];
+
+		for (uint32_t i = 0; i < width; i++)
+			bytes[i] = (uint8_t)(value >> (8 * i));
+		vqp_device_data_out(device, bytes, width);
+		return;
+	}
+	if (width != 4) {
+		bad_register(device);
+		return;
+	}
+	switch (offset) {
+	case VQP_REG_CONTROL:
+		write_control(device, (uint32_t)value);
+		break;
+	case VQP_REG_IMR:
+		write_imr(device, (uint32_t)value);
+		break;
+	case VQP_REG_CAPS:
+		write_caps(device, (uint32_t)value);
+		break;
+	case VQP_REG_DATA_OUT_LOW:
+	case VQP_REG_DATA_OUT_HIGH:
+	case VQP_REG_DATA_IN_LOW:
+	case VQP_REG_DATA_IN_HIGH:
+	case VQP_REG_GUEST_PAGE_SHIFT:
+		write_dma(device, offset, (uint32_t)value);
+		break;
+	default:
+		bad_register(device);
+	}
+}
+
+/*
+ * ---- Reads.
+ */
+
+static uint64_t
+read_word(struct vqp_device *device, uint64_t offset)
+{
+	switch (offset) {
+	case VQP_REG_STATUS:
+		return device->enabled ? VQP_STATUS_INT_ON : 0;
+	case VQP_REG_ICR:
+		return read_icr(device);
+	case VQP_REG_IMR:
+		return device->imr;
+	case VQP_REG_CAPS:
+		return device->caps_offered;
+	case VQP_REG_RESULT_LOW:
+		return (uint32_t)device->result;
+	case VQP_REG_RESULT_HIGH:
+		return (uint64_t)device->result >> 32;
+	case VQP_REG_GUEST_PAGE_SHIFT:
+		if ((device->caps_offered & VQP_CAP_DMA_DATAGRAM) != 0)
+			return device->page_shift;
+		break;
+	default:
+		break;
+	}
+	bad_register(device);
+	return UINT32_MAX;
+}
+
+uint64_t
+vqp_device_read(struct vqp_device *device, uint64_t offset, uint32_t width)
+{
+	const uint64_t ones = width >= 8 ? UINT64_MAX :
+	    (UINT64_C(1) << (8 * width)) - 1;
+
+	if (nested(device))
+		return ones;
+	if (offset == VQP_REG_DATA_IN && is_port_width(width)) {
+		uint8_t bytes[4];
+		uint64_t value = 0;
+
+		vqp_device_data_in(device, bytes, width);
+		for (uint32_t i = 0; i < width; i++)
+			value |= (uint64_t)bytes[i] << (8 * i);
+		return value;
+	}
+	if (width == 4)
+		return read_word(device, offset);
+	bad_register(device);
+	return ones;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The seam of the core (driver/os/vqp_os.h) in a process, on POSIX threads: for
+ * a core whose device is a model in the same process, or a simulator's.
+ */
+#ifndef USER_OS_H
+#define USER_OS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include <vqp_os.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* How the device is reached.  Called from any thread, also under locks. */
+struct vqp_user_bus {
+	uint32_t (*read)(void *context, uint32_t reg);
+	void (*write)(void *context, uint32_t reg, uint32_t value);
+	void (*stream_read)(void *context, uint32_t reg, void *to,
+	    uint64_t bytes);
+	void (*stream_write)(void *context, uint32_t reg, const void *from,
+	    uint64_t bytes);
+	void *context;		/* first argument of all of them */
+};
+
+/*
+ * A new one, with a thread for work; lines of the log go to `log`, NULL for
+ * nowhere.  Bus addresses are addresses of this process, and pages that are
+ * asked for together lie one behind the other.
+ * Returns NULL without memory or threads.
+ */
+struct vqp_os *vqp_user_os_new(const struct vqp_user_bus *bus, FILE *log);
+
+/* Wait until the core let go of it (vqp_os_release()), and free it. */
+void vqp_user_os_free(struct vqp_os *os);
+
+/* The same, when no core was made of it. */
+void vqp_user_os_cancel(struct vqp_os *os);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The ordered accesses of the driver core, each in a function of its own for
+ * codegen.py to look at.  Compiled, not run.
+ */
+#include "core_private.h"
+
+#define APART __attribute__((noinline))
+
+APART struct vqp_resource *vqp_resource_at(const struct vqp_cell64 *link);
+APART void vqp_resource_link(struct vqp_cell64 *link,
+    struct vqp_resource *resource);
+static APART void vqp_core_state_set(struct vqp_core *core,
+    enum vqp_core_state state);
+static APART void vqp_dma_begin(struct vqp_dma_operation *operation,
+    uint32_t busy, uint32_t opcode);
+static APART uint32_t vqp_dma_busy(const struct vqp_dma_operation *operation);
+enum vqp_core_state census_core_state(const struct vqp_core *core);
+
+#include "core_attach.c"
+#include "core_datagram.c"
+#include "core_resource.c"
+
+enum vqp_core_state
+census_core_state(const struct vqp_core *core)
+{
+	return vqp_core_state(core);
+}

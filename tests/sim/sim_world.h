@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * A world: guests with clients, a program on the host, and what befalls them.
+ * All of it follows from one number.
+ *
+ *	sim_schedule.c	which world a seed is
+ *	sim_world.c	its people, what they do, and what must hold
+ *	sim_faults.c	what befalls it
+ *	sim_main.c	seeds from the command line
+ */
+#ifndef SIM_WORLD_H
+#define SIM_WORLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rng.h>
+#include <sim_rig.h>
+
+#define WORLD_GUESTS 3
+#define WORLD_ACTORS 24
+#define WORLD_THINGS 400
+
+enum world_fault {
+	FAULT_NONE,
+	FAULT_CONTEXT_ID,
+	FAULT_SPURIOUS,
+	FAULT_HALT,		/* by the hypervisor; nothing is lost */
+	FAULT_SUSPEND,		/* by the guest */
+	FAULT_UNPLUG,		/* and plugged in again */
+	FAULT_RESET,		/* of the device, behind the guest's back */
+	FAULT_PULL,
+	FAULT_STUCK,		/* DMA is never answered */
+	FAULT_KINDS
+};
+
+/* What a seed says. */
+struct world_plan {
+	uint64_t seed;
+	unsigned guest_count;
+	struct rig_options guest[WORLD_GUESTS];
+	unsigned clients;		/* of each guest */
+	unsigned hosts;			/* threads of the program */
+	unsigned operations;		/* of each of them */
+	uint32_t alloc_failures;	/* per million requests */
+	uint32_t hub_failures;
+	uint32_t faults;		/* how many */
+	uint32_t kinds;			/* which; bits by enum world_fault */
+	bool leave_behind;		/* things outlive the core */
+	uint32_t large;			/* per mille of datagrams */
+};
+
+void world_plan(struct world_plan *plan, uint64_t seed);
+void world_plan_print(const struct world_plan *plan);
+
+/* Run one to its end; what must hold and does not ends the program. */
+uint64_t world_run(const struct world_plan *plan, bool trace);
+
+/* What all worlds of this process came to. */
+struct world_tally {
+	uint64_t worlds, steps, sent, received, bells, events, pairs, met;
+	uint64_t bytes, faults[FAULT_KINDS];
+};
+
+extern struct world_tally world_tally;
+
+/* ---- What sim_world.c and sim_faults.c share. */
+
+struct world_guest {
+	struct rig_guest rig;
+	unsigned index;
+	bool lossy;		/* something may have been lost, said so */
+	bool gone, stuck;
+	bool muddled;		/* half of a datagram may have been lost */
+	bool any_cid_change;
+	unsigned deaf;		/* moments in which it cannot hear */
+};
+
+struct world {
+	const struct world_plan *plan;
+	struct rig_hub hub;
+	struct world_guest guest[WORLD_GUESTS];
+	bool over;
+	uint64_t clock;		/* counts what happens */
+	uint64_t fault_counts[FAULT_KINDS];
+};
+
+extern struct world world;
+
+/* A thread. */
+void world_faults(void *argument);
+
+#endif

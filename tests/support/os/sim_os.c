@@ -1,0 +1,1523 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The simulator's threads, time and memory, and the seam on top of them: see
+ * sim_os.h.  No address may reach the trace or the scheduler: they differ from
+ * run to run.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "sim_os.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SIM_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SIM_ASAN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define SIM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIM_TSAN 1
+#endif
+#endif
+
+#ifdef SIM_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+#ifdef SIM_TSAN
+#include <sanitizer/tsan_interface.h>
+#endif
+
+#define ALIVE UINT32_C(0x51ba11fe)
+#define THREADS_MAX 256
+#define STACK_BYTES (512 * 1024)
+#define HELD_MAX 8
+#define KINDS_MAX 64
+#define QUARANTINE_BYTES_MAX (UINT64_C(8) << 20)
+#define POISON 0xdd
+#define RAM_BYTES (UINT64_C(1) << 40)	/* sparse */
+#define PAGE UINT64_C(4096)
+#define PAGE_SHIFT 12
+
+enum state { READY, WAITING, SLEEPING, DONE };
+
+struct sim_thread {
+	unsigned id;
+	const char *name;
+	enum sim_kind kind;
+	enum state state;
+	bool is_worker;
+	void (*run)(void *);
+	void *argument;
+	const void *channel;
+	uint64_t until_ns;
+	uint64_t priority;
+	const char *where;
+	uint64_t value;
+	struct vqp_os_lock *held[HELD_MAX];
+	unsigned held_count;
+	unsigned read_count;
+	struct vqp_os_work *working;	/* a worker's item */
+	ucontext_t context;
+	void *stack;
+#ifdef SIM_ASAN
+	void *fake_stack;
+	const void *stack_bottom;
+	size_t stack_bytes;
+#endif
+#ifdef SIM_TSAN
+	void *fiber;
+#endif
+};
+
+enum memory_kind { MEMORY_ALLOC, MEMORY_PAGES, MEMORY_DMA };
+
+struct memory {
+	enum memory_kind kind;
+	uint8_t *base;
+	uint64_t bytes;
+	uint64_t mapped;	/* of pages and DMA: what to unmap, guards too */
+	uint64_t offset;	/* in the machine's memory */
+	uint64_t *page_numbers;	/* of pages and DMA */
+	struct memory *next;
+};
+
+/* Which page of memory a page number of the bus is. */
+struct bus_page {
+	uint64_t number;
+	uint8_t *at;
+	struct memory *memory;
+	struct bus_page *next;
+};
+
+#define BUCKETS 1024
+
+struct vqp_os {
+	struct sim_os_options options;
+	unsigned id;
+	bool released, pulled;
+	struct memory *memory[BUCKETS];
+	struct bus_page *bus[BUCKETS];
+	uint64_t bytes_live;
+	uint64_t page_next;
+	int ram;
+	uint64_t ram_next, maps_alive;
+	uint64_t requests, fail_at;
+	bool fail_all;
+	uint32_t fail_per_million;
+	uint64_t log_count;
+	struct vqp_os_read *readers;
+	struct vqp_os_work *work_first, **work_last;
+	struct sim_thread *worker[4];
+	bool closing;
+	char name[16];
+	char worker_name[4][24];
+	struct vqp_os *next;
+};
+
+static struct {
+	bool on;
+	struct sim_options options;
+	struct rng rng;
+	struct sim_thread *thread[THREADS_MAX];
+	unsigned thread_count;
+	struct sim_thread *current, *previous;
+	uint64_t steps, now_ns, hash;
+	/* The way of choosing who goes on, of this seed. */
+	bool by_priority;
+	uint64_t switch_one_in;
+	uint64_t reads_began;
+	unsigned locks_alive, events_alive;
+	const void *kind_at[KINDS_MAX];
+	unsigned kind_count;
+	uint64_t taken_under[KINDS_MAX];
+	/* What is freed stays poisoned for a while. */
+	struct memory *freed_first, **freed_last;
+	uint64_t freed_bytes;
+	struct vqp_os *machines;
+	unsigned machine_count;
+} sim;
+
+/* Stacks outlive simulations. */
+static void *stacks[THREADS_MAX];
+static unsigned stack_count;
+
+void (*sim_on_fail)(void);
+
+/* ---- Failing, and telling. */
+
+static const char *const state_name[] = {
+	"ready", "waiting", "sleeping", "done"
+};
+
+_Noreturn void
+sim_fail(const char *format, ...)
+{
+	static bool failing;
+	va_list arguments;
+
+	fflush(stdout);
+	printf("# sim: ");
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n# sim: seed %llu, step %llu, %llu ns\n",
+	    (unsigned long long)sim.options.seed,
+	    (unsigned long long)sim.steps, (unsigned long long)sim.now_ns);
+	for (unsigned i = 0; i < sim.thread_count; i++) {
+		const struct sim_thread *thread = sim.thread[i];
+
+		if (thread->state == DONE)
+			continue;
+		printf("# sim: %c thread %u %-14s %-8s in %s(%llu), %u locks, "
+		    "%u read sections%s\n",
+		    thread == sim.current ? '>' : ' ', thread->id,
+		    thread->name, state_name[thread->state],
+		    thread->where != NULL ? thread->where : "-",
+		    (unsigned long long)thread->value, thread->held_count,
+		    thread->read_count,
+		    thread->kind == SIM_ATOMIC ? ", atomic" : "");
+	}
+	if (!failing && sim_on_fail != NULL) {
+		failing = true;
+		sim_on_fail();
+	}
+	fflush(stdout);
+	abort();
+}
+
+void
+sim_note(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!sim.options.trace)
+		return;
+	printf("# %8llu %-14s   ", (unsigned long long)sim.steps,
+	    sim.current->name);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+}
+
+static void
+mix(uint64_t value)
+{
+	sim.hash = (sim.hash ^ value) * UINT64_C(0x100000001b3);
+	sim.hash ^= sim.hash >> 29;
+}
+
+uint64_t
+sim_trace_hash(void)
+{
+	return sim.hash;
+}
+
+uint64_t
+sim_step_count(void)
+{
+	return sim.steps;
+}
+
+struct rng *
+sim_rng(void)
+{
+	return &sim.rng;
+}
+
+uint64_t
+sim_now_ns(void)
+{
+	return sim.now_ns;
+}
+
+/* ---- Threads. */
+
+static void
+switch_to(struct sim_thread *next)
+{
+	struct sim_thread *self = sim.current;
+
+	if (next == self)
+		return;
+	sim.previous = self;
+	sim.current = next;
+	if (sim.options.trace)
+		printf("# %8llu -> %s\n", (unsigned long long)sim.steps,
+		    next->name);
+#ifdef SIM_ASAN
+	__sanitizer_start_switch_fiber(
+	    self->state == DONE ? NULL : &self->fake_stack,
+	    next->stack_bottom, next->stack_bytes);
+#endif
+#ifdef SIM_TSAN
+	__tsan_switch_to_fiber(next->fiber, 0);
+#endif
+	swapcontext(&self->context, &next->context);
+#ifdef SIM_ASAN
+	__sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
+#endif
+}
+
+/* Who goes on: one that is ready, or the first to wake up. */
+static struct sim_thread *
+choose(bool self_too)
+{
+	struct sim_thread *ready[THREADS_MAX], *first = NULL, *best;
+	unsigned count = 0;
+
+	for (;;) {
+		for (unsigned i = 0; i < sim.thread_count; i++) {
+			struct sim_thread *thread = sim.thread[i];
+
+			if (thread->state == SLEEPING &&
+			    thread->until_ns <= sim.now_ns)
+				thread->state = READY;
+			if (thread->state == READY &&
+			    (self_too || thread != sim.current))
+				ready[count++] = thread;
+			else if (thread->state == SLEEPING && (first == NULL ||
+			    thread->until_ns < first->until_ns))
+				first = thread;
+		}
+		if (count != 0)
+			break;
+		if (first == NULL)
+			return NULL;
+		sim.now_ns = first->until_ns;
+		first = NULL;
+	}
+	if (!sim.by_priority)
+		return ready[rng_below(&sim.rng, count)];
+	best = ready[0];
+	for (unsigned i = 1; i < count; i++) {
+		if (ready[i]->priority > best->priority)
+			best = ready[i];
+	}
+	return best;
+}
+
+static void
+step(const char *where, uint64_t value)
+{
+	struct sim_thread *self = sim.current;
+
+	if (!sim.on)
+		sim_fail("%s() outside of a simulation", where);
+	self->where = where;
+	self->value = value;
+	sim.now_ns += 50;
+	if (++sim.steps > sim.options.steps_max)
+		sim_fail("no end after %llu steps",
+		    (unsigned long long)sim.options.steps_max);
+	mix(self->id);
+	mix(value);
+	mix((uint64_t)where[0] + ((uint64_t)where[1] << 8));
+	if (sim.options.trace)
+		printf("# %8llu %-14s %s(%llu)\n",
+		    (unsigned long long)sim.steps, self->name, where,
+		    (unsigned long long)value);
+}
+
+/* Not to go on until somebody makes this thread ready. */
+static void
+stop(enum state state)
+{
+	struct sim_thread *next;
+
+	sim.current->state = state;
+	next = choose(true);
+	if (next == NULL)
+		sim_fail("deadlock: nobody can go on");
+	switch_to(next);
+}
+
+void
+sim_point(const char *where, uint64_t value)
+{
+	struct sim_thread *self = sim.current;
+
+	step(where, value);
+	if (sim.by_priority) {
+		if (rng_below(&sim.rng, 4 * sim.switch_one_in) == 0)
+			self->priority = rng_next(&sim.rng);
+	} else if (rng_below(&sim.rng, sim.switch_one_in) != 0) {
+		return;
+	}
+	switch_to(choose(true));
+}
+
+/* As a point, but others come first, since this one waits for them. */
+static void
+give_way(const char *where, uint64_t value)
+{
+	struct sim_thread *next;
+
+	step(where, value);
+	sim.current->priority = rng_next(&sim.rng) >> 32;
+	next = choose(false);
+	if (next != NULL && rng_below(&sim.rng, 8) != 0)
+		switch_to(next);
+}
+
+static void
+may_sleep(const char *where)
+{
+	const struct sim_thread *self = sim.current;
+
+	if (self->held_count != 0)
+		sim_fail("%s() with a lock held", where);
+	if (self->read_count != 0)
+		sim_fail("%s() in a read section", where);
+	if (self->kind == SIM_ATOMIC)
+		sim_fail("%s() in atomic context", where);
+}
+
+void
+sim_wait(const void *channel, const char *where)
+{
+	sim.current->where = where;
+	sim.current->channel = channel;
+	stop(WAITING);
+	sim.current->channel = NULL;
+}
+
+void
+sim_wake(const void *channel)
+{
+	for (unsigned i = 0; i < sim.thread_count; i++) {
+		if (sim.thread[i]->state == WAITING &&
+		    sim.thread[i]->channel == channel)
+			sim.thread[i]->state = READY;
+	}
+}
+
+void
+sim_sleep(uint64_t nanoseconds)
+{
+	may_sleep("sim_sleep");
+	step("sleep", nanoseconds);
+	sim.current->until_ns = sim.now_ns + nanoseconds;
+	stop(SLEEPING);
+}
+
+enum sim_kind
+sim_kind(void)
+{
+	return sim.current->kind;
+}
+
+void
+sim_set_kind(enum sim_kind kind)
+{
+	sim.current->kind = kind;
+}
+
+static void
+thread_main(void)
+{
+	struct sim_thread *self = sim.current;
+
+#ifdef SIM_ASAN
+	/* So the first thread's stack becomes known, too. */
+	__sanitizer_finish_switch_fiber(NULL, &sim.previous->stack_bottom,
+	    &sim.previous->stack_bytes);
+#endif
+	self->run(self->argument);
+	if (self->held_count != 0 || self->read_count != 0)
+		sim_fail("%s returns with a lock or in a read section",
+		    self->name);
+	step("return", 0);
+	sim_wake(self);
+	stop(DONE);
+	abort();
+}
+
+static void *
+stack_get(void)
+{
+	uint8_t *stack;
+
+	if (stack_count != 0)
+		return stacks[--stack_count];
+	stack = mmap(NULL, STACK_BYTES + PAGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (stack == MAP_FAILED || mprotect(stack, PAGE, PROT_NONE) != 0)
+		abort();
+	return stack + PAGE;
+}
+
+static struct sim_thread *
+thread_new(const char *name, enum sim_kind kind)
+{
+	struct sim_thread *thread = calloc(1, sizeof(*thread));
+
+	if (thread == NULL || sim.thread_count == THREADS_MAX)
+		abort();
+	thread->id = sim.thread_count;
+	thread->name = name;
+	thread->kind = kind;
+	thread->priority = rng_next(&sim.rng);
+	sim.thread[sim.thread_count++] = thread;
+	return thread;
+}
+
+struct sim_thread *
+sim_spawn(const char *name, enum sim_kind kind, void (*run)(void *),
+    void *argument)
+{
+	struct sim_thread *thread = thread_new(name, kind);
+
+	thread->run = run;
+	thread->argument = argument;
+	thread->stack = stack_get();
+	getcontext(&thread->context);
+	thread->context.uc_stack.ss_sp = thread->stack;
+	thread->context.uc_stack.ss_size = STACK_BYTES;
+	thread->context.uc_link = NULL;
+	makecontext(&thread->context, thread_main, 0);
+#ifdef SIM_ASAN
+	thread->stack_bottom = thread->stack;
+	thread->stack_bytes = STACK_BYTES;
+#endif
+#ifdef SIM_TSAN
+	thread->fiber = __tsan_create_fiber(0);
+#endif
+	return thread;
+}
+
+void
+sim_join(struct sim_thread *thread)
+{
+	may_sleep("sim_join");
+	while (thread->state != DONE)
+		sim_wait(thread, "join");
+}
+
+bool
+sim_is_done(const struct sim_thread *thread)
+{
+	return thread->state == DONE;
+}
+
+void
+sim_begin(const struct sim_options *options)
+{
+	if (sim.on)
+		sim_fail("a simulation in a simulation");
+	memset(&sim, 0, sizeof(sim));
+	sim.options = *options;
+	if (sim.options.steps_max == 0)
+		sim.options.steps_max = 50 * 1000 * 1000;
+	sim.rng.state = options->seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	sim.on = true;
+	sim.now_ns = 1000;
+	sim.by_priority = rng_below(&sim.rng, 4) == 0;
+	sim.switch_one_in = UINT64_C(1) << (1 + rng_below(&sim.rng, 5));
+	sim.freed_last = &sim.freed_first;
+	sim.current = thread_new("main", SIM_TASK);
+#ifdef SIM_TSAN
+	sim.current->fiber = __tsan_get_current_fiber();
+#endif
+}
+
+static void memory_release(struct memory *memory);
+
+void
+sim_end(void)
+{
+	struct sim_thread *first = sim.thread[0];
+
+	if (sim.current != first)
+		sim_fail("sim_end() in another thread than sim_begin()");
+	if (sim.machines != NULL)
+		sim_fail("machine %s is still open", sim.machines->name);
+	for (unsigned i = 1; i < sim.thread_count; i++) {
+		if (sim.thread[i]->state != DONE)
+			sim_fail("thread %s never ends", sim.thread[i]->name);
+	}
+	if (sim.locks_alive != 0 || sim.events_alive != 0)
+		sim_fail("%u locks and %u events were not destroyed",
+		    sim.locks_alive, sim.events_alive);
+	while (sim.freed_first != NULL) {
+		struct memory *memory = sim.freed_first;
+
+		sim.freed_first = memory->next;
+		memory_release(memory);
+	}
+	for (unsigned i = 0; i < sim.thread_count; i++) {
+		if (sim.thread[i]->stack != NULL)
+			stacks[stack_count++] = sim.thread[i]->stack;
+#ifdef SIM_TSAN
+		if (i != 0)
+			__tsan_destroy_fiber(sim.thread[i]->fiber);
+#endif
+		free(sim.thread[i]);
+	}
+	sim.on = false;
+}
+
+/* ---- Machines. */
+
+static void
+machine_check(const struct vqp_os *os, const char *where)
+{
+	if (os == NULL || os->closing)
+		sim_fail("%s() of no machine", where);
+	if (os->released)
+		sim_fail("%s() after vqp_os_release()", where);
+}
+
+static void
+worker_main(void *argument)
+{
+	struct vqp_os *os = argument;
+	struct sim_thread *self = sim.current;
+
+	for (;;) {
+		struct vqp_os_work *work = os->work_first;
+		bool beside = false;
+
+		if (work == NULL) {
+			if (os->closing)
+				return;
+			sim_wait(&os->work_first, "worker");
+			continue;
+		}
+		for (unsigned i = 0; i < 4; i++) {
+			if (os->worker[i] != NULL &&
+			    os->worker[i]->working == work)
+				beside = true;
+		}
+		if (beside) {
+			/* It runs, and was queued again: in its turn. */
+			sim_wait(&os->worker, "worker");
+			continue;
+		}
+		os->work_first = work->next;
+		if (os->work_first == NULL)
+			os->work_last = &os->work_first;
+		work->next = NULL;
+		work->queued = false;
+		self->working = work;
+		sim_point("work_begin", 0);
+		work->function(work->argument);
+		/* It may be gone now: only its address is looked at. */
+		if (self->held_count != 0 || self->read_count != 0 ||
+		    self->kind != SIM_TASK)
+			sim_fail("work returns with a lock or read section");
+		self->working = NULL;
+		sim_wake(&os->worker);
+		sim_point("work_end", 0);
+	}
+}
+
+struct vqp_os *
+sim_os_open(const struct sim_os_options *options)
+{
+	struct vqp_os *os = calloc(1, sizeof(*os));
+	uint32_t workers = options->worker_count;
+
+	if (os == NULL)
+		abort();
+	os->options = *options;
+	os->id = sim.machine_count++;
+	os->page_next = options->first_page != 0 ? options->first_page : 256;
+	os->work_last = &os->work_first;
+	os->ram = memfd_create("ram", MFD_CLOEXEC);
+	if (os->ram < 0 || ftruncate(os->ram, (off_t)RAM_BYTES) != 0)
+		abort();
+	snprintf(os->name, sizeof(os->name), "%s", options->name != NULL ?
+	    options->name : "guest");
+	for (unsigned i = 0; i < (workers == 0 ? 1 : workers) && i < 4; i++) {
+		snprintf(os->worker_name[i], sizeof(os->worker_name[i]),
+		    "%s.work%u", os->name, i);
+		os->worker[i] = sim_spawn(os->worker_name[i], SIM_TASK,
+		    worker_main, os);
+	}
+	os->next = sim.machines;
+	sim.machines = os;
+	return os;
+}
+
+void
+sim_os_close(struct vqp_os *os, bool must_be_released)
+{
+	struct vqp_os **link = &sim.machines;
+
+	if (must_be_released && !os->released)
+		sim_fail("%s: no vqp_os_release()", os->name);
+	if (os->work_first != NULL)
+		sim_fail("%s: work is still queued", os->name);
+	for (unsigned i = 0; i < 4; i++) {
+		if (os->worker[i] != NULL && os->worker[i]->working != NULL)
+			sim_fail("%s: work still runs", os->name);
+	}
+	if (os->readers != NULL)
+		sim_fail("%s: somebody is still in a read section", os->name);
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		if (os->memory[i] != NULL)
+			sim_fail("%s: leak of %llu bytes in all; one of %llu",
+			    os->name, (unsigned long long)os->bytes_live,
+			    (unsigned long long)os->memory[i]->bytes);
+	}
+	if (os->maps_alive != 0)
+		sim_fail("%s: the device still maps pages", os->name);
+	os->closing = true;
+	sim_wake(&os->work_first);
+	for (unsigned i = 0; i < 4; i++) {
+		if (os->worker[i] != NULL)
+			sim_join(os->worker[i]);
+	}
+	while (*link != os)
+		link = &(*link)->next;
+	*link = os->next;
+	close(os->ram);
+	free(os);
+}
+
+bool
+sim_os_released(const struct vqp_os *os)
+{
+	return os->released;
+}
+
+void
+sim_os_pull(struct vqp_os *os)
+{
+	os->pulled = true;
+}
+
+/* ---- Memory. */
+
+void
+sim_os_fail_at(struct vqp_os *os, uint64_t n, bool all)
+{
+	os->fail_at = n == 0 ? 0 : os->requests + n;
+	os->fail_all = all;
+}
+
+void
+sim_os_fail_rate(struct vqp_os *os, uint32_t per_million)
+{
+	os->fail_per_million = per_million;
+}
+
+uint64_t
+sim_os_requests(const struct vqp_os *os)
+{
+	return os->requests;
+}
+
+uint64_t
+sim_os_bytes_live(const struct vqp_os *os)
+{
+	return os->bytes_live;
+}
+
+uint64_t
+sim_os_log_count(const struct vqp_os *os)
+{
+	return os->log_count;
+}
+
+static bool
+is_short(struct vqp_os *os, const char *where)
+{
+	bool fails;
+
+	os->requests++;
+	fails = os->fail_at != 0 && (os->requests == os->fail_at ||
+	    (os->fail_all && os->requests > os->fail_at));
+	if (os->fail_per_million != 0 &&
+	    rng_below(&sim.rng, 1000000) < os->fail_per_million)
+		fails = true;
+	if (fails)
+		sim_note("%s fails for want of memory", where);
+	return fails;
+}
+
+static struct memory **
+bucket(struct vqp_os *os, const void *base)
+{
+	return &os->memory[((uintptr_t)base >> 4) % BUCKETS];
+}
+
+static struct memory *
+memory_new(struct vqp_os *os, enum memory_kind kind, uint8_t *base,
+    uint64_t bytes)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+	struct memory **at = bucket(os, base);
+
+	if (memory == NULL || base == NULL)
+		abort();
+	memory->kind = kind;
+	memory->base = base;
+	memory->bytes = bytes;
+	memory->next = *at;
+	*at = memory;
+	os->bytes_live += bytes;
+	return memory;
+}
+
+static void
+memory_poison(struct memory *memory)
+{
+	memset(memory->base, POISON, (size_t)memory->bytes);
+	if (memory->mapped != 0)
+		mprotect(memory->base, (size_t)(memory->mapped - 2 * PAGE),
+		    PROT_NONE);
+#ifdef SIM_ASAN
+	if (memory->mapped == 0)
+		ASAN_POISON_MEMORY_REGION(memory->base,
+		    (size_t)memory->bytes);
+#endif
+}
+
+/* Out of the machine, but kept for a while to see whether it is written. */
+static void
+memory_retire(struct vqp_os *os, const void *base, enum memory_kind kind,
+    uint64_t bytes, const char *where)
+{
+	struct memory **link = bucket(os, base);
+	struct memory *memory;
+
+	while (*link != NULL && (*link)->base != base)
+		link = &(*link)->next;
+	memory = *link;
+	if (memory == NULL)
+		sim_fail("%s() of what is not allocated", where);
+	if (memory->kind != kind || memory->bytes != bytes)
+		sim_fail("%s() of %llu bytes as %llu", where,
+		    (unsigned long long)memory->bytes,
+		    (unsigned long long)bytes);
+	*link = memory->next;
+	os->bytes_live -= bytes;
+	memory_poison(memory);
+	memory->next = NULL;
+	*sim.freed_last = memory;
+	sim.freed_last = &memory->next;
+	sim.freed_bytes += bytes;
+	while (sim.freed_bytes > QUARANTINE_BYTES_MAX &&
+	    sim.freed_first != memory) {
+		struct memory *old = sim.freed_first;
+
+		sim.freed_first = old->next;
+		sim.freed_bytes -= old->bytes;
+		memory_release(old);
+	}
+}
+
+static void
+memory_release(struct memory *memory)
+{
+#ifdef SIM_ASAN
+	if (memory->mapped == 0)
+		ASAN_UNPOISON_MEMORY_REGION(memory->base,
+		    (size_t)memory->bytes);
+#endif
+	if (memory->mapped != 0)
+		mprotect(memory->base, (size_t)memory->bytes,
+		    PROT_READ | PROT_WRITE);
+	for (uint64_t i = 0; i < memory->bytes; i++) {
+		if (memory->base[i] != POISON)
+			sim_fail("byte %llu of %llu was written after the "
+			    "memory was freed", (unsigned long long)i,
+			    (unsigned long long)memory->bytes);
+	}
+	if (memory->mapped != 0) {
+		/* Its pages too: a machine may live long. */
+		madvise(memory->base, (size_t)memory->bytes, MADV_REMOVE);
+		munmap(memory->base - PAGE, (size_t)memory->mapped);
+	} else {
+		free(memory->base);
+	}
+	free(memory->page_numbers);
+	free(memory);
+}
+
+void *
+vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
+{
+	uint8_t *base;
+
+	machine_check(os, "alloc");
+	may_sleep("alloc");
+	sim_point("alloc", bytes);
+	if (bytes == 0)
+		sim_fail("alloc() of no bytes");
+	if (bytes > UINT64_C(1) << 30 || is_short(os, "alloc"))
+		return NULL;
+	base = calloc(1, (size_t)bytes);
+	memory_new(os, MEMORY_ALLOC, base, bytes);
+	return base;
+}
+
+void
+vqp_os_free(struct vqp_os *os, void *memory, uint64_t bytes)
+{
+	machine_check(os, "free");
+	may_sleep("free");
+	sim_point("free", bytes);
+	if (memory != NULL)
+		memory_retire(os, memory, MEMORY_ALLOC, bytes, "free");
+}
+
+uint32_t
+vqp_os_page_shift(struct vqp_os *os)
+{
+	machine_check(os, "page_shift");
+	return PAGE_SHIFT;
+}
+
+static void
+bus_add(struct vqp_os *os, struct memory *memory, uint64_t i)
+{
+	struct bus_page *page = calloc(1, sizeof(*page));
+	struct bus_page **at =
+	    &os->bus[memory->page_numbers[i] % BUCKETS];
+
+	if (page == NULL)
+		abort();
+	page->number = memory->page_numbers[i];
+	page->at = memory->base + i * PAGE;
+	page->memory = memory;
+	page->next = *at;
+	*at = page;
+}
+
+static void
+bus_remove(struct vqp_os *os, struct memory *memory, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		struct bus_page **link =
+		    &os->bus[memory->page_numbers[i] % BUCKETS];
+		struct bus_page *page;
+
+		while ((*link)->number != memory->page_numbers[i])
+			link = &(*link)->next;
+		page = *link;
+		*link = page->next;
+		free(page);
+	}
+}
+
+/*
+ * So many bytes of the machine's memory, between two pages without access; if
+ * mirrored, all but the first page once more behind the last.
+ */
+static struct memory *
+ram_new(struct vqp_os *os, enum memory_kind kind, uint64_t bytes,
+    bool mirrored)
+{
+	const uint64_t again = mirrored ? bytes - PAGE : 0;
+	const uint64_t mapped = bytes + again + 2 * PAGE;
+	uint8_t *base = mmap(NULL, (size_t)mapped, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct memory *memory;
+
+	if (base == MAP_FAILED)
+		abort();
+	base += PAGE;
+	if (mmap(base, (size_t)bytes, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED, os->ram, (off_t)os->ram_next) ==
+	    MAP_FAILED || (mirrored && mmap(base + bytes, (size_t)again,
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, os->ram,
+	    (off_t)(os->ram_next + PAGE)) == MAP_FAILED))
+		abort();
+	memory = memory_new(os, kind, base, bytes);
+	memory->mapped = mapped;
+	memory->offset = os->ram_next;
+	memory->page_numbers = calloc((size_t)(bytes / PAGE),
+	    sizeof(uint64_t));
+	if (memory->page_numbers == NULL)
+		abort();
+	os->ram_next += bytes;
+	return memory;
+}
+
+static const struct bus_page *
+bus_find(const struct vqp_os *os, uint64_t address)
+{
+	const struct bus_page *page = os->bus[(address / PAGE) % BUCKETS];
+
+	while (page != NULL && page->number != address / PAGE)
+		page = page->next;
+	return page;
+}
+
+void *
+sim_os_bus(struct vqp_os *os, uint64_t address, uint64_t bytes)
+{
+	const struct bus_page *page = bus_find(os, address);
+	uint64_t offset;
+
+	if (page == NULL)
+		return NULL;
+	offset = address % PAGE;
+	if (page->memory->kind == MEMORY_DMA) {
+		offset += (uint64_t)(page->at - page->memory->base);
+		return bytes <= page->memory->bytes - offset ?
+		    page->memory->base + offset : NULL;
+	}
+	return bytes <= PAGE - offset ? page->at + offset : NULL;
+}
+
+void *
+sim_os_map(struct vqp_os *os, const uint64_t *addresses, uint32_t count)
+{
+	uint8_t *base;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (addresses[i] % PAGE != 0 ||
+		    bus_find(os, addresses[i]) == NULL)
+			return NULL;
+	}
+	base = mmap(NULL, (size_t)((count + 2) * PAGE), PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base == MAP_FAILED)
+		return NULL;
+	base += PAGE;
+	for (uint32_t i = 0, run; i < count; i += run) {
+		const struct bus_page *page = bus_find(os, addresses[i]);
+		const uint64_t offset = page->memory->offset +
+		    (uint64_t)(page->at - page->memory->base);
+
+		for (run = 1; i + run < count; run++) {
+			const struct bus_page *next =
+			    bus_find(os, addresses[i + run]);
+
+			if (next->memory != page->memory ||
+			    next->at != page->at + run * PAGE)
+				break;
+		}
+		if (mmap(base + i * PAGE, (size_t)(run * PAGE),
+		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, os->ram,
+		    (off_t)offset) == MAP_FAILED)
+			abort();
+	}
+	os->maps_alive++;
+	return base;
+}
+
+void
+sim_os_unmap(struct vqp_os *os, void *memory, uint32_t count)
+{
+	if (os->maps_alive-- == 0)
+		sim_fail("unmap of what is not mapped");
+	munmap((uint8_t *)memory - PAGE, (size_t)((count + 2) * PAGE));
+}
+
+bool
+vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
+    struct vqp_os_pages *pages)
+{
+	const uint64_t bytes = page_count * PAGE;
+	struct memory *memory;
+	bool mirrored;
+
+	machine_check(os, "pages_alloc");
+	may_sleep("pages_alloc");
+	sim_point("pages_alloc", page_count);
+	if (page_count == 0)
+		sim_fail("pages_alloc() of no pages");
+	if (is_short(os, "pages_alloc"))
+		return false;
+	mirrored = mirror && page_count > 1 &&
+	    rng_below(&sim.rng, 100) < os->options.mirror_percent;
+	memory = ram_new(os, MEMORY_PAGES, bytes, mirrored);
+	for (uint32_t i = 0; i < page_count; i++) {
+		/* Never neighbours, and not in order. */
+		memory->page_numbers[i] = os->page_next +
+		    2 * (i ^ (i + 1 < page_count || (i & 1) != 0 ? 1 : 0));
+		bus_add(os, memory, i);
+	}
+	os->page_next += 2 * (uint64_t)page_count + 3;
+	*pages = (struct vqp_os_pages){
+		.base = memory->base,
+		.page_numbers = memory->page_numbers,
+		.page_count = page_count,
+		.mirrored = mirrored,
+		.shell = memory,
+	};
+	return true;
+}
+
+void
+vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
+{
+	struct memory *memory = pages->shell;
+
+	machine_check(os, "pages_free");
+	may_sleep("pages_free");
+	sim_point("pages_free", pages->page_count);
+	if (memory == NULL || memory->base != pages->base ||
+	    memory->page_numbers != pages->page_numbers)
+		sim_fail("pages_free() of other pages than were allocated");
+	bus_remove(os, memory, pages->page_count);
+	memory_retire(os, pages->base, MEMORY_PAGES,
+	    pages->page_count * PAGE, "pages_free");
+}
+
+bool
+vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes, struct vqp_os_dma *dma)
+{
+	const uint64_t count = (bytes + PAGE - 1) / PAGE;
+	struct memory *memory;
+
+	machine_check(os, "dma_alloc");
+	may_sleep("dma_alloc");
+	sim_point("dma_alloc", bytes);
+	if (is_short(os, "dma_alloc"))
+		return false;
+	memory = ram_new(os, MEMORY_DMA, count * PAGE, false);
+	for (uint64_t i = 0; i < count; i++) {
+		memory->page_numbers[i] = os->page_next + i;
+		bus_add(os, memory, i);
+	}
+	*dma = (struct vqp_os_dma){
+		.base = memory->base,
+		.address = os->page_next * PAGE,
+		.bytes = bytes,
+		.shell = memory,
+	};
+	os->page_next += count + 3;
+	return true;
+}
+
+void
+vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
+{
+	struct memory *memory = dma->shell;
+
+	machine_check(os, "dma_free");
+	may_sleep("dma_free");
+	sim_point("dma_free", dma->bytes);
+	if (memory == NULL || memory->base != dma->base)
+		sim_fail("dma_free() of what was not allocated");
+	bus_remove(os, memory, memory->bytes / PAGE);
+	memory_retire(os, dma->base, MEMORY_DMA, memory->bytes, "dma_free");
+}
+
+/* ---- Registers. */
+
+uint32_t
+vqp_os_reg_read(struct vqp_os *os, uint32_t reg)
+{
+	uint32_t value;
+
+	machine_check(os, "reg_read");
+	sim_point("reg_read", reg);
+	if (os->pulled)
+		return UINT32_MAX;
+	value = os->options.bus.reg_read(os->options.bus.device, reg);
+	sim_note("reg 0x%02x is 0x%08x", (unsigned)reg, (unsigned)value);
+	sim_point("reg_was_read", value);
+	return value;
+}
+
+void
+vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
+{
+	machine_check(os, "reg_write");
+	sim_point("reg_write", reg);
+	sim_note("reg 0x%02x := 0x%08x", (unsigned)reg, (unsigned)value);
+	if (!os->pulled)
+		os->options.bus.reg_write(os->options.bus.device, reg, value);
+	sim_point("reg_written", value);
+}
+
+/* The next piece of a stream, of which `bytes` are left. */
+static uint64_t
+piece(uint64_t bytes, bool whole)
+{
+	uint64_t n = bytes;
+
+	if (!whole && bytes > 1 && rng_below(&sim.rng, 4) == 0)
+		n = 1 + rng_below(&sim.rng, bytes);
+	return n;
+}
+
+void
+vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to, uint64_t bytes)
+{
+	uint8_t *at = to;
+
+	machine_check(os, "stream_read");
+	while (bytes > 0) {
+		const uint64_t n = piece(bytes, os->options.bus.whole_reads);
+
+		sim_point("stream_read", n);
+		if (os->pulled)
+			memset(at, 0xff, (size_t)n);
+		else
+			os->options.bus.stream_read(os->options.bus.device,
+			    reg, at, n);
+		at += n;
+		bytes -= n;
+	}
+}
+
+void
+vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
+    uint64_t bytes)
+{
+	const uint8_t *at = from;
+
+	machine_check(os, "stream_write");
+	while (bytes > 0) {
+		const uint64_t n = piece(bytes, false);
+
+		sim_point("stream_write", n);
+		if (!os->pulled)
+			os->options.bus.stream_write(os->options.bus.device,
+			    reg, at, n);
+		at += n;
+		bytes -= n;
+	}
+}
+
+/* ---- Locks, and read sections. */
+
+static void
+lock_check(const struct vqp_os_lock *lock, const char *where)
+{
+	if (lock->alive != ALIVE)
+		sim_fail("%s() of what is no lock", where);
+}
+
+__attribute__((noinline)) void
+vqp_os_lock_init(struct vqp_os_lock *lock)
+{
+	const void *at = __builtin_return_address(0);
+	uint32_t kind = 0;
+
+	if (lock->alive == ALIVE)
+		sim_fail("lock_init() twice");
+	while (kind < sim.kind_count && sim.kind_at[kind] != at)
+		kind++;
+	if (kind == sim.kind_count) {
+		if (kind == KINDS_MAX)
+			sim_fail("too many kinds of locks");
+		sim.kind_at[sim.kind_count++] = at;
+	}
+	*lock = (struct vqp_os_lock){ .alive = ALIVE, .kind = kind };
+	sim.locks_alive++;
+	sim_point("lock_init", kind);
+}
+
+void
+vqp_os_lock_destroy(struct vqp_os_lock *lock)
+{
+	lock_check(lock, "lock_destroy");
+	sim_point("lock_destroy", lock->kind);
+	if (lock->owner != NULL)
+		sim_fail("lock_destroy() of a lock that is held");
+	lock->alive = 0;
+	sim.locks_alive--;
+}
+
+/* Is there a way from one kind to another by what was taken under what? */
+static bool
+leads_to(uint32_t from, uint32_t to, uint64_t seen)
+{
+	for (uint32_t k = 0; k < sim.kind_count; k++) {
+		const uint64_t bit = UINT64_C(1) << k;
+
+		if ((sim.taken_under[from] & bit) == 0 || (seen & bit) != 0)
+			continue;
+		if (k == to || leads_to(k, to, seen | bit))
+			return true;
+	}
+	return false;
+}
+
+void
+vqp_os_lock(struct vqp_os_lock *lock)
+{
+	struct sim_thread *self = sim.current;
+
+	lock_check(lock, "lock");
+	sim_point("lock", lock->kind);
+	for (unsigned i = 0; i < self->held_count; i++) {
+		const uint32_t held = self->held[i]->kind;
+
+		if (self->held[i] == lock)
+			sim_fail("a lock is taken twice");
+		if (held == lock->kind)
+			sim_fail("two locks of kind %u at once", held);
+		if (leads_to(lock->kind, held, 0))
+			sim_fail("locks of kinds %u and %u nest both ways",
+			    held, lock->kind);
+		sim.taken_under[held] |= UINT64_C(1) << lock->kind;
+	}
+	if (self->held_count == HELD_MAX)
+		sim_fail("%u locks at once", HELD_MAX);
+	while (lock->owner != NULL) {
+		sim_wait(lock, "lock");
+		lock_check(lock, "lock");
+	}
+	lock->owner = self;
+	self->held[self->held_count++] = lock;
+	sim_point("locked", lock->kind);
+}
+
+void
+vqp_os_unlock(struct vqp_os_lock *lock)
+{
+	struct sim_thread *self = sim.current;
+	unsigned at = 0;
+
+	lock_check(lock, "unlock");
+	if (lock->owner != self)
+		sim_fail("unlock() by another than holds it");
+	while (self->held[at] != lock)
+		at++;
+	self->held[at] = self->held[--self->held_count];
+	lock->owner = NULL;
+	sim_wake(lock);
+	sim_point("unlock", lock->kind);
+}
+
+void
+vqp_os_read_enter(struct vqp_os *os, struct vqp_os_read *section)
+{
+	machine_check(os, "read_enter");
+	for (const struct vqp_os_read *r = os->readers; r != NULL;
+	    r = r->next) {
+		if (r == section)
+			sim_fail("read_enter() twice");
+	}
+	*section = (struct vqp_os_read){
+		.alive = ALIVE,
+		.began = ++sim.reads_began,
+		.owner = sim.current,
+		.os = os,
+		.next = os->readers,
+	};
+	os->readers = section;
+	sim.current->read_count++;
+	sim_point("read_enter", 0);
+}
+
+void
+vqp_os_read_leave(struct vqp_os *os, struct vqp_os_read *section)
+{
+	struct vqp_os_read **link = &os->readers;
+
+	machine_check(os, "read_leave");
+	sim_point("read_leave", 0);
+	if (section->alive != ALIVE || section->os != os ||
+	    section->owner != sim.current)
+		sim_fail("read_leave() without read_enter()");
+	while (*link != section)
+		link = &(*link)->next;
+	*link = section->next;
+	section->alive = 0;
+	sim.current->read_count--;
+	sim_wake(&os->readers);
+}
+
+void
+vqp_os_synchronize(struct vqp_os *os)
+{
+	const uint64_t now = sim.reads_began;
+	bool older;
+
+	machine_check(os, "synchronize");
+	may_sleep("synchronize");
+	sim_point("synchronize", 0);
+	do {
+		older = false;
+		for (const struct vqp_os_read *r = os->readers; r != NULL;
+		    r = r->next) {
+			if (r->began <= now && r->owner == sim.current)
+				sim_fail("synchronize() in a read section");
+			older |= r->began <= now;
+		}
+		if (older)
+			sim_wait(&os->readers, "synchronize");
+	} while (older);
+}
+
+/* ---- Work, and events. */
+
+void
+vqp_os_work_init(struct vqp_os_work *work, void (*function)(void *),
+    void *argument)
+{
+	if (work->alive == ALIVE && work->queued)
+		sim_fail("work_init() of what is queued");
+	*work = (struct vqp_os_work){
+		.alive = ALIVE,
+		.function = function,
+		.argument = argument,
+	};
+}
+
+void
+vqp_os_work_queue(struct vqp_os *os, struct vqp_os_work *work)
+{
+	machine_check(os, "work_queue");
+	if (work->alive != ALIVE)
+		sim_fail("work_queue() of what is no work");
+	sim_point("work_queue", work->queued);
+	if (work->queued)
+		return;
+	work->queued = true;
+	work->os = os;
+	work->next = NULL;
+	*os->work_last = work;
+	os->work_last = &work->next;
+	sim_wake(&os->work_first);
+	sim_point("work_queued", 0);
+}
+
+static bool
+is_working(const struct vqp_os *os, const struct vqp_os_work *work)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (os->worker[i] != NULL && os->worker[i]->working == work)
+			return true;
+	}
+	return false;
+}
+
+void
+vqp_os_work_drain(struct vqp_os *os, struct vqp_os_work *work)
+{
+	machine_check(os, "work_drain");
+	may_sleep("work_drain");
+	if (work->alive != ALIVE)
+		sim_fail("work_drain() of what is no work");
+	if (sim.current->working == work)
+		sim_fail("work drains itself");
+	sim_point("work_drain", 0);
+	for (;;) {
+		if (work->queued && rng_below(&sim.rng, 2) == 0) {
+			struct vqp_os_work **link = &os->work_first;
+
+			while (*link != work)
+				link = &(*link)->next;
+			*link = work->next;
+			if (*link == NULL)
+				os->work_last = link;
+			work->queued = false;
+			sim_wake(&os->worker);
+		}
+		if (!work->queued && !is_working(os, work))
+			break;
+		if (is_working(os, work))
+			sim_wait(&os->worker, "work_drain");
+		else
+			sim_point("work_drain", 1);
+	}
+}
+
+void
+vqp_os_event_init(struct vqp_os_event *event)
+{
+	if (event->alive == ALIVE)
+		sim_fail("event_init() twice");
+	*event = (struct vqp_os_event){ .alive = ALIVE };
+	sim.events_alive++;
+}
+
+void
+vqp_os_event_destroy(struct vqp_os_event *event)
+{
+	sim_point("event_destroy", 0);
+	if (event->alive != ALIVE || event->waiter != NULL)
+		sim_fail("event_destroy() of no event, or one waited for");
+	event->alive = 0;
+	sim.events_alive--;
+}
+
+void
+vqp_os_event_signal(struct vqp_os_event *event)
+{
+	sim_point("event_signal", 0);
+	if (event->alive != ALIVE)
+		sim_fail("event_signal() of no event");
+	event->signals++;
+	sim_wake(event);
+	/* No step behind it: the waiter may destroy it at once. */
+}
+
+void
+vqp_os_event_wait(struct vqp_os_event *event)
+{
+	may_sleep("event_wait");
+	sim_point("event_wait", 0);
+	if (event->alive != ALIVE || event->waiter != NULL)
+		sim_fail("event_wait() of no event, or by two");
+	event->waiter = sim.current;
+	while (event->signals == 0)
+		sim_wait(event, "event_wait");
+	event->signals--;
+	event->waiter = NULL;
+	sim_point("event_waited", 0);
+}
+
+/* ---- Time, and the rest. */
+
+uint64_t
+vqp_os_now_ns(struct vqp_os *os)
+{
+	machine_check(os, "now_ns");
+	return sim.now_ns;
+}
+
+void
+vqp_os_relax(struct vqp_os *os)
+{
+	machine_check(os, "relax");
+	sim.now_ns += 1000;
+	give_way("relax", 0);
+}
+
+uintptr_t
+vqp_os_self(struct vqp_os *os)
+{
+	machine_check(os, "self");
+	return sim.current->id + 1;
+}
+
+void
+vqp_os_log(struct vqp_os *os, enum vqp_os_level level, const char *format, ...)
+{
+	static const char *const level_name[] = { "error", "warning", "info" };
+	va_list arguments;
+
+	machine_check(os, "log");
+	sim_point("log", level);
+	os->log_count++;
+	if (sim.options.quiet && !sim.options.trace)
+		return;
+	printf("# %s: %s: ", os->name, level_name[level]);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+}
+
+void
+vqp_os_release(struct vqp_os *os)
+{
+	machine_check(os, "release");
+	sim_point("release", 0);
+	if (os->released)
+		sim_fail("release() twice");
+	os->released = true;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The seam's types in the simulator (sim_os.h).  Each says whether it is
+ * alive, so that what is used before its init or after its destroy is caught.
+ */
+#ifndef VQP_OS_TYPES_H
+#define VQP_OS_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct vqp_os;
+struct sim_thread;
+
+struct vqp_os_lock {
+	uint32_t alive;
+	uint32_t kind;			/* the place of its init, numbered */
+	struct sim_thread *owner;
+};
+
+struct vqp_os_read {
+	uint32_t alive;
+	uint64_t began;			/* its number among all */
+	struct sim_thread *owner;
+	struct vqp_os *os;
+	struct vqp_os_read *next;
+};
+
+struct vqp_os_work {
+	uint32_t alive;
+	bool queued;
+	void (*function)(void *argument);
+	void *argument;
+	struct vqp_os *os;		/* that it was queued to last */
+	struct vqp_os_work *next;
+};
+
+struct vqp_os_event {
+	uint32_t alive;
+	uint32_t signals;
+	struct sim_thread *waiter;
+};
+
+#endif

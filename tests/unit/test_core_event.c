@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Events of the driver core: part D of the hostile-peer matrix, and abi 6.
+ */
+#include <stdlib.h>
+
+#include "core_case.h"
+
+static void
+event(uint32_t number, const void *rest, uint64_t bytes)
+{
+	mock_event(&mock, number, rest, bytes);
+	mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+}
+
+TEST(case_57_unknown, "57: an unknown event is dropped and counted")
+{
+	static const uint32_t unknown[] = {
+		5, 6, 7, 8, 0x80000000, UINT32_MAX, 0x10000
+	};
+
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		uint32_t id[VQP_EVENT_GUEST_COUNT];
+
+		for (uint32_t i = 0; i < VQP_EVENT_GUEST_COUNT; i++)
+			id[i] = case_subscribe(i, &told);
+		for (unsigned i = 0; i < 7; i++)
+			event(unknown[i], "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
+		CHECK_EQ(told.calls, 0);
+		CHECK_EQ(case_counters().event_unknown, 7);
+		for (uint32_t i = 0; i < VQP_EVENT_GUEST_COUNT; i++)
+			vqp_core_event_unsubscribe(mock.core, id[i]);
+	}
+}
+
+TEST(case_58_too_short,
+    "58: an event shorter than its kind needs is told to nobody")
+{
+	/* By event: the bytes that it needs, from the number on. */
+	static const uint64_t needs[] = { 12, 12, 4, 20, 20 };
+	static const uint8_t rest[24] = { 0x34, 0x12, 0, 0, 9, 0, 0, 0, 7 };
+
+	FOR_EACH_CASE() {
+		for (uint32_t i = 0; i < VQP_EVENT_GUEST_COUNT; i++) {
+			struct counted told = { 0 };
+			uint32_t id = case_subscribe(i, &told);
+
+			for (uint64_t bytes = 0; bytes <= 24; bytes++) {
+				const unsigned calls = told.calls;
+
+				event(i, rest, bytes);
+				CHECK_EQ(told.calls - calls,
+				    bytes >= needs[i] && bytes >= 4);
+				CHECK(told.calls == calls ||
+				    told.event.event == i);
+			}
+			vqp_core_event_unsubscribe(mock.core, id);
+		}
+		CHECK(case_counters().event_bad_size > 20);
+	}
+}
+
+TEST(case_59_too_long, "59: what an event has beyond what we know is left out")
+{
+	uint8_t rest[216];
+
+	memset(rest, 0x77, sizeof(rest));
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		uint32_t id = case_subscribe(VQP_EVENT_QP_PEER_ATTACH, &told);
+
+		event(VQP_EVENT_QP_PEER_ATTACH, rest, 224);
+		CHECK(told.calls <= 1);
+		event(VQP_EVENT_QP_PEER_ATTACH, rest, 24);
+		CHECK(told.calls >= 1);
+		CHECK_EQ(told.event.payload.qpair.handle.context, 0x77777777);
+		CHECK_EQ(told.event.reserved, 0);
+		vqp_core_event_unsubscribe(mock.core, id);
+	}
+}
+
+TEST(case_59_zero_behind,
+    "59: what was not sent reads as zero in what a subscriber is told")
+{
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		uint32_t id = case_subscribe(VQP_EVENT_QP_RESUMED, &told);
+
+		memset(&told.event, 0xaa, sizeof(told.event));
+		event(VQP_EVENT_QP_RESUMED, NULL, 4);
+		CHECK_EQ(told.calls, 1);
+		for (unsigned i = 0; i < 16; i++)
+			CHECK_EQ(told.event.payload.bytes[i], 0);
+		CHECK_EQ(told.event.reserved, 0);
+		vqp_core_event_unsubscribe(mock.core, id);
+	}
+}
+
+TEST(case_61_context_ids,
+    "61, B13, B14: an id nobody can have is refused; else the device is asked")
+{
+	static const uint32_t lies[] = { 0, 1, 2, UINT32_MAX };
+
+	FOR_EACH_CASE() {
+		struct counted told = { 0 }, counted = { 0 };
+		uint32_t id = case_subscribe(VQP_EVENT_CTX_ID_UPDATE, &told);
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		uint32_t context[2] = { 0, 0 };
+
+		for (unsigned i = 0; i < 4; i++) {
+			context[0] = lies[i];
+			event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
+			CHECK_EQ(vqp_core_context_id(mock.core), MOCK_CID);
+		}
+		CHECK_EQ(told.calls, 0);
+		CHECK_EQ(case_counters().event_bad_context, 4);
+		/* Another's id, while the device knows better. */
+		context[0] = 0x5000;
+		event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
+		CHECK_EQ(vqp_core_context_id(mock.core), MOCK_CID);
+		/* The truth. */
+		mock.cid = 0x5000;
+		for (unsigned i = 0; i < 100; i++)
+			event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
+		CHECK_EQ(vqp_core_context_id(mock.core), 0x5000);
+		CHECK_EQ(told.event.payload.context.context, 0x5000);
+		/* A device that answers nonsense is not believed either. */
+		mock.cid = -1;
+		context[0] = 0x6000;
+		event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
+		CHECK_EQ(vqp_core_context_id(mock.core), 0x5000);
+		/* What was made under the old id is reached under the new. */
+		handle.context = 0x5000;
+		mock_datagram(&mock, case_host, handle, "x", 1);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(counted.calls, 1);
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, handle),
+		    VQP_SUCCESS);
+		vqp_core_event_unsubscribe(mock.core, id);
+	}
+}
+
+TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
+{
+	static const int32_t errors[] = { -1, -20, INT32_MIN, 0, 1, 2 };
+
+	for (unsigned i = 0; i < 6; i++) {
+		FOR_EACH_BARE_CASE() {
+			struct counted counted = { 0 };
+			const struct vqp_endpoint_options options = {
+				.resource = VQP_RESOURCE_ANY,
+				.receive = count_receive,
+				.argument = &counted,
+			};
+			struct vqp_handle handle;
+
+			mock.cid = errors[i];
+			if (mock_attach(&mock) != VQP_SUCCESS) {
+				mock.core = NULL;
+				continue;
+			}
+			vqp_core_start(mock.core);
+			CHECK_EQ(vqp_core_context_id(mock.core),
+			    VQP_INVALID_ID);
+			CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
+			    &handle), VQP_ERROR_NO_RESOURCES);
+			/* And it is asked again. */
+			mock.cid = 0x1234;
+			CHECK_EQ(vqp_core_context_id(mock.core), 0x1234);
+		}
+	}
+}
+
+/* ---- 62: subscribers that come and go while they are told. */
+
+static struct changing {
+	uint32_t id;
+	uint32_t other;
+	unsigned calls;
+	int status;
+	bool over;
+	struct counted late;
+	uint32_t late_id;
+} changing;
+
+static void
+unsubscribe_myself(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	(void)data, (void)origin, (void)argument;
+	if (changing.over)
+		sim_fail("told after it unsubscribed itself");
+	changing.calls++;
+	CHECK_EQ(id, changing.id);
+	changing.status = vqp_core_event_unsubscribe(mock.core, id);
+	changing.over = true;
+}
+
+static void
+unsubscribe_other(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	(void)id, (void)data, (void)origin;
+	if (changing.calls++ == 0)
+		changing.status = vqp_core_event_unsubscribe(mock.core,
+		    changing.other);
+	((struct counted *)argument)->destroyed = true;
+}
+
+static void
+subscribe_new(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	(void)id, (void)data, (void)origin, (void)argument;
+	if (changing.calls++ == 0)
+		changing.late_id = case_subscribe(VQP_EVENT_QP_RESUMED,
+		    &changing.late);
+}
+
+TEST(case_62_changes_while_told,
+    "62: one may unsubscribe itself, another, and subscribe, while it is told")
+{
+	FOR_EACH_CASE() {
+		struct counted other = { 0 };
+		uint32_t id;
+
+		memset(&changing, 0, sizeof(changing));
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_RESUMED, unsubscribe_myself, NULL,
+		    &changing.id), VQP_SUCCESS);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		CHECK_EQ(changing.calls, 1);
+		CHECK_EQ(changing.status, VQP_SUCCESS);
+
+		memset(&changing, 0, sizeof(changing));
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_RESUMED, unsubscribe_other, &other, &id),
+		    VQP_SUCCESS);
+		changing.other = case_subscribe(VQP_EVENT_QP_RESUMED, &other);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		CHECK_EQ(changing.calls, 2);
+		CHECK_EQ(changing.status, VQP_SUCCESS);
+		CHECK(other.calls <= 1);
+		vqp_core_event_unsubscribe(mock.core, id);
+
+		memset(&changing, 0, sizeof(changing));
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_RESUMED, subscribe_new, NULL, &id),
+		    VQP_SUCCESS);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		CHECK_EQ(changing.late.calls, 0);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		CHECK_EQ(changing.late.calls, 1);
+		vqp_core_event_unsubscribe(mock.core, id);
+		vqp_core_event_unsubscribe(mock.core, changing.late_id);
+	}
+}
+
+static void
+churn(void *argument)
+{
+	for (unsigned i = 0; i < 30; i++) {
+		struct counted *counted = argument;
+		uint32_t id = case_subscribe(VQP_EVENT_QP_RESUMED, counted);
+
+		sim_point("test", i);
+		CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id),
+		    VQP_SUCCESS);
+		counted->destroyed = true;
+		sim_point("test", i);
+		counted->destroyed = false;
+	}
+}
+
+TEST(case_62_unsubscribe_waits,
+    "62, L8: nobody is told after its unsubscribe has returned; all others are")
+{
+	FOR_EACH_CASE() {
+		struct counted counted[3] = { { 0 } }, always[2] = { { 0 } };
+		struct sim_thread *thread[3];
+		uint32_t first, last;
+
+		first = case_subscribe(VQP_EVENT_QP_RESUMED, &always[0]);
+		for (unsigned i = 0; i < 3; i++)
+			thread[i] = sim_spawn("churns", SIM_TASK, churn,
+			    &counted[i]);
+		last = case_subscribe(VQP_EVENT_QP_RESUMED, &always[1]);
+		for (unsigned i = 0; i < 30; i++)
+			event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		for (unsigned i = 0; i < 3; i++)
+			sim_join(thread[i]);
+		CHECK_EQ(always[0].calls, 30);
+		CHECK_EQ(always[1].calls, 30);
+		vqp_core_event_unsubscribe(mock.core, first);
+		vqp_core_event_unsubscribe(mock.core, last);
+	}
+}
+
+TEST(case_63_ids,
+    "63: ids are never 0 nor given twice; unknown ones are told so")
+{
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		uint32_t id[200], last = 0;
+
+		for (unsigned i = 0; i < 200; i++) {
+			id[i] = case_subscribe(i % 5, &told);
+			CHECK(id[i] != 0 && id[i] != last);
+			last = id[i];
+		}
+		CHECK_EQ(vqp_core_event_unsubscribe(mock.core, 0),
+		    VQP_ERROR_NOT_FOUND);
+		CHECK_EQ(vqp_core_event_unsubscribe(mock.core, 0xdead),
+		    VQP_ERROR_NOT_FOUND);
+		for (unsigned i = 0; i < 200; i++) {
+			CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id[i]),
+			    VQP_SUCCESS);
+			CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id[i]),
+			    VQP_ERROR_NOT_FOUND);
+		}
+		CHECK_EQ(vqp_core_event_subscribe(mock.core, 5, count_event,
+		    &told, id), VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(vqp_core_event_subscribe(mock.core, 0, NULL, &told,
+		    id), VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(vqp_core_event_subscribe(mock.core, 0, count_event,
+		    &told, NULL), VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+TEST(case_42_storm, "42, F21: a storm of events needs no memory to be told")
+{
+	static const uint32_t rest[4] = { MOCK_CID, 1234, VQP_CONTEXT_HOST, 0 };
+
+	FOR_EACH_CASE() {
+		struct counted told[8] = { { 0 } };
+		uint32_t id[8];
+		uint64_t requests;
+
+		for (unsigned i = 0; i < 8; i++)
+			id[i] = case_subscribe(VQP_EVENT_QP_PEER_ATTACH,
+			    &told[i]);
+		requests = sim_os_requests(mock.os);
+		sim_os_fail_at(mock.os, 1, true);
+		for (unsigned i = 0; i < 500; i++)
+			event(VQP_EVENT_QP_PEER_ATTACH, rest, 24);
+		CHECK_EQ(sim_os_requests(mock.os), requests);
+		sim_os_fail_at(mock.os, 0, false);
+		for (unsigned i = 0; i < 8; i++) {
+			CHECK_EQ(told[i].calls, 500);
+			vqp_core_event_unsubscribe(mock.core, id[i]);
+		}
+	}
+}
+
+TEST_MAIN()

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Queue pairs of the driver core: part B of the hostile-peer matrix on the
+ * guest's side, abi 4.2 to 4.6.
+ */
+#include <stdlib.h>
+
+#include "core_case.h"
+
+static const struct vqp_handle invalid = { VQP_INVALID_ID, VQP_INVALID_ID };
+
+static int
+alloc(uint64_t produce, uint64_t consume, uint32_t flags,
+    struct vqp_handle *handle, struct vqp_qpair **qpair)
+{
+	const struct vqp_qpair_options options = {
+		.produce_bytes = produce,
+		.consume_bytes = consume,
+		.peer = VQP_CONTEXT_ANY,
+		.flags = flags,
+	};
+
+	return vqp_core_qpair_alloc(mock.core, &options, handle, qpair);
+}
+
+/* Refused, and nothing was allocated nor said to the device. */
+static void
+is_refused(uint64_t produce, uint64_t consume, uint32_t flags, int status)
+{
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair = NULL;
+	const uint64_t bytes = sim_os_bytes_live(mock.os);
+	const unsigned count = mock.message_count;
+
+	CHECK_EQ(alloc(produce, consume, flags, &handle, &qpair), status);
+	CHECK(qpair == NULL);
+	CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+	CHECK_EQ(mock.message_count, count);
+}
+
+TEST(case_31_sizes, "31: sizes that cannot be are refused before all else")
+{
+	FOR_EACH_CASE() {
+		is_refused(0, 0, 0, VQP_ERROR_INVALID_ARGS);
+		is_refused(UINT64_MAX, 2, 0, VQP_ERROR_NO_RESOURCES);
+		is_refused(2, UINT64_MAX, 0, VQP_ERROR_NO_RESOURCES);
+		is_refused((UINT64_C(128) << 20) + 1, 0, 0,
+		    VQP_ERROR_NO_RESOURCES);
+		is_refused(UINT64_C(64) << 20, (UINT64_C(64) << 20) + 1, 0,
+		    VQP_ERROR_NO_RESOURCES);
+		is_refused(UINT64_C(1) << 63, UINT64_C(1) << 63, 0,
+		    VQP_ERROR_NO_RESOURCES);
+		is_refused(UINT64_MAX - 4095, 4096, 0,
+		    VQP_ERROR_NO_RESOURCES);
+		is_refused(0, 0, VQP_QPAIR_LOCAL, VQP_ERROR_INVALID_ARGS);
+		/* B18: no ring that can never hold a byte. */
+		is_refused(1, 4096, 0, VQP_ERROR_INVALID_ARGS);
+		is_refused(4096, 1, 0, VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+TEST(case_25_flags, "25, B24: flags that are unknown or never served, refused")
+{
+	FOR_EACH_CASE() {
+		is_refused(64, 64, VQP_QPAIR_NONBLOCK, VQP_ERROR_INVALID_ARGS);
+		is_refused(64, 64, VQP_QPAIR_PINNED, VQP_ERROR_INVALID_ARGS);
+		is_refused(64, 64, 16, VQP_ERROR_INVALID_ARGS);
+		is_refused(64, 64, UINT32_C(1) << 31, VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+TEST(case_30_handles, "30: names of nobody and of ANY are refused")
+{
+	static const struct vqp_handle bad[] = {
+		{ 0, 2000 }, { 1, 2000 }, { VQP_INVALID_ID, 2000 },
+		{ 0x999, VQP_INVALID_ID }, { 2, VQP_INVALID_ID },
+	};
+
+	FOR_EACH_CASE() {
+		struct vqp_qpair *qpair = NULL;
+		const unsigned count = mock.message_count;
+
+		for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+			struct vqp_handle handle = bad[i];
+
+			CHECK(alloc(64, 64, 0, &handle, &qpair) < 0);
+			CHECK(qpair == NULL);
+		}
+		CHECK_EQ(mock.message_count, count);
+		CHECK_EQ(vqp_core_qpair_alloc(mock.core, NULL, NULL, NULL),
+		    VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+TEST(case_28_and_answers,
+    "28, 36: what the device refuses leaves nothing; unknown answers too")
+{
+	static const int32_t answers[] = {
+		VQP_ERROR_NOT_FOUND, VQP_ERROR_NO_ACCESS, VQP_ERROR_MISMATCH,
+		INT32_MIN, 1, 2, 3, 6, 1000, INT32_MAX,
+	};
+
+	FOR_EACH_CASE() {
+		const uint64_t bytes = sim_os_bytes_live(mock.os);
+
+		mock.answers[VQP_HYPERCALL_QPAIR_ALLOC] = true;
+		for (unsigned i = 0; i < 10; i++) {
+			struct vqp_handle handle = invalid;
+			struct vqp_qpair *qpair = NULL;
+			const unsigned detaches = mock_count(&mock,
+			    VQP_HYPERCALL_QPAIR_DETACH);
+			int status;
+
+			mock.answer[VQP_HYPERCALL_QPAIR_ALLOC] = answers[i];
+			status = alloc(5000, 3000, VQP_QPAIR_ATTACH_ONLY,
+			    &handle, &qpair);
+			CHECK(status < 0);
+			if (answers[i] < 0)
+				CHECK_EQ(status, answers[i]);
+			else
+				CHECK_EQ(mock_count(&mock,
+				    VQP_HYPERCALL_QPAIR_DETACH), detaches + 1);
+			CHECK(qpair == NULL);
+			CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+		}
+		mock.answer[VQP_HYPERCALL_QPAIR_ALLOC] = 0;
+		for (int32_t i = 0; i <= 5; i += i == 0 ? 4 : 1) {
+			struct vqp_handle handle = invalid;
+			struct vqp_qpair *qpair = NULL;
+
+			mock.answer[VQP_HYPERCALL_QPAIR_ALLOC] = i;
+			CHECK_EQ(alloc(5000, 3000, 0, &handle, &qpair), i);
+			CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
+		}
+		CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+	}
+}
+
+TEST(alloc_on_the_wire,
+    "abi 3: the message names each page once, headers first, sizes and peer")
+{
+	FOR_EACH_CASE() {
+		struct vqp_hypercall_qpair_alloc call;
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+		const struct mock_message *message;
+
+		CHECK_EQ(alloc(4097, 100, 0, &handle, &qpair), VQP_SUCCESS);
+		message = mock_last(&mock, VQP_HYPERCALL_QPAIR_ALLOC);
+		memcpy(&call, message->at, sizeof(call));
+		CHECK_EQ(call.page_count, 5);
+		CHECK_EQ(call.produce_size, 4097);
+		CHECK_EQ(call.consume_size, 100);
+		CHECK_EQ(call.peer, VQP_CONTEXT_ANY);
+		CHECK_EQ(call.handle.context, MOCK_CID);
+		CHECK_EQ(call.handle.resource, handle.resource);
+		CHECK_EQ(message->bytes, 64 + 5 * 8);
+		for (unsigned i = 0; i < 5; i++) {
+			uint64_t number, other;
+
+			memcpy(&number, message->at + 64 + 8 * i, 8);
+			CHECK(sim_os_bus(mock.os, number * 4096, 4096) !=
+			    NULL);
+			for (unsigned j = 0; j < i; j++) {
+				memcpy(&other, message->at + 64 + 8 * j, 8);
+				CHECK(other != number);
+			}
+		}
+		CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
+		CHECK(qpair == NULL);
+	}
+}
+
+TEST(case_35_narrow_pages,
+    "35, F16: a page number that does not fit is refused and not cut off")
+{
+	for (unsigned wide = 0; wide < 2; wide++) {
+		for (uint64_t seed = 0; seed < 4; seed++) {
+			struct vqp_handle handle = invalid;
+			struct vqp_qpair *qpair = NULL;
+
+			mock_open_high(&mock, seed, seed % 2 != 0);
+			if (wide == 0)
+				mock.caps &= ~VQP_CAP_PPN64;
+			CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
+			vqp_core_start(mock.core);
+			if (wide == 0) {
+				/* Nor does the notification page's. */
+				CHECK(!mock.has_bitmap);
+				CHECK(alloc(64, 64, 0, &handle, &qpair) < 0);
+				CHECK_EQ(mock_count(&mock,
+				    VQP_HYPERCALL_QPAIR_ALLOC), 0);
+			} else {
+				CHECK(mock_bitmap(&mock) != NULL);
+				CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+				vqp_core_qpair_detach(mock.core, &qpair);
+			}
+			/* LOCAL pairs are not the device's business. */
+			handle = invalid;
+			CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle,
+			    &qpair), VQP_SUCCESS_CREATED);
+			vqp_core_qpair_detach(mock.core, &qpair);
+			mock_close(&mock);
+		}
+	}
+}
+
+TEST(case_32_limits, "32: 128 MiB in all and not a byte more, round by round")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair[9] = { NULL };
+
+		if (case_seed > 1)
+			continue;
+		for (unsigned round = 0; round < 3; round++) {
+			for (unsigned i = 0; i < 8; i++) {
+				handle = invalid;
+				CHECK_EQ(alloc(UINT64_C(8) << 20,
+				    UINT64_C(8) << 20, 0, &handle, &qpair[i]),
+				    VQP_SUCCESS);
+			}
+			handle = invalid;
+			CHECK_EQ(alloc(2, 2, 0, &handle, &qpair[8]),
+			    VQP_ERROR_NO_RESOURCES);
+			for (unsigned i = 0; i < 8; i++)
+				CHECK_EQ(vqp_core_qpair_detach(mock.core,
+				    &qpair[i]), 0);
+		}
+		for (unsigned i = 0; i < 3000; i++) {
+			handle = invalid;
+			CHECK_EQ(alloc(2 + i, 0, i % 2 ? VQP_QPAIR_LOCAL : 0,
+			    &handle, &qpair[0]), i % 2 ? 4 : 0);
+			CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair[0]),
+			    0);
+		}
+		handle = invalid;
+		CHECK_EQ(alloc(UINT64_C(16) << 20, UINT64_C(16) << 20,
+		    0, &handle, &qpair[0]), VQP_SUCCESS);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair[0]), 0);
+	}
+}
+
+TEST(l2_too_many_pages,
+    "L2: by DMA more pages than one message names are refused, and not lost")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair = NULL;
+		int status;
+
+		if (case_seed > 0)
+			continue;
+		status = alloc(UINT64_C(64) << 20, UINT64_C(64) << 20, 0,
+		    &handle, &qpair);
+		if (case_dma) {
+			CHECK_EQ(status, VQP_ERROR_PAYLOAD_TOO_LARGE);
+			continue;
+		}
+		CHECK_EQ(status, VQP_SUCCESS);
+		CHECK_EQ(mock_last(&mock, VQP_HYPERCALL_QPAIR_ALLOC)->bytes,
+		    64 + 8 * (32768 + 2));
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+TEST(case_38_detach, "38: detaching twice, nothing, or another's is told so")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid, again;
+		struct vqp_qpair *qpair, *copy, *none = NULL;
+
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, NULL),
+		    VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &none),
+		    VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		copy = qpair;
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		CHECK(qpair == NULL);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &copy),
+		    VQP_ERROR_NOT_FOUND);
+		CHECK(copy == NULL);
+		/* F12: a name is not given again at once. */
+		again = invalid;
+		CHECK_EQ(alloc(64, 64, 0, &again, &qpair), 0);
+		CHECK(again.resource != handle.resource);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+TEST(case_38_exists, "abi 4.5: a name we hold is not taken again")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = { MOCK_CID, 3000 };
+		struct vqp_qpair *qpair, *other = NULL;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		CHECK_EQ(alloc(64, 64, 0, &handle, &other),
+		    VQP_ERROR_ALREADY_EXISTS);
+		CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &other),
+		    VQP_ERROR_ALREADY_EXISTS);
+		CHECK(other == NULL);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+TEST(case_39_detach_refused,
+    "39, B16: pages of a pair the device does not let go are not used again")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+		uint64_t page, bytes;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		bytes = sim_os_bytes_live(mock.os);
+		memcpy(&page, mock_last(&mock,
+		    VQP_HYPERCALL_QPAIR_ALLOC)->at + 64, 8);
+		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = true;
+		mock.answer[VQP_HYPERCALL_QPAIR_DETACH] = VQP_ERROR_NO_ACCESS;
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair),
+		    VQP_ERROR_NO_ACCESS);
+		CHECK(qpair == NULL);
+		CHECK_EQ(case_counters().pairs_quarantined, 1);
+		/* The device may write still, and it is nobody's memory. */
+		CHECK(sim_os_bytes_live(mock.os) > bytes - 4096);
+		*(volatile uint8_t *)sim_os_bus(mock.os, page * 4096, 1) = 1;
+		/* Other pairs live on. */
+		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = false;
+		handle = invalid;
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+	/* And mock_close() saw all of it given back after the reset. */
+}
+
+TEST(case_41_strangers,
+    "41: events of pairs that are not ours, twice or too early change nothing")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_event_qpair event;
+		struct vqp_qpair *qpair;
+		uint8_t byte = 9;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		memset(&event, 0, sizeof(event));
+		for (unsigned i = 0; i < 6; i++) {
+			event.handle = handle;
+			event.handle.resource += i % 2;
+			event.peer = i;
+			mock_event(&mock, i < 3 ? VQP_EVENT_QP_PEER_DETACH :
+			    VQP_EVENT_QP_PEER_ATTACH, &event.handle, 24);
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		}
+		CHECK_EQ(vqp_pair_enqueue(&qpair->pair, &byte, 1), 1);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+/* ---- LOCAL pairs. */
+
+static struct {
+	unsigned attached, detached;
+	const struct vqp_qpair *origin;
+	struct vqp_handle handle;
+	uint32_t peer;
+} local;
+
+static void
+see_local(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair;
+
+	(void)id, (void)argument;
+	local.attached += data->event == VQP_EVENT_QP_PEER_ATTACH;
+	local.detached += data->event == VQP_EVENT_QP_PEER_DETACH;
+	local.origin = origin;
+	local.handle = data->payload.qpair.handle;
+	local.peer = data->payload.qpair.peer;
+	/* B15: no lock is held: another pair can come and go. */
+	if (alloc(64, 0, 0, &handle, &qpair) >= 0)
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+}
+
+TEST(local_pair, "abi 4.6, B15, B17: two ends here, data both ways, events")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *a, *b, *c = NULL;
+		uint32_t id[2];
+		uint8_t bytes[300], back[300];
+
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_PEER_ATTACH, see_local, NULL, &id[0]), 0);
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_PEER_DETACH, see_local, NULL, &id[1]), 0);
+		for (unsigned round = 0; round < 4; round++) {
+			const uint64_t p = 300 + 4096 * round;
+			const uint64_t q = round % 2 ? 0 : 77;
+
+			memset(&local, 0, sizeof(local));
+			handle = invalid;
+			CHECK_EQ(alloc(p, q, VQP_QPAIR_LOCAL |
+			    VQP_QPAIR_ATTACH_ONLY, &handle, &a),
+			    VQP_ERROR_NOT_FOUND);
+			CHECK_EQ(alloc(p, q, VQP_QPAIR_LOCAL, &handle, &a),
+			    VQP_SUCCESS_CREATED);
+			/* 24: neither swapped nor off by one. */
+			CHECK_EQ(alloc(p, q, VQP_QPAIR_LOCAL, &handle, &b),
+			    VQP_ERROR_MISMATCH);
+			CHECK_EQ(alloc(q, p + 1, VQP_QPAIR_LOCAL, &handle,
+			    &b), VQP_ERROR_MISMATCH);
+			CHECK_EQ(alloc(q, p, 0, &handle, &b),
+			    VQP_ERROR_MISMATCH);
+			CHECK_EQ(local.attached, 0);
+			CHECK_EQ(alloc(q, p, VQP_QPAIR_LOCAL |
+			    (round % 2 ? VQP_QPAIR_ATTACH_ONLY : 0), &handle,
+			    &b), VQP_SUCCESS_ATTACHED);
+			CHECK_EQ(local.attached, 1);
+			CHECK(local.origin == b);
+			CHECK_EQ(local.peer, MOCK_CID);
+			/* 27: a third. */
+			CHECK_EQ(alloc(q, p, VQP_QPAIR_LOCAL, &handle, &c),
+			    VQP_ERROR_UNAVAILABLE);
+			for (unsigned i = 0; i < 300; i++)
+				bytes[i] = (uint8_t)(i ^ round);
+			CHECK_EQ(vqp_pair_enqueue(&a->pair, bytes, 299), 299);
+			CHECK_EQ(vqp_pair_dequeue(&b->pair, back, 299), 299);
+			CHECK(memcmp(bytes, back, 299) == 0);
+			if (q != 0) {
+				CHECK_EQ(vqp_pair_enqueue(&b->pair, bytes,
+				    300), 76);
+				CHECK_EQ(vqp_pair_dequeue(&a->pair, back,
+				    300), 76);
+			} else {
+				CHECK_EQ(vqp_pair_dequeue(&a->pair, back, 1),
+				    VQP_ERROR_INVALID_SIZE);
+			}
+			/* 43: either may go first. */
+			CHECK_EQ(vqp_core_qpair_detach(mock.core,
+			    round < 2 ? &a : &b), 0);
+			CHECK_EQ(local.detached, 1);
+			CHECK_EQ(alloc(round < 2 ? p : q, round < 2 ? q : p,
+			    VQP_QPAIR_LOCAL, &handle, &c),
+			    VQP_SUCCESS_ATTACHED);
+			CHECK_EQ(vqp_core_qpair_detach(mock.core, &c), 0);
+			CHECK_EQ(vqp_core_qpair_detach(mock.core,
+			    round < 2 ? &b : &a), 0);
+			CHECK_EQ(local.detached, 2);
+			CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC),
+			    mock_count(&mock, VQP_HYPERCALL_QPAIR_DETACH));
+		}
+		/* 43: a local pair in another's name. */
+		handle = (struct vqp_handle){ 0x999, 3000 };
+		CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &a),
+		    VQP_ERROR_NO_ACCESS);
+		vqp_core_event_unsubscribe(mock.core, id[0]);
+		vqp_core_event_unsubscribe(mock.core, id[1]);
+	}
+}
+
+/* Ends of local pairs by several threads at once. */
+static void
+come_and_go(void *argument)
+{
+	struct vqp_handle handle = { MOCK_CID, 4000 };
+	struct vqp_qpair *qpair;
+
+	for (unsigned i = 0; i < 20; i++) {
+		const int status = alloc(64, 64, VQP_QPAIR_LOCAL, &handle,
+		    &qpair);
+
+		CHECK(status == VQP_SUCCESS_CREATED ||
+		    status == VQP_SUCCESS_ATTACHED ||
+		    status == VQP_ERROR_UNAVAILABLE ||
+		    status == VQP_ERROR_ALREADY_EXISTS);
+		sim_point("test", i);
+		if (status >= 0)
+			CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+	(*(unsigned *)argument)++;
+}
+
+TEST(local_pairs_race, "43: ends of a local pair come and go as they like")
+{
+	FOR_EACH_CASE() {
+		struct sim_thread *thread[4];
+		unsigned done = 0;
+
+		for (unsigned i = 0; i < 4; i++)
+			thread[i] = sim_spawn("ends", SIM_TASK, come_and_go,
+			    &done);
+		for (unsigned i = 0; i < 4; i++)
+			sim_join(thread[i]);
+		CHECK_EQ(done, 4);
+	}
+}
+
+TEST(case_18_header_handle, "18, 19: nothing of the header but the indices")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+		uint64_t page;
+		uint8_t *header, byte = 3;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			memcpy(&page, mock_last(&mock,
+			    VQP_HYPERCALL_QPAIR_ALLOC)->at + 64 + 16 * i, 8);
+			header = sim_os_bus(mock.os, page * 4096, 4096);
+			memset(header, 0xff, 8);
+			memset(header + 24, 0xff, 4096 - 24);
+		}
+		CHECK_EQ(vqp_pair_enqueue(&qpair->pair, &byte, 1), 1);
+		CHECK_EQ(vqp_core_qpair_handle(qpair).resource,
+		    handle.resource);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		memcpy(&page, mock_last(&mock,
+		    VQP_HYPERCALL_QPAIR_DETACH)->at + 24, 8);
+		CHECK(memcmp(&page, &handle, 8) == 0);
+	}
+}
+
+TEST(case_8_bad_indices, "8: indices of all ones break the pair, not us")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+		uint64_t page;
+		uint8_t byte = 3;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		for (unsigned i = 0; i < 2; i++) {
+			memcpy(&page, mock_last(&mock,
+			    VQP_HYPERCALL_QPAIR_ALLOC)->at + 64 + 16 * i, 8);
+			memset((uint8_t *)sim_os_bus(mock.os, page * 4096,
+			    4096) + 8, 0xff, 16);
+		}
+		CHECK_EQ(vqp_pair_dequeue(&qpair->pair, &byte, 1),
+		    VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_produce_free(&qpair->pair),
+		    VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+TEST_MAIN()
