@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Which lines and branches of engine/ do the corpora reach?
+"""Which lines and branches of engine and driver do the corpora reach?
 
     coverage.py BUILD CORPUS_FOLDER...
 
@@ -16,7 +16,8 @@ import subprocess
 import sys
 
 FUZZ = pathlib.Path(__file__).resolve().parent
-ENGINE = str(FUZZ.parent / "engine") + os.sep
+ROOT = str(FUZZ.parent) + os.sep
+ROOMS = ("engine/", "driver/device/", "driver/core/")
 
 
 def replay(build, folders):
@@ -42,8 +43,10 @@ def replay(build, folders):
         universal_newlines=True).stdout
 
 
-def engine_file(path):
-    return path[len(ENGINE):] if path.startswith(ENGINE) else None
+def judged_file(path):
+    """Its name in the tree, or None for what is not judged."""
+    name = path[len(ROOT):] if path.startswith(ROOT) else ""
+    return name if name.startswith(ROOMS) else None
 
 
 def read_lines(lcov):
@@ -52,7 +55,7 @@ def read_lines(lcov):
     for record in lcov.splitlines():
         kind, _, rest = record.partition(":")
         if kind == "SF":
-            name = engine_file(rest)
+            name = judged_file(rest)
         elif name and kind == "DA":
             line, count = rest.split(",")[:2]
             lines[name][int(line)] += int(count)
@@ -64,7 +67,7 @@ def read_branches(text):
     inline function: {file: {(line, column, way): count}}."""
     branches = collections.defaultdict(collections.Counter)
     for file in json.loads(text)["data"][0]["files"]:
-        name = engine_file(file["filename"])
+        name = judged_file(file["filename"])
         for line, column, _, _, true, false, *_ in file["branches"]:
             if name:
                 branches[name][line, column, "true"] += true
@@ -86,27 +89,29 @@ def main(build, *folders):
     for name in sorted(lines):
         for line, count in sorted(lines[name].items()):
             if count == 0:
-                print("missed: engine/%s:%d" % (name, line))
+                print("missed: %s:%d" % (name, line))
         for (line, _, way), count in sorted(branches[name].items()):
             if count == 0 and lines[name][line] != 0:
-                print("missed: engine/%s:%d, never %s" % (name, line, way))
+                print("missed: %s:%d, never %s" % (name, line, way))
     figures = {}
-    for what, table in (("lines", lines), ("branches", branches)):
-        figures[what] = percent([count for counts in table.values()
-                                 for count in counts.values()])
-    print("%-28s%8s%10s" % ("engine/", "lines", "branches"))
+    print("%-40s%8s%10s" % ("", "lines", "branches"))
     for name in sorted(lines):
-        print("%-28s%7.1f%%%9.1f%%" % (name, percent(lines[name].values()),
+        print("%-40s%7.1f%%%9.1f%%" % (name, percent(lines[name].values()),
                                        percent(branches[name].values())))
-    print("%-28s%7.1f%%%9.1f%%" % ("all", figures["lines"],
-                                   figures["branches"]))
+    for room in ROOMS:
+        for what, table in (("lines", lines), ("branches", branches)):
+            figures[room, what] = percent(
+                [count for name, counts in table.items()
+                 if name.startswith(room) for count in counts.values()])
+        print("%-40s%7.1f%%%9.1f%%" % (room, figures[room, "lines"],
+                                       figures[room, "branches"]))
 
     status = 0
     for record in (FUZZ / "coverage.txt").read_text().splitlines():
-        what, least = record.split()
-        if figures[what] < float(least):
-            print("FAILED: %s %.1f, recorded in fuzz/coverage.txt: %s" % (
-                what, figures[what], least))
+        room, what, least = record.split()
+        if figures[room, what] < float(least):
+            print("FAILED: %s %s %.1f, recorded in fuzz/coverage.txt: %s" % (
+                room, what, figures[room, what], least))
             status = 1
     return status
 

@@ -423,10 +423,337 @@ PAIR = {
            (ABOVE_SIZE, 200), (BELOW_SIZE, 250)))},
 }
 
+# A guest and its device, by the calls' numbers in fuzz_device.c.
+HYPERCALLS = """resources_query get_context_id set_notify link unlink notify
+    map unmap subscribe unsubscribe qpair qpair_detach dg12 dg13 dg14
+    dg""".split()
+DEVICE_CALLS = HYPERCALLS + """write read data_in data_out dma embedder
+    reset_or_then send ring host_link host_unlink host_qpair
+    host_qpair_detach host_memory host_indexes host_leaves""".split()
+REGISTERS = """status control icr imr data_out data_in caps result result_high
+    out_low out_high in_low in_high page_shift none beyond""".split()
+SUSPEND, RESUME, INTERRUPTS, NEW_ID, HOST_COMES, CONTEXTS, SHORTAGE = range(7)
+OWN, OF_HOST, OF_OTHER = 0, 1, 2     # handles: context, then resource
+NARROW, ANY_PEER, BY_DMA = 1, 2, 4
+PAGE = 3                             # sizes[] of fuzz_device.c
+
+
+def device(name, k=0, more=0, bend=(0, 0, 0, 0), which=0):
+    """A call; a hypercall is followed by the step that bends it."""
+    other = name.startswith("-")
+    name = name.lstrip("-")
+    kind, k = plain(k)
+    one = bytes([DEVICE_CALLS.index(name) | other << 7, kind | which << 4, k,
+                 more])
+    return one + bytes(bend) if name in HYPERCALLS else one
+
+
+def bare(generation=0, data_in=0, privileges=0, trust=0):
+    return bytes([1, trust, generation | data_in << 1, privileges])
+
+
+def driven(generation=0, data_in=0, privileges=0, trust=0, limits=0):
+    return bytes([limits, trust, generation | data_in << 1, privileges])
+
+
+DEFAULT_LIMITS = 2
+
+
+def calls(*steps):
+    return b"".join(device(*one) for one in steps)
+
+
+SIZES = PAGE | PAGE << 3
+MET = calls(("qpair", OWN, SIZES), ("host_qpair", OWN, SIZES))
+PROBE = calls(("set_notify", 15), ("resources_query", 1, 1),
+              ("get_context_id",), ("link", OWN, 9))
+
+DEVICE = {
+    "nothing": bare(),
+    "probe": bare() + calls(("read", 0, 6), ("write", 28, 6)) + PROBE +
+        calls(("write", 3, 3), ("write", 2, 1), ("ring", OWN),
+              ("read", 0, 2), ("unlink", OWN), ("unlink", OWN)),
+    "every-hypercall": driven() + calls(*[(call, OWN) for call in HYPERCALLS]),
+    "every-hypercall-by-dma": driven(1) + calls(*[
+        (call, OWN, 0, (BY_DMA, 0, 0, 0)) for call in HYPERCALLS]),
+    "bent-by-a-byte": driven() + b"".join(
+        calls(("qpair", OWN, SIZES, (0, at, 0, 255)), ("write", 1, 1),
+              ("write", 28, 6)) for at in range(8, 64, 4)),
+    "pieces": driven() + calls(*[
+        ("dg", OF_HOST, 40, (0, 0, cut, 0)) for cut in range(0, 64, 7)]),
+    "length-of-2-64": driven() + calls(
+        ("dg", OF_HOST, 40, (0, 23, 0, 255)), ("data_out", 255, 255),
+        ("reset_or_then", 1), ("get_context_id",)),
+    "met": driven() + MET + calls(
+        ("host_memory", OWN), ("host_indexes", OWN), ("qpair", OWN, SIZES),
+        ("qpair_detach", OWN), ("host_qpair_detach", OWN),
+        ("qpair_detach", OWN)),
+    "host-first": driven() + calls(
+        ("host_qpair", OWN, SIZES), ("qpair", OWN, SIZES),
+        ("host_qpair_detach", OWN), ("qpair_detach", OWN)),
+    "host-alone": driven() + calls(
+        ("host_qpair", (TIMES64, OF_HOST), SIZES), ("qpair", OF_HOST, SIZES),
+        ("host_qpair_detach", OF_HOST)),
+    "suspended": driven() + PROBE + MET + calls(
+        ("embedder", 0, SUSPEND), ("host_indexes", OWN), ("ring", OWN),
+        ("qpair", 8, SIZES), ("host_memory", OWN), ("embedder", 1, RESUME),
+        ("host_memory", OWN)),
+    "leaves-while-suspended": driven() + MET + calls(
+        ("embedder", 0, SUSPEND), ("qpair_detach", OWN),
+        ("host_indexes", OWN), ("embedder", 0, RESUME)),
+    "reset-while-met": driven() + PROBE + MET + calls(("reset_or_then", 1)),
+    "host-leaves-while-met": driven() + MET + calls(
+        ("host_leaves",), ("embedder", 0, HOST_COMES), ("qpair_detach", OWN)),
+    "echo": driven() + calls(
+        ("reset_or_then", 0), ("send", OWN, 1), ("dg", OF_HOST, 40),
+        ("data_in", 0, 0), ("data_in", 255, 0)),
+    "host-leaves-in-a-call": driven() + calls(
+        ("reset_or_then", 0), ("host_leaves",), ("dg", OF_HOST, 40),
+        ("dg", OF_HOST, 40)),
+    "reset-in-a-call": driven() + PROBE + MET + calls(
+        ("reset_or_then", 0), ("reset_or_then", 1), ("dg", OF_HOST, 40),
+        ("get_context_id",)),
+    "detach-in-memory-call": driven() + calls(
+        ("reset_or_then", 0), ("host_qpair_detach", OWN)) + MET,
+    "leaves-in-memory-call": driven() + calls(
+        ("reset_or_then", 0), ("host_leaves",)) + MET,
+    "leaves-when-suspended": driven() + MET + calls(
+        ("reset_or_then", 0), ("host_leaves",), ("embedder", 0, SUSPEND),
+        ("embedder", 0, RESUME)),
+    "detaches-when-the-peer-does": driven() + MET + calls(
+        ("reset_or_then", 0), ("host_qpair_detach", OWN),
+        ("qpair_detach", OWN)),
+    "limits": driven() + calls(*[
+        (call, resource << 3, SIZES) for resource in range(4)
+        for call in ("link", "host_link", "qpair", "send", "send")] + [
+        ("embedder", step, NEW_ID) for step in range(8)] + [
+        ("data_in", 255, 0)] * 4),
+    "siblings": driven(privileges=2) + calls(
+        ("dg", OF_OTHER, 40), ("-link", OF_OTHER, 9), ("-set_notify", 15),
+        ("notify", OF_OTHER), ("qpair", OWN, SIZES, (ANY_PEER, 0, 0, 0)),
+        ("-qpair", OWN, SIZES), ("-data_in", 255, 0)),
+    "restricted": driven(privileges=1) + PROBE + MET + calls(
+        ("dg", OF_HOST, 40), ("ring", OWN), ("send", OWN, 1)),
+    "restricted-and-trusted": driven(privileges=1, trust=2) + MET + calls(
+        ("dg", OF_HOST, 40)),
+    "new-id": driven() + PROBE + calls(
+        ("host_qpair", OWN, SIZES), ("embedder", 0, NEW_ID),
+        ("dg", OF_HOST, 40), ("qpair", OWN, SIZES), ("data_in", 64, 1)),
+    "level": driven() + calls(
+        ("embedder", 1, INTERRUPTS), ("send", OWN, 1), ("read", 0, 2),
+        ("send", OWN, 1), ("write", 4, 1), ("write", 2, 1),
+        ("embedder", 0, INTERRUPTS)),
+    **{"data-in-%d" % way: driven(0, way) + calls(
+        ("send", (TIMES64, OWN), 1), ("send", (BELOW_SIZE, OWN), 1),
+        ("data_in", 16, 0), ("send", (NEAR, OWN), 1), ("data_in", 7, 1),
+        ("data_in", 255, 0), ("data_in", 255, 0), ("data_in", 255, 0),
+        ("read", 0, 5)) for way in range(3)},
+    "dma-receive": driven(1) + calls(
+        ("send", (TIMES64, OWN), 1), ("send", OWN, 1),
+        ("dma", 4, 1, None, 1), ("dma", (PART, 255), 0, None, 1),
+        ("dma", 0, 0, None, 1)),
+    "dma-garbage": driven(1) + calls(*[
+        ("dma", (kind, 3), more, None, which) for kind in range(16)
+        for more in (0, 1, 2, 64) for which in (0, 1)][:60]),
+    **{"every-register-%d" % generation: driven(generation) + calls(*[
+        (verb, 1, register | width << 4, None, 3 if width else 0)
+        for register in range(16) for verb in ("read", "write")
+        for width in range(3)]) for generation in range(2)},
+    "control-and-caps": driven(1) + calls(*[
+        ("write", n, register) for n in (0, 1, 2, 3, 4, 60, (BELOW_2_32, 0))
+        for register in (1, 3, 6, 13)]),
+    "links": driven() + calls(
+        *[(call, handle, 9) for handle in (0, 0, 8, 16, 24, 1, 6, 0xe0)
+          for call in ("link", "host_link")] +
+        [("link", 0, 0), ("link", 1, 0)] +
+        [(call, handle) for handle in (0, 8, 1, 2, 3, 4, 6, 0xe0)
+         for call in ("ring", "notify", "unlink", "host_unlink")]),
+    "strangers": driven() + calls(*[
+        (call, handle, SIZES) for handle in (2, 3, 4, 5, 6, 0xe0, 0xe1)
+        for call in ("dg", "send", "qpair", "host_qpair", "qpair_detach")]),
+    "sizes": driven() + calls(*[
+        (call, 0, produce | consume << 3) for call in ("qpair", "host_qpair")
+        for produce in range(8) for consume in (0, 2, 7)]),
+    "flags-and-sizes-that-differ": driven() + calls(
+        ("qpair", OWN, SIZES), ("host_qpair", OWN, SIZES | 2 << 6),
+        ("host_qpair", OWN, SIZES | 1), ("host_qpair", OWN, 2 | PAGE << 3),
+        ("host_qpair", OWN, SIZES | 1 << 6), ("-host_qpair", 8, SIZES),
+        ("qpair", 8, SIZES | 1 << 6), ("host_qpair", 24, SIZES | 1 << 6)),
+    "shared-by-programs": driven() + calls(
+        ("host_qpair", (TIMES64, 0), SIZES), ("host_memory", 0),
+        ("host_indexes", 0), ("qpair", OWN, SIZES),
+        ("host_qpair_detach", 0)),
+    "pages-beyond": driven() + calls(*[
+        ("qpair", OWN, SIZES, (0, 0, page, 0)) for page in (10, 12, 13, 15)] +
+        [("set_notify", 17), ("set_notify", 15), ("set_notify", 14)]),
+    "contexts": driven() + calls(*[
+        ("embedder", (kind, k), CONTEXTS, None, which)
+        for kind, k in ((0, 0), (0, 2), (0, 17), (0, 18), (0, 32), (0, 66),
+                        (BELOW_2_32, 0), (NEAR, 3), (NEAR, 4))
+        for which in range(4)]),
+    "without-limits": driven(limits=DEFAULT_LIMITS) + PROBE + MET + calls(
+        ("embedder", 4, CONTEXTS), ("embedder", 3, CONTEXTS),
+        *[("embedder", (kind, 9), CONTEXTS) for kind in range(16)],
+        *[("embedder", 1 | n << 1, SHORTAGE) if step == 0 else
+          ("embedder", 16, CONTEXTS) for n in range(4) for step in (0, 1)]),
+    "events-beyond-the-limit": driven(data_in=1) + calls(
+        *[("embedder", step, NEW_ID) for step in range(8)],
+        *[("data_in", 40, 1)] * 6),
+    "rings-kept": driven() + calls(
+        ("link", OWN, 9), ("ring", OWN), ("set_notify", 15),
+        ("embedder", 0, SUSPEND), ("ring", OWN), ("set_notify", 14),
+        ("link", 8, 9), ("embedder", 0, RESUME), ("embedder", 1, RESUME)),
+    "lengths-off-by-some": driven() + b"".join(
+        calls((call, OWN, SIZES, (0, 16, 0, 8))) + calls(("write", 1, 1),
+                                                         ("write", 28, 6))
+        for call in HYPERCALLS),
+    "large-hypercall": driven() + calls(
+        ("qpair", OWN, SIZES, (0, 18, 0, 2)), ("data_out", 255),
+        ("reset_or_then", 1), ("embedder", 1, SHORTAGE),
+        ("qpair", OWN, SIZES, (0, 18, 0, 2))),
+    **{"nested-%s" % name: driven(1) + calls(
+        ("reset_or_then", 0)) + device(name, 1, more)[:4] + calls(
+            ("dg", OF_HOST, 40)) for name, more in (
+                ("data_in", 1), ("data_out", 1), ("read", 2), ("write", 6),
+                ("get_context_id", 0), ("dma", 1))},
+    "refused-by-host": driven() + calls(
+        *[("dg", answer << 3 | OF_HOST, 40) for answer in range(4)],
+        ("dg", 1 << 5 | 2 << 3 | OF_HOST - 1, 43)),
+    "queue-full": driven() + calls(*[("send", (NEAR, OWN), 1)] * 3,
+                                   ("data_in", 255, 0)),
+    "dma-scatter": driven(1) + calls(
+        *[one for k in range(16) for one in (
+            ("send", (TIMES64, OWN), 1), ("send", OWN, 1),
+            ("dma", k, 1, None, 1))]),
+    "image-drained-by-dma": driven(1) + calls(
+        ("send", OWN, 1), ("send", OWN, 1), ("data_in", 4, 1),
+        ("dma", (TIMES64, 8), 0, None, 1), ("data_in", 255, 0)),
+    "dma-while-suspended": driven(1) + calls(
+        ("embedder", 0, SUSPEND), ("dma", 4, 1, None, 1),
+        ("write", 0, 9), ("qpair", OWN, SIZES)),
+    "third-end": driven() + calls(
+        ("host_qpair", OWN, SIZES), ("-qpair", OWN, SIZES),
+        ("qpair", OWN, SIZES), ("-qpair", OWN, SIZES),
+        ("-qpair_detach", OWN), ("host_memory", 8)),
+    "indices-outside": driven() + MET + calls(
+        ("dma", 0, 0), ("dma", 2, 0), ("host_indexes", OWN)),
+    "page-shift": driven(1) + calls(*[
+        one for shift in (0, 11, 12, 16, 17, 63) for one in (
+            ("write", shift, 13), ("set_notify", 0),
+            ("qpair", OWN, SIZES, (0, 0, 0, 0)))]),
+    **{"no-memory-%d" % n: driven() + calls(
+        ("embedder", 1 | n << 1, SHORTAGE), ("qpair", OWN, SIZES),
+        ("link", OWN, 9), ("send", OWN, 1), ("host_qpair", OWN, SIZES),
+        ("host_link", OWN)) for n in range(4)},
+}
+
+# A device and a core, by the calls' numbers in fuzz_datagram.c.
+CORE_CALLS = """datagram event bytes serve interrupt ring answer device endpoint
+    endpoint_end bell bell_end subscribe unsubscribe send notify pair pair_end
+    sleep unplug""".split()
+ANY_NAME, ANY_CONTEXT, DELAYED, ITSELF = 1, 4, 8, 16
+LOCAL, ONLY_ATTACH = 2 << 4, 1 << 4
+
+
+def core(name, k=0, more=0, which=0):
+    other = name.startswith("-")
+    kind, k = plain(k)
+    return bytes([CORE_CALLS.index(name.lstrip("-")) | other << 7,
+                  kind | which << 4, k, more])
+
+
+def core_datagram(k=0, to=0, whence=1, fill=7, cut=None, which=0):
+    """A datagram to client `to`; cut: only a part of 255 of it."""
+    return core("datagram", k, to, which) + bytes(
+        [cut is not None, whence << 4, fill, cut or 0])
+
+
+def core_seed(*steps, dma=0, caps=None):
+    return bytes([dma | (caps is not None) << 1, 0, 1, caps or 0]) + b"".join(
+        one if isinstance(one, bytes) else core(*one) for one in steps)
+
+
+ENDPOINTS = (("endpoint", 0, 0), ("endpoint", DELAYED, 1),
+             ("endpoint", ITSELF, 2), ("endpoint", ANY_CONTEXT, 3))
+TELLERS = tuple(("subscribe", event, event) for event in range(4))
+BELLS = (("bell", 0, 0), ("bell", 2, 1), ("bell", ITSELF, 2))
+SIZES_TO_US = (0, 1, 8, 25, (1, 63), (1, 64), (5, 0), (BELOW_SIZE, 0))
+
+CORE = {
+    "%s%s" % (name, "-dma" if dma else ""): core_seed(*steps, dma=dma)
+    for dma in (0, 1) for name, steps in {
+        "nothing": (("serve",),),
+        "sizes": ENDPOINTS + tuple(
+            core_datagram(size, to) for size in SIZES_TO_US
+            for to in range(4)) + (("serve",), ("serve",)),
+        "lies": ENDPOINTS + tuple(
+            one for kind in range(9, 16) for one in (
+                core_datagram((kind, 0)), ("serve",))),
+        "too-long": ENDPOINTS + (core_datagram((ABOVE_SIZE, 1)), ("serve",),
+                                 core_datagram(1), ("serve",)),
+        "names": ENDPOINTS + tuple(
+            core_datagram(3, to, whence, which=which) for to in range(8)
+            for whence in range(6) for which in range(6)) + (("serve",),),
+        "cut": ENDPOINTS + tuple(
+            one for part in (1, 100, 250) for one in (
+                core_datagram(100, 0, cut=part), ("serve",))),
+        "events": TELLERS + tuple(
+            core("event", 5, event) for event in range(9)) + (
+                bytes([CORE_CALLS.index("event"), 31, 3, 3]),
+                bytes([CORE_CALLS.index("event") | 128, 12, 9, 0]),
+                bytes([CORE_CALLS.index("event"), 2, 0, 1]), ("serve",)),
+        "event-ends-itself": (("subscribe", 3 | ITSELF, 0),
+                              ("subscribe", 3, 1),
+                              bytes([1, 24, 3, 3]), ("serve",),
+                              bytes([1, 24, 3, 3]), ("serve",)),
+        "bells": BELLS + tuple(
+            one for i in range(4) for one in (
+                ("ring", i, 1), ("ring", i, 0xfe), ("serve", 3))) + (
+                    ("bell_end", 0, 0), ("ring", 0, 255), ("serve", 3),
+                    ("notify", 1, 0)),
+        "bell-refused": (("-answer", 1, 3),) + BELLS + (
+            ("-answer", (15, 1), 3),) + BELLS,
+        "pairs": (("pair", 10, 0), ("pair", 10, 1 | LOCAL),
+                  ("-pair", 10, 2 | LOCAL), ("pair_end", 0, 0),
+                  ("pair_end", 0, 1), ("pair", 1, 3), ("pair", 0, 3),
+                  ("pair", 5, 3 | ONLY_ATTACH)),
+        "pair-kept": (("pair", 10, 0), ("-answer", (15, 6), 11),
+                      ("pair_end", 0, 0), ("pair", 10, 0)),
+        "pair-odd-answer": (("-answer", 77, 10), ("pair", 10, 0),
+                            ("-answer", (15, 2), 10), ("pair", 10, 0)),
+        "sends": ENDPOINTS + (
+            ("send", 0, 1, 1), ("send", 1, 1, 1), ("-send", 0, 1, 1),
+            ("-device", 3, 0), ("send", 2, 1, 1)),
+        "sleeps": ENDPOINTS + BELLS + TELLERS + (
+            ("pair", 10, 0), ("sleep",), core_datagram(3), ("serve",),
+            ("ring", 0, 1), ("serve", 3), ("-sleep",), ("pair_end", 0, 0)),
+        "unplugs": ENDPOINTS + BELLS + TELLERS + (
+            ("pair", 10, 0), ("pair", 10, 1 | LOCAL), ("unplug",),
+            core_datagram(3), ("serve",), ("ring", 0, 1), ("serve", 3),
+            ("pair_end", 0, 0)),
+        "new-id": ENDPOINTS + (("device", 0, 0), core_datagram(1),
+                               bytes([1 | 128, 12, 9, 0]), ("serve",),
+                               core_datagram(1), ("serve",)),
+        "interrupts": (("device", 1), ("interrupt",), ("device", 1, 255),
+                       bytes([7, 10, 1, 0]), ("interrupt",), ("interrupt",)),
+        "scribbles": (("-device", 2),) + ENDPOINTS + (
+            core_datagram(100), ("serve",), ("send", 0, 1, 1)),
+        "rubbish": ENDPOINTS + (
+            bytes([2, 255, 0, 0]), bytes([2, 255, 1, 0]), ("serve",),
+            bytes([2, 255, 255, 0]), ("serve",)),
+    }.items()
+}
+CORE.update({
+    "caps-%d%s" % (caps, "-dma" if dma else ""): core_seed(
+        *BELLS, ("pair", 10, 0), dma=dma, caps=caps)
+    for dma in (0, 1) for caps in (0, 4, 8, 12, 36, 44, 60, 255)})
+
 TARGETS = {
     "fuzz_ring_oracle": ORACLE,
     "fuzz_ring_hostile": HOSTILE_SEEDS,
     "fuzz_pair": PAIR,
+    "fuzz_device": DEVICE,
+    "fuzz_datagram": CORE,
 }
 
 
