@@ -19,9 +19,10 @@ from report_goals import (
 from report_page import html_report
 from report_results import (
     FEW_SAMPLES, Fault, LEVEL, MODES, PERCENTILES, Results, SCORE_HEAD, absent,
-    bytes_text, card, digits, in_order, is_few, line_name, noise,
-    percent_text, placement_text, rate_text, read_json, row_mark, score_texts,
-    scores, times_text, verdict, warnings)
+    by_operation, bytes_text, card, digits, driver_key, driver_text, in_order,
+    is_few, line_name, noise, operation_name, percent_text, placement_text,
+    rate_text, read_json, row_mark, score_texts, scores, times_text, verdict,
+    warnings)
 
 
 # ---- The table.
@@ -158,6 +159,21 @@ def load_rows(results, placement):
     return rows
 
 
+def driver_rows(results):
+    """Who is timed call by call has percentiles, who is not has no tail."""
+    rows = [[("driver, ns", BOLD)] +
+            [(name, BOLD) for name in ("median", "min", "max")] +
+            [(f"{name} of calls", BOLD) for name in ("p50", "p99")]]
+    for operation, some in by_operation(results.driver):
+        rows.append([(operation_name(operation), "")])
+        rows += [[("  " + driver_text(row), "")] +
+                 [(digits(row[key]) + row_mark(row), "")
+                  for key in ("ns_median", "ns_min", "ns_max", "p50_ns",
+                              "p99_ns") if key in row]
+                 for row in some]
+    return rows
+
+
 def file_rows(stream):
     rows = [[("ms for the file", BOLD)] +
             [(name, BOLD) for name in ("median", "min", "max", "GiB/s",
@@ -253,6 +269,8 @@ def text_report(results, width, colour):
     lines = prose(named(card(results)), width) + [[]]
     for placement in results.placements:
         lines += placement_tables(results, placement, width)
+    if results.driver:
+        lines += layout_table(driver_rows(results), width)
     if results.file_stream:
         lines += prose([file_text(results.file_stream)], width, BOLD)
         lines += layout_table(file_rows(results.file_stream), width)
@@ -346,6 +364,17 @@ def compare(a, b, width, colour):
                                     *(name for name, _ in PERCENTILES))])
         if len(rows) > 2:
             lines += layout_table(rows, width)
+    before = {driver_key(row): row for row in a.driver}
+    rows = [[("driver", BOLD)], [("", ""), ("median", "")]]
+    for operation, some in by_operation(
+            [row for row in b.driver if driver_key(row) in before]):
+        rows.append([(operation_name(operation), "")])
+        for row in some:
+            common += 1
+            rows.append([("  " + driver_text(row), ""), change(
+                before[driver_key(row)], row, "ns_median", "ns_mad")])
+    if len(rows) > 2:
+        lines += layout_table(rows, width)
     if common == 0:
         raise Fault(f"{a.path} and {b.path} have no cell in common")
     return "\n".join(paint(line, colour) for line in lines).rstrip()

@@ -5,10 +5,11 @@ import math
 
 from report_goals import HEAD, goal_texts, goals_summary, verdicts
 from report_results import (
-    FEW_SAMPLES, LEVEL, MODES, PERCENTILES, SCORE_HEAD, absent, bytes_text,
-    card, cell_text, digits, in_order, is_wrong, line_name, noise,
-    ns_text, percent_text, placement_order, placement_text, rate_text,
-    row_mark, score_texts, scores, times_text, verdict, warnings)
+    FEW_SAMPLES, LEVEL, MODES, PERCENTILES, RELATIONS, SCORE_HEAD, absent,
+    by_operation, bytes_text, card, cell_text, digits, driver_text, in_order,
+    is_wrong, line_name, noise, ns_text, operation_name, operation_text,
+    percent_text, placement_order, placement_text, rate_text, row_mark,
+    score_texts, scores, times_text, verdict, warnings)
 
 
 # ---- Charts.
@@ -360,8 +361,8 @@ NOT_SAID = (
     "do not, at two rates.",
     "The two sides are threads of one process that poll, each on a processor "
     "of its own. Waking a sleeping side costs tens of microseconds, whatever "
-    "the queue; only the pipe, the socket and the file case, which is two "
-    "processes, pay it here.",
+    "the queue; only the pipe, the socket, the driver's interrupt thread and "
+    "the file case, which is two processes, pay it here.",
     "In a virtual machine the hypervisor moves virtual processors between "
     "cores about once a second. Every sample is labelled by a probe before "
     "and after it; what hwloc says of the machine is only a hint there.",
@@ -615,6 +616,37 @@ def limits_html(results):
     return "".join(parts)
 
 
+def driver_html(results):
+    if not results.driver:
+        return ""
+    relation = results.driver[0]["relation"]
+    relation = RELATIONS.get(relation, relation)
+    parts = ['<h2 id="driver">The driver</h2><p>What the services around the '
+             "queue pairs cost. Hub, device and driver core are in one "
+             "process, without a hypervisor: it is the time of our own code, "
+             "of locks and of waking a thread; a real device adds its exits. "
+             "One thread calls; the interrupt thread runs on another "
+             f"processor ({html.escape(relation)}). Where each call is timed "
+             "the median is that of the bursts' medians, and the percentiles "
+             "are of all calls; elsewhere it is that of the bursts' means."
+             "</p>"]
+    keys = ["ns_median", "ns_mad", "ns_min", "ns_max"] + [
+        key for key, _ in PERCENTILES]
+    for operation, some in by_operation(results.driver):
+        parts.append(
+            f"<h3>{html.escape(operation_name(operation))}</h3>"
+            f"<p>{html.escape(operation_text(operation))}</p>" + table_html(
+                "ns", ["", "median", "median deviation", "min", "max"] +
+                [f"{name} of calls" for _, name in PERCENTILES] +
+                ["calls", "samples"],
+                [[plain(driver_text(row))] +
+                 [plain(digits(row[key]) + row_mark(row)
+                        if key in row else "–") for key in keys] +
+                 [plain(f"{row['calls']:,}"), plain(row["samples"])]
+                 for row in some]))
+    return "".join(parts)
+
+
 def file_html(stream):
     if not stream:
         return ""
@@ -705,6 +737,7 @@ def html_report(results):
 {latency_html(results, palette)}
 {open_loop_html(results)}
 {ratio_html(results)}
+{driver_html(results)}
 {file_html(results.file_stream)}
 {limits_html(results)}
 <h2 id="noise">Noise</h2>{list_html(noise(results))}

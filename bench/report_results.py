@@ -6,6 +6,7 @@ cell, and against the measured limit of the same placement.
 docs/benchmarks.md says what a cell, a placement and a limit are.
 """
 import collections
+import itertools
 import json
 import math
 import statistics
@@ -46,6 +47,40 @@ JUDGED_AGAINST = {"copy_more": "copy"}
 LAYOUTS = ("wide", "compat")
 # What a subject is; only peers are held against vqp.
 ROLES = ("vqp", "variant", "peer", "baseline")
+# What the driver is asked: operation, its name, and what its time is.
+OPERATIONS = {
+    "send": ("datagram to a program",
+             "A guest calls vqp_core_send() until it returns: the program's "
+             "function has run in between, in the same thread."),
+    "dispatch": ("datagram to a callback",
+                 "A program's vqp_program_send() until the guest's callback "
+                 "begins, by way of an interrupt thread that is asleep."),
+    "dispatch_batch": ("32 datagrams to a callback",
+                       "The same for 32 together, until the last callback "
+                       "begins: one waking for all."),
+    "round_trip": ("datagram there and back",
+                   "A program's vqp_program_send(); the guest's callback "
+                   "answers with vqp_core_send(), until the program's "
+                   "function runs."),
+    "ring_program": ("doorbell to a program",
+                     "A guest calls vqp_core_doorbell_notify() until it "
+                     "returns: the program's function has run in between."),
+    "ring_guest": ("doorbell to a callback",
+                   "A program's vqp_program_ring() until the guest's callback "
+                   "begins, by way of an interrupt thread that is asleep."),
+    "lookup": ("lookup in vain",
+               "vqp_core_send() from a source that is not there, until it "
+               "answers NO_HANDLE: the whole chain of one bucket is walked, "
+               "as a source that is there on the average half of it; nothing "
+               "is sent."),
+    "pair": ("queue pair, alloc and detach",
+             "vqp_core_qpair_alloc() and vqp_core_qpair_detach() together, of "
+             "so many bytes each way; in this process memory comes from a "
+             "memfd, mapped twice."),
+    "attach": ("queue pair, attach",
+               "vqp_core_qpair_alloc() of the second end of a local pair."),
+}
+TRANSPORTS = {"port": "ports", "dma": "DMA", "local": "local"}
 PERCENTILES = (("p50_ns", "p50"), ("p90_ns", "p90"), ("p99_ns", "p99"),
                ("p999_ns", "p99.9"), ("max_ns", "max"))
 
@@ -54,6 +89,7 @@ TEXTS = {
     "throughput": ("subject", "mode") + PLACED,
     "latency": ("subject",) + PLACED,
     "open_loop": ("subject",) + PLACED,
+    "driver": ("operation", "transport", "relation"),
     "line_round_trip": PLACED,
     "stream": PLACED,
     "memcpy": ("level",),
@@ -69,6 +105,8 @@ NUMBERS = {
     "open_loop": ("message_bytes", "ring_bytes", "rate_per_s", "samples",
                   "messages", "mean_ns") + tuple(
                       key for key, _ in PERCENTILES),
+    "driver": ("bytes", "endpoints", "samples", "calls", "ns_median",
+               "ns_min", "ns_max", "ns_mad", "errors"),
     "line_round_trip": ("samples", "median_ns", "min_ns"),
     "stream": ("ring_bytes", "samples", "gib_per_s_median"),
     "memcpy": ("bytes", "gib_per_s_median"),
@@ -79,6 +117,7 @@ NUMBERS = {
 # Of numbers that are otherwise above it; an empty file takes no time.
 MAY_BE_ZERO = {
     "throughput": ("errors", "ns_per_message_mad"),
+    "driver": ("bytes", "endpoints", "ns_mad", "errors"),
     "file_stream": ("file_bytes",),
     "file_stream.subjects": ("seconds_median", "seconds_min", "seconds_max",
                              "gib_per_s_median"),
@@ -86,7 +125,7 @@ MAY_BE_ZERO = {
 # What may be left out of the results, and what it is otherwise.
 SECTIONS = {"run": dict, "machine": dict, "topology": dict, "limits": dict,
             "subjects": list, "throughput": list, "latency": list,
-            "open_loop": list}
+            "open_loop": list, "driver": list}
 
 
 class Fault(Exception):
@@ -227,8 +266,10 @@ class Results:
         throughput = measured(path, "throughput", data["throughput"])
         latency = measured(path, "latency", data["latency"])
         open_loop = measured(path, "open_loop", data["open_loop"])
+        self.driver = sorted(measured(path, "driver", data["driver"]),
+                             key=driver_order)
         rows = throughput + latency + open_loop
-        self.wrong = [row for row in rows if is_wrong(row)]
+        self.wrong = [row for row in rows + self.driver if is_wrong(row)]
         self.roles = roles(path, data["subjects"])
         self.throughput = {}
         for row in throughput:
@@ -256,7 +297,7 @@ class Results:
         self.stream_limit = {
             (placement_of(row), row["ring_bytes"]): row for row in
             measured(path, "stream", limits.get("stream", []))}
-        if not (rows or self.memcpy or self.line_limit or
+        if not (rows or self.driver or self.memcpy or self.line_limit or
                 self.stream_limit):
             raise Fault(f"{path}: holds no results")
 
@@ -356,6 +397,17 @@ def roles(path, subjects):
     return named
 
 
+def driver_order(row):
+    return (in_order(OPERATIONS, row["operation"]), row["operation"],
+            in_order(TRANSPORTS, row["transport"]), row["bytes"],
+            row["endpoints"])
+
+
+def driver_key(row):
+    return (row["operation"], row["transport"], row["bytes"],
+            row["endpoints"])
+
+
 def cell_of(table, size):
     return {line: rows[size] for line, rows in table.items() if size in rows}
 
@@ -408,6 +460,33 @@ def placement_text(results, placement):
     where = results.pair(placement.relation)
     return (f"{placement.found}: measured {found}; {relation} by hwloc" +
             (f", {where}" if where else ""))
+
+
+def operation_name(operation):
+    return OPERATIONS.get(operation, (operation, ""))[0]
+
+
+def operation_text(operation):
+    return OPERATIONS.get(operation, ("", ""))[1]
+
+
+def driver_text(row):
+    """What tells a row from the others of its operation."""
+    if row["operation"] == "lookup":
+        return f"among {row['endpoints']}"
+    how = TRANSPORTS.get(row["transport"], row["transport"])
+    if row["operation"].startswith("ring"):
+        return how
+    # A datagram of 69608 B is the largest, one of 68 KiB is none.
+    exact = row["bytes"] % 1024 != 0
+    return f"{how}, " + (f"{row['bytes']} B" if exact
+                         else bytes_text(row["bytes"]))
+
+
+def by_operation(rows):
+    """Operations and their rows, in order."""
+    return [(operation, list(some)) for operation, some in itertools.groupby(
+        rows, key=lambda row: row["operation"])]
 
 
 def rate_text(rate_per_s):
@@ -480,6 +559,10 @@ def warnings(results):
     run = results.run
     said = []
     for row in results.wrong:
+        if "operation" in row:
+            said.append(f"{operation_name(row['operation'])} failed "
+                        f"({driver_text(row)})")
+            continue
         said.append(f"{line_name(line_of(row))} delivered {row['errors']} "
                     f"wrong messages ({row.get('mode', 'round trip')}, "
                     f"{bytes_text(row['message_bytes'])}, "

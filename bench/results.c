@@ -128,8 +128,7 @@ write_histogram(struct json *json, const struct histogram *histogram)
 }
 
 static void
-write_latency_row(struct json *json, struct cell *cell,
-    struct cell *group, size_t count, enum probe_class found)
+write_quantiles(struct json *json, const struct histogram *latencies)
 {
 	static const struct {
 		const char *key;
@@ -138,6 +137,19 @@ write_latency_row(struct json *json, struct cell *cell,
 		{ "p50_ns", 0.5 }, { "p90_ns", 0.9 }, { "p99_ns", 0.99 },
 		{ "p999_ns", 0.999 },
 	};
+
+	json_number(json, "mean_ns", histogram_mean(latencies) /
+	    clock_ticks_per_ns());
+	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
+		json_number(json, quantiles[i].key, clock_ns(
+		    histogram_quantile(latencies, quantiles[i].q)));
+	json_number(json, "max_ns", clock_ns(latencies->max));
+}
+
+static void
+write_latency_row(struct json *json, struct cell *cell,
+    struct cell *group, size_t count, enum probe_class found)
+{
 	const struct histogram *latencies = cell->latencies[found];
 	bool trips = cell->shape.mode == PEER_ROUND_TRIP;
 
@@ -153,12 +165,7 @@ write_latency_row(struct json *json, struct cell *cell,
 		json_integer(json, "rate_per_s", cell->shape.rate_per_s);
 	json_integer(json, trips ? "round_trips" : "messages",
 	    latencies->count);
-	json_number(json, "mean_ns", histogram_mean(latencies) /
-	    clock_ticks_per_ns());
-	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		json_number(json, quantiles[i].key, clock_ns(
-		    histogram_quantile(latencies, quantiles[i].q)));
-	json_number(json, "max_ns", clock_ns(latencies->max));
+	write_quantiles(json, latencies);
 	write_errors(json, group, count);
 	if (trips)
 		write_histogram(json, latencies);
@@ -276,6 +283,38 @@ write_limits(struct json *json, struct suite *suite)
 }
 
 static void
+write_drivers(struct json *json, struct suite *suite)
+{
+	json_array(json, "driver");
+	for (unsigned i = 0; i < suite->driver_count; i++) {
+		struct driver_cell *cell = &suite->drivers[i];
+
+		if (cell->ns.count == 0)
+			continue;
+		json_object(json, NULL);
+		json_string(json, "operation",
+		    driver_operation_name(cell->operation));
+		json_string(json, "transport",
+		    driver_transport_name(cell->transport));
+		json_integer(json, "bytes", cell->bytes);
+		json_integer(json, "endpoints", cell->endpoints);
+		json_string(json, "relation",
+		    topo_relation_name(cell->relation));
+		json_integer(json, "samples", cell->ns.count);
+		json_integer(json, "calls", cell->calls_total);
+		json_number(json, "ns_median", samples_median(&cell->ns));
+		json_number(json, "ns_min", samples_min(&cell->ns));
+		json_number(json, "ns_max", samples_max(&cell->ns));
+		json_number(json, "ns_mad", samples_mad(&cell->ns));
+		if (cell->latencies != NULL)
+			write_quantiles(json, cell->latencies);
+		json_integer(json, "errors", cell->errors);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void
 write_subjects(struct json *json)
 {
 	json_array(json, "subjects");
@@ -365,6 +404,15 @@ write_notes(struct json *json, const struct suite *suite,
 		    cell->name);
 		json_string(json, NULL, text);
 	}
+	for (unsigned i = 0; i < suite->driver_count; i++) {
+		char text[96];
+
+		if (suite->drivers[i].errors == 0)
+			continue;
+		snprintf(text, sizeof(text), "FAILED: %s",
+		    suite->drivers[i].name);
+		json_string(json, NULL, text);
+	}
 	if (run->interrupted)
 		json_string(json, NULL, "The run was interrupted.");
 	if (!suite_is_real_time(suite))
@@ -448,6 +496,7 @@ results_write(const char *path, struct suite *suite,
 	write_table(&json, "latency", suite, LATENCY);
 	write_table(&json, "open_loop", suite, OPEN_LOOP);
 	write_limits(&json, suite);
+	write_drivers(&json, suite);
 	json_object_end(&json);
 	written = ferror(json.file) == 0;
 	if (fclose(json.file) != 0 || !written) {

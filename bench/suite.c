@@ -192,6 +192,20 @@ add_limits(struct suite *suite, const regex_t *filter,
 			suite->limits[suite->limit_count++] = limits[i];
 }
 
+/* Waking a thread decides most of them, wherever it is: one pair will do. */
+static void
+add_drivers(struct suite *suite, const regex_t *filter,
+    enum topo_relation relation)
+{
+	struct driver_cell cells[DRIVER_CELLS];
+	unsigned count = driver_cells_open(cells, relation,
+	    &suite->crew[relation], &suite->tally[relation]);
+
+	for (unsigned i = 0; i < count; i++)
+		if (matches(filter, cells[i].name))
+			suite->drivers[suite->driver_count++] = cells[i];
+}
+
 bool
 suite_open(struct suite *suite, const regex_t *filter)
 {
@@ -207,8 +221,10 @@ suite_open(struct suite *suite, const regex_t *filter)
 
 		if (!suite->pairs[i].present)
 			continue;
-		if (!any)
+		if (!any) {
 			add_limits(suite, filter, relation);
+			add_drivers(suite, filter, relation);
+		}
 		any = true;
 		if (!add_relation(suite, filter, relation))
 			return false;
@@ -223,6 +239,8 @@ suite_close(struct suite *suite)
 		cell_close(&suite->cells[i]);
 	for (unsigned i = 0; i < suite->limit_count; i++)
 		memcpy_limit_close(&suite->limits[i]);
+	for (unsigned i = 0; i < suite->driver_count; i++)
+		driver_cell_close(&suite->drivers[i]);
 	for (unsigned i = 0; i < TOPO_RELATIONS; i++) {
 		for (unsigned j = 0; j < PROBE_CLASSES; j++)
 			samples_free(&suite->tally[i].line_ns[j]);
@@ -238,6 +256,8 @@ suite_list(const struct suite *suite, FILE *file)
 {
 	for (unsigned i = 0; i < suite->limit_count; i++)
 		fprintf(file, "%s\n", suite->limits[i].name);
+	for (unsigned i = 0; i < suite->driver_count; i++)
+		fprintf(file, "%s\n", suite->drivers[i].name);
 	for (size_t i = 0; i < suite->cell_count; i++)
 		fprintf(file, "%s\n", suite->cells[i].name);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Everything that is measured on this machine: every subject in every shape
- * it offers, between every pair of processors there is.
+ * it offers, between every pair of processors there is; and between the first
+ * pair what the driver offers beside queue pairs.
  */
 #ifndef BENCH_SUITE_H
 #define BENCH_SUITE_H
@@ -13,6 +14,7 @@
 
 #include "cell.h"
 #include "crew.h"
+#include "driver_cell.h"
 #include "memcpy_limit.h"
 #include "topo.h"
 
@@ -28,6 +30,8 @@ struct suite {
 	size_t cell_count;
 	struct memcpy_limit limits[MEMCPY_LIMITS];
 	unsigned limit_count;
+	struct driver_cell drivers[DRIVER_CELLS];
+	unsigned driver_count;
 };
 
 /*

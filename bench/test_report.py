@@ -56,6 +56,26 @@ def open_loop_row(subject, placed, rate, p50, **more):
     return row
 
 
+def driver_row(operation, transport, count, ns, endpoints=0, **more):
+    row = {"operation": operation, "transport": transport, "bytes": count,
+           "endpoints": endpoints, "relation": "same_l3", "samples": 31,
+           "calls": 10 ** 5, "ns_median": ns, "ns_min": 0.9 * ns,
+           "ns_max": 2 * ns, "ns_mad": 0.05 * ns, "errors": 0}
+    return {**row, **more}
+
+
+def sample_driver():
+    timed = {"mean_ns": 21e3, "p50_ns": 20e3, "p90_ns": 30e3, "p99_ns": 49e3,
+             "p999_ns": 7e4, "max_ns": 1e5}
+    return [driver_row("send", transport, count, 70 + count / 40)
+            for transport in ("dma", "port")
+            for count in (0, 64, 4096, 69608)] + [
+                driver_row("dispatch", "dma", 64, 2e4, **timed),
+                driver_row("ring_guest", "port", 0, 2e4, **timed),
+                driver_row("lookup", "local", 0, 118, endpoints=10000),
+                driver_row("pair", "local", 65536, 8e4, **timed)]
+
+
 def sample_results():
     """A whole run of invented but possible numbers, of two classes."""
     throughput, latency, open_loop = [], [], []
@@ -131,6 +151,7 @@ def sample_results():
         "throughput": throughput,
         "latency": latency,
         "open_loop": open_loop,
+        "driver": sample_driver(),
         "limits": {
             "memcpy": [{"level": level, "bytes": 1 << bits,
                         "gib_per_s_median": rate} for level, bits, rate in
@@ -328,6 +349,13 @@ class Judging(ReportTest):
         self.assertIn("!", out)
         self.assertIn("warning: ck_ring delivered 3 wrong messages", out)
 
+    def test_a_driver_that_failed_fails_the_report(self):
+        data = sample_results()
+        data["driver"][0]["errors"] = 1
+        status, out, _ = self.run_report(self.write(data))
+        self.assertEqual(status, 1)
+        self.assertIn("warning: datagram to a program failed (DMA, 0 B)", out)
+
     def test_a_disturbed_run_is_called_so(self):
         data = sample_results()
         data["run"]["steal_percent"] = 4
@@ -345,6 +373,8 @@ class Lacking(ReportTest):
         self.assertIn("cc1plus", out)
         self.assertIn("Example CPU &lt;9&gt;", text)
         self.assertIn("no two processors: related as same_core", out)
+        self.assertIn("datagram to a callback", out)
+        self.assertIn('id="driver"', text)
         self.assertEqual(Page(text).svgs, text.count("</svg>"))
 
     def test_one_class(self):
@@ -372,6 +402,27 @@ class Lacking(ReportTest):
                                for size in (12, 96)]
         out, _ = self.show(data)
         self.assertIn("newer", out)
+
+    def test_no_driver(self):
+        data = sample_results()
+        del data["driver"]
+        out, text = self.show(data)
+        self.assertNotIn("driver, ns", out)
+        self.assertNotIn('id="driver"', text)
+
+    def test_only_the_driver(self):
+        data = sample_results()
+        for name in ("throughput", "latency", "open_loop"):
+            data[name] = []
+        data["limits"] = {}
+        data["driver"].append(driver_row("newer", "pigeon", 8, 3e9))
+        out, text = self.show(data)
+        self.assertRegex(out, r"ports, 69608 B +1810 +1629 +3620\n")
+        self.assertRegex(out, r"among 10000 +118 ")
+        self.assertRegex(out, r"\n  ports +20000 .* 20000 +49000\n")
+        self.assertIn("pigeon, 8 B", out)
+        self.assertLess(out.index("ports, 0 B"), out.index("DMA, 0 B"))
+        self.assertIn("p99.9 of calls", text)
 
     def test_no_limits(self):
         data = sample_results()
@@ -459,7 +510,8 @@ class Refusing(ReportTest):
     def test_no_results(self):
         self.refused({"schema_version": 1}, "holds no results")
         data = sample_results()
-        for row in data["throughput"] + data["latency"] + data["open_loop"]:
+        for row in (data["throughput"] + data["latency"] +
+                    data["open_loop"] + data["driver"]):
             row["samples"] = 0
         del data["limits"]
         self.refused(data, "holds no results")
@@ -481,6 +533,9 @@ class Refusing(ReportTest):
         data = sample_results()
         data["latency"][0]["histogram"] = [[1, 2, 3]]
         self.refused(data, "latency[0]", "histogram")
+        data = sample_results()
+        data["driver"][2]["bytes"] = -1
+        self.refused(data, "driver[2] has no number 'bytes'")
         data = sample_results()
         data["throughput"][3]["by_spin"] = {"pause": {"samples": 3}}
         self.refused(data, "throughput[3]", "by_spin")
@@ -551,6 +606,17 @@ class Comparing(ReportTest):
         self.assertIn("open loop at 20 M/s of 64 B", out)
         self.assertRegex(out, r"vqp wide +1\.00× +4\.00×")
 
+    def test_the_driver_is_compared(self):
+        a, b = sample_results(), sample_results()
+        for row in b["driver"]:
+            row["ns_median"] /= 2
+        del a["driver"][0]
+        status, out, _ = self.compare(a, b)
+        self.assertEqual(status, 0)
+        out = out[out.index("driver"):]
+        self.assertRegex(out, r"\n  ports, 0 B +2\.00×\n")
+        self.assertNotIn("DMA, 0 B", out)
+
     def test_a_change_within_the_noise_is_marked(self):
         a, b = sample_results(), sample_results()
         for row in b["throughput"]:
@@ -576,6 +642,7 @@ class Comparing(ReportTest):
     def test_nothing_in_common(self):
         a, b = sample_results(), sample_results()
         a["latency"], b["throughput"], b["open_loop"] = [], [], []
+        b["driver"] = []
         status, _, err = self.compare(a, b)
         self.assertEqual(status, 2)
         self.assertIn("no cell in common", err)

@@ -103,6 +103,24 @@ run_limit(void *arg)
 	return memcpy_limit_sample(limit, &hung);
 }
 
+static double
+run_driver(void *arg)
+{
+	struct driver_cell *cell = arg;
+
+	if (interrupted || hung)
+		return 0;
+	progress_step(&progress, cell->name);
+	return cell->errors != 0 ? -1 : driver_cell_sample(cell, &hung);
+}
+
+/* How many things a round measures. */
+static size_t
+per_round(void)
+{
+	return suite.cell_count + suite.limit_count + suite.driver_count;
+}
+
 /* Answers how many rounds were whole. */
 static unsigned
 run_rounds(const struct options *options, unsigned *failed)
@@ -117,9 +135,12 @@ run_rounds(const struct options *options, unsigned *failed)
 	for (unsigned i = 0; i < suite.limit_count; i++)
 		harness_register(suite.limits[i].name, run_limit,
 		    &suite.limits[i]);
+	for (unsigned i = 0; i < suite.driver_count; i++)
+		harness_register(suite.drivers[i].name, run_driver,
+		    &suite.drivers[i]);
 
-	progress_begin(&progress, suite.cell_count + suite.limit_count,
-	    options->rounds, options->seconds);
+	progress_begin(&progress, per_round(), options->rounds,
+	    options->seconds);
 	for (;;) {
 		double elapsed = progress_elapsed(&progress);
 		double round = elapsed - last;
@@ -281,7 +302,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "two processors are needed\n");
 		return EXIT_SKIPPED;
 	}
-	if (suite.cell_count + suite.limit_count == 0) {
+	if (per_round() == 0) {
 		fprintf(stderr, "--filter: nothing matches %s\n",
 		    options.filter);
 		return EXIT_NO_MATCH;
