@@ -12,6 +12,10 @@
 static void
 vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)
 {
+	/* From a device that was torn out there is one way. */
+	if (vqp_core_state(core) == VQP_CORE_GONE &&
+	    state != VQP_CORE_UNPLUGGED)
+		return;
 	/* E6: what was agreed on is in place /before/ the state says so */
 	vqp_store_release(&core->state, state);
 }
@@ -58,8 +62,19 @@ vqp_core_fail(struct vqp_core *core, const char *why)
 		return;
 	vqp_core_state_set(core, VQP_CORE_BROKEN);
 	vqp_core_reset(core);
+	vqp_os_work_queue(core->os, &core->breaker);
 	vqp_os_log(core->os, VQP_OS_ERROR,
 	    "the device is out of order and was reset: %s", why);
+}
+
+/* In a task: a device that was reset has forgotten all pairs. */
+static void
+vqp_core_broken(void *argument)
+{
+	struct vqp_core *core = argument;
+
+	vqp_qpairs_lose(core);
+	vqp_qpairs_tell(core);
 }
 
 /*
@@ -258,6 +273,27 @@ vqp_core_memory_free(struct vqp_core *core)
 	core->bell_page.base = NULL;
 }
 
+/* Bring it up, bells included; it may break or go on the way. */
+static int
+vqp_core_bring_up_all(struct vqp_core *core)
+{
+	int status;
+
+	vqp_core_starting(core);
+	status = vqp_core_bring_up(core);
+	if (status != VQP_SUCCESS)
+		return status;
+	vqp_bells_relink(core);
+	switch (vqp_core_state(core)) {
+	case VQP_CORE_STARTING:
+		return VQP_SUCCESS;
+	case VQP_CORE_GONE:
+		return VQP_ERROR_DEVICE_NOT_FOUND;
+	default:
+		return VQP_ERROR_TIMEOUT;
+	}
+}
+
 int
 vqp_core_plug(struct vqp_core *core, bool dma)
 {
@@ -268,8 +304,7 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	core->dma = dma;
 	status = vqp_core_memory_alloc(core);
 	if (status == VQP_SUCCESS) {
-		vqp_core_starting(core);
-		status = vqp_core_bring_up(core);
+		status = vqp_core_bring_up_all(core);
 		/* It may know some of our memory by now. */
 		if (status != VQP_SUCCESS &&
 		    status != VQP_ERROR_DEVICE_NOT_FOUND)
@@ -277,11 +312,10 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	}
 	if (status != VQP_SUCCESS) {
 		vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
+		vqp_os_work_drain(core->os, &core->breaker);
 		vqp_core_memory_free(core);
-		return status;
 	}
-	vqp_bells_relink(core);
-	return VQP_SUCCESS;
+	return status;
 }
 
 int
@@ -311,6 +345,7 @@ vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
 	vqp_os_lock_init(&core->pair_lock);
 	vqp_os_event_init(&core->idle);
 	vqp_os_work_init(&core->reaper, vqp_resource_reap, core);
+	vqp_os_work_init(&core->breaker, vqp_core_broken, core);
 	core->receive.buffer = vqp_os_alloc(os, VQP_DATAGRAM_BYTES_MAX);
 	core->bell = vqp_os_alloc(os, VQP_BELL_COUNT * sizeof(core->bell[0]));
 	if (core->receive.buffer == NULL || core->bell == NULL) {
@@ -517,14 +552,12 @@ vqp_core_resume(struct vqp_core *core)
 
 	if (vqp_core_state(core) != VQP_CORE_SUSPENDED)
 		return VQP_ERROR_UNAVAILABLE;
-	vqp_core_starting(core);
-	status = vqp_core_bring_up(core);
+	status = vqp_core_bring_up_all(core);
 	if (status != VQP_SUCCESS) {
 		vqp_core_fail(core, "it did not come back after a suspend");
 		vqp_qpairs_tell(core);
 		return status;
 	}
-	vqp_bells_relink(core);
 	vqp_core_start(core);
 	return VQP_SUCCESS;
 }
@@ -538,6 +571,7 @@ vqp_core_unplug(struct vqp_core *core)
 	if (vqp_core_works(core))
 		vqp_qpairs_detach(core);
 	vqp_core_silence(core, VQP_CORE_UNPLUGGED);
+	vqp_os_work_drain(core->os, &core->breaker);
 	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
 	vqp_core_memory_free(core);
 	vqp_qpairs_tell(core);
@@ -550,8 +584,7 @@ vqp_core_detach(struct vqp_core *core)
 	vqp_os_lock(&core->table_lock);
 	core->closed = true;
 	vqp_os_unlock(&core->table_lock);
-	vqp_os_work_drain(core->os, &core->reaper);
-	vqp_resource_reap(core);
+	/* What ended itself holds the core until the reaper has had it. */
 	vqp_core_put(core);
 }
 

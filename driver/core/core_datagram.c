@@ -7,6 +7,9 @@
 /* What one look at `busy` may cost others: then the lock is given up. */
 #define VQP_SEND_LOOKS		1000
 
+/* Behind the time limit. */
+#define VQP_SEND_LATE_LOOKS	16
+
 /* Of a datagram too long to be one: what we read over, in bytes. */
 #define VQP_RECEIVE_SKIP_BYTES_MAX	(1 << 20)
 
@@ -65,7 +68,7 @@ vqp_emit(struct vqp_emit *emit, const void *from, uint64_t bytes)
 		return;
 	}
 	__builtin_memcpy((uint8_t *)core->send.dma.base +
-	    sizeof(struct vqp_dma_operation) + emit->at, from, bytes);
+	    sizeof(struct vqp_dma_operation) + emit->at, from, (size_t)bytes);
 	emit->at += bytes;
 }
 
@@ -109,11 +112,14 @@ static bool
 vqp_send_wait(struct vqp_core *core, const struct vqp_dma_operation *operation)
 {
 	uint64_t begin = vqp_os_now_ns(core->os);
+	unsigned late = 0;
 
 	while (vqp_dma_busy(operation) != 0) {
 		if (!vqp_core_talks(core))
 			return false;
-		if (vqp_os_now_ns(core->os) - begin > core->config.limit_ns) {
+		/* Who was stopped for long, or the machine, looks once more. */
+		if (vqp_os_now_ns(core->os) - begin > core->config.limit_ns &&
+		    ++late > VQP_SEND_LATE_LOOKS) {
 			VQP_CORE_COUNT(core, time_limits);
 			vqp_core_fail(core, "a message was not answered");
 			return false;
@@ -376,7 +382,7 @@ vqp_endpoint_delay(struct vqp_endpoint *endpoint,
 		return;
 	}
 	__builtin_memcpy(half->bytes + at, datagram,
-	    sizeof(*datagram) + datagram->payload_size);
+	    sizeof(*datagram) + (size_t)datagram->payload_size);
 	vqp_os_lock(&endpoint->lock);
 	half->used = at + bytes;
 	endpoint->filling = false;
@@ -595,7 +601,8 @@ vqp_receive_port(struct vqp_core *core)
 		}
 		bytes = vqp_datagram_padded(datagram);
 		if (bytes > left) {
-			__builtin_memmove(receive->buffer, datagram, left);
+			__builtin_memmove(receive->buffer, datagram,
+			    (size_t)left);
 			vqp_receive_more(core, left, VQP_DATAGRAM_BYTES_MAX);
 			datagram = (const struct vqp_datagram *)(const void *)
 			    receive->buffer;

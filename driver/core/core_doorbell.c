@@ -130,10 +130,11 @@ vqp_bell_unlink(struct vqp_bell *bell)
 {
 	struct vqp_core *core = bell->resource.core;
 
+	/* In this order: who links all anew looks whether it is still there. */
+	vqp_resource_link(&core->bell[bell->index], NULL);
 	/* Of a device that does not know it any more there is no more to ask. */
 	(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
 	    vqp_bell_told(bell));
-	vqp_resource_link(&core->bell[bell->index], NULL);
 }
 
 static int
@@ -187,7 +188,8 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
 		VQP_CORE_COUNT(core, bad_results);
 		result = VQP_ERROR_GENERIC;
 	}
-	vqp_resource_link(&core->bell[bell->index], NULL);
+	/* It may have been linked with all others meanwhile. */
+	vqp_bell_unlink(bell);
 	/* Whoever guessed the name may be destroying it already. */
 	taken = vqp_resource_take(core, VQP_RESOURCE_DOORBELL, name) != NULL;
 	vqp_call_leave(&bell->resource, call);
@@ -363,6 +365,11 @@ vqp_bells_relink(struct vqp_core *core)
 			vqp_os_log(core->os, VQP_OS_WARNING,
 			    "doorbell %u:%u was lost", context,
 			    resource->handle.resource);
+		/* Its end may have come while it was linked. */
+		if (vqp_resource_at(&core->bell[i]) != resource)
+			(void)vqp_bell_call(core,
+			    VQP_HYPERCALL_DOORBELL_UNLINK,
+			    vqp_bell_told((struct vqp_bell *)resource));
 		vqp_call_leave(resource, &call);
 	}
 }

@@ -10,6 +10,7 @@ struct vqp_subscription {
 	uint32_t event;
 	void (*tell)(uint32_t id, const struct vqp_event_data *data,
 	    const struct vqp_qpair *origin, void *argument);
+	void (*ended)(void *argument);
 	void *argument;
 };
 
@@ -17,7 +18,11 @@ static void
 vqp_subscription_finish(struct vqp_resource *resource)
 {
 	struct vqp_os *os = resource->core->os;
+	struct vqp_subscription *subscription =
+	    (struct vqp_subscription *)resource;
 
+	if (subscription->ended != NULL)
+		subscription->ended(subscription->argument);
 	vqp_resource_fini(resource);
 	vqp_os_free(os, resource, sizeof(struct vqp_subscription));
 }
@@ -72,6 +77,16 @@ vqp_core_event_subscribe(struct vqp_core *core, uint32_t event,
     const struct vqp_qpair *origin, void *argument), void *argument,
     uint32_t *id)
 {
+	return vqp_core_event_subscribe_owned(core, event, tell, NULL,
+	    argument, id);
+}
+
+int
+vqp_core_event_subscribe_owned(struct vqp_core *core, uint32_t event,
+    void (*tell)(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument),
+    void (*ended)(void *argument), void *argument, uint32_t *id)
+{
 	struct vqp_subscription *subscription;
 
 	if (tell == NULL || id == NULL || event >= VQP_EVENT_GUEST_COUNT)
@@ -85,6 +100,7 @@ vqp_core_event_subscribe(struct vqp_core *core, uint32_t event,
 	}
 	subscription->event = event;
 	subscription->tell = tell;
+	subscription->ended = ended;
 	subscription->argument = argument;
 	vqp_resource_init(&subscription->resource, core,
 	    VQP_RESOURCE_SUBSCRIPTION, vqp_subscription_finish);
@@ -230,7 +246,7 @@ vqp_event_receive(struct vqp_core *core, const struct vqp_datagram *datagram)
 	}
 	/* Later devices may know more to say: the rest is not read. */
 	__builtin_memcpy(&data, datagram + 1,
-	    bytes < sizeof(data) ? bytes : sizeof(data));
+	    bytes < sizeof(data) ? (size_t)bytes : sizeof(data));
 	if (data.event >= VQP_EVENT_GUEST_COUNT) {
 		VQP_CORE_COUNT(core, event_unknown);
 		return;

@@ -139,6 +139,7 @@ struct vqp_core {
 	bool closed;			/* under table_lock; no more of them */
 	struct vqp_resource *reap;	/* under table_lock */
 	struct vqp_os_work reaper;
+	struct vqp_os_work breaker;	/* after the device broke */
 
 	struct vqp_send send;
 
@@ -205,7 +206,7 @@ vqp_core_works(const struct vqp_core *core)
 static inline void
 vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
 {
-	__builtin_memcpy(to, from, bytes);
+	__builtin_memcpy(to, from, (size_t)bytes);
 	__asm__ volatile("" : : "r"(to) : "memory");
 }
 

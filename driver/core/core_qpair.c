@@ -15,6 +15,7 @@ struct vqp_rings {
 	struct vqp_os_pages pages[2];	/* produce, consume, as that one says */
 	bool taken[2];			/* under pair_lock; the ends there are */
 	bool ready;			/* under pair_lock; may be attached to */
+	bool refused;			/* the device agreed oddly, and keeps it */
 	uint64_t epoch;			/* of pair_epoch, when it was made */
 	bool lost;			/* under pair_lock; the device forgot it */
 	bool said;			/* under pair_lock; that it is to */
@@ -228,9 +229,8 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 	if (result > 0 && result != VQP_SUCCESS_CREATED &&
 	    result != VQP_SUCCESS_ATTACHED) {
 		VQP_CORE_COUNT(core, bad_results);
-		result = vqp_rings_detach_call(rings);
-		if (result >= 0)
-			result = VQP_ERROR_GENERIC;
+		rings->refused = vqp_rings_detach_call(rings) < 0;
+		result = VQP_ERROR_GENERIC;
 	}
 	return result;
 }
@@ -521,6 +521,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 	bool local = (options->flags & VQP_QPAIR_LOCAL) != 0;
 	uint64_t epoch = vqp_qpairs_epoch(core);
 	int64_t result = VQP_SUCCESS_CREATED;
+	bool asleep;
 	int status;
 
 	if (local && (options->flags & VQP_QPAIR_ATTACH_ONLY) != 0)
@@ -538,7 +539,11 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 		vqp_queue_header_init(end->rings->pages[1].base, *name);
 	}
 	if (status != VQP_SUCCESS) {
-		vqp_rings_free(end->rings);
+		/* Asked, and no answer: it may have them until it was reset. */
+		if (!end->rings->refused && (local || vqp_core_talks(core)))
+			vqp_rings_free(end->rings);
+		else if (!vqp_rings_quarantine(end->rings, &asleep))
+			vqp_rings_free(end->rings);
 		return status;
 	}
 	status = vqp_end_open(end);

@@ -179,11 +179,13 @@ vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call)
 	vqp_os_unlock(&resource->lock);
 	if (!reap)
 		return;
+	/* Under the lock: who takes the list takes what was queued for it. */
 	vqp_os_lock(&core->table_lock);
 	resource->reap_next = core->reap;
 	core->reap = resource;
+	if (resource->reap_next == NULL)
+		vqp_os_work_queue(core->os, &core->reaper);
 	vqp_os_unlock(&core->table_lock);
-	vqp_os_work_queue(core->os, &core->reaper);
 }
 
 struct vqp_resource *

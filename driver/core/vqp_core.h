@@ -180,7 +180,7 @@ struct vqp_core_counters {
 };
 #undef VQP_CORE_COUNTER_MEMBER
 
-/* A snapshot; each number is right, though not all at one instant.  Any. */
+/* A snapshot; threads that count the same thing at once may miss some.  Any. */
 void vqp_core_counters(const struct vqp_core *core,
     struct vqp_core_counters *counters);
 
@@ -241,6 +241,7 @@ int vqp_core_endpoint_destroy(struct vqp_core *core,
  *	VQP_ERROR_INVALID_ARGS	no datagram, longer than
  *				VQP_DATAGRAM_BYTES_MAX, or to context ANY
  *	VQP_ERROR_NO_HANDLE	the source is no endpoint of ours
+ *	VQP_ERROR_NO_RESOURCES	our context id is unknown
  *	VQP_ERROR_GENERIC	an answer that makes no sense
  *	an answer of the device's or of the receiver's side
  *
@@ -335,7 +336,19 @@ int vqp_core_event_subscribe(struct vqp_core *core, uint32_t event,
     const struct vqp_qpair *origin, void *argument), void *argument,
     uint32_t *id);
 
-/* As vqp_core_endpoint_destroy(). */
+/*
+ * The same; `ended` is called, in a task, when `tell` does not run and never
+ * will, so that the argument may be freed there.
+ */
+int vqp_core_event_subscribe_owned(struct vqp_core *core, uint32_t event,
+    void (*tell)(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument),
+    void (*ended)(void *argument), void *argument, uint32_t *id);
+
+/*
+ * As vqp_core_endpoint_destroy().  Several threads may be telling at once: who
+ * unsubscribes while being told does not wait for the others.
+ */
 int vqp_core_event_unsubscribe(struct vqp_core *core, uint32_t id);
 
 /*

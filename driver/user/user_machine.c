@@ -42,7 +42,7 @@ static bool
 guest_read(void *context, uint64_t address, void *to, uint64_t bytes)
 {
 	(void)context;
-	memcpy(to, (const void *)(uintptr_t)address, bytes);
+	memcpy(to, (const void *)(uintptr_t)address, (size_t)bytes);
 	return true;
 }
 
@@ -62,7 +62,7 @@ guest_write(void *context, uint64_t address, const void *from, uint64_t bytes)
 		memcpy(&whole, from, sizeof(whole));
 		__atomic_store_n((uint64_t *)to, whole, __ATOMIC_RELEASE);
 	} else {
-		memcpy(to, from, bytes);
+		memcpy(to, from, (size_t)bytes);
 	}
 	return true;
 }

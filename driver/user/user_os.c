@@ -14,7 +14,7 @@
 #include "user_os.h"
 
 #define PAGE_SHIFT 12
-#define PAGE_BYTES (UINT64_C(1) << PAGE_SHIFT)
+#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
 
 struct vqp_os {
 	struct vqp_user_bus bus;
@@ -33,7 +33,7 @@ void *
 vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
 	(void)os;
-	return calloc(1, bytes);
+	return calloc(1, (size_t)bytes);
 }
 
 void
@@ -56,9 +56,9 @@ vqp_os_page_shift(struct vqp_os *os)
  */
 
 static void *
-pages_map(int file, uint64_t bytes, bool mirror)
+pages_map(int file, size_t bytes, bool mirror)
 {
-	uint64_t again = mirror ? bytes - PAGE_BYTES : 0;
+	size_t again = mirror ? bytes - PAGE_BYTES : 0;
 	uint8_t *base = mmap(NULL, bytes + again, PROT_READ | PROT_WRITE,
 	    MAP_SHARED, file, 0);
 
@@ -76,7 +76,7 @@ bool
 vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
     struct vqp_os_pages *pages)
 {
-	uint64_t bytes = page_count * PAGE_BYTES;
+	size_t bytes = page_count * PAGE_BYTES;
 	int file = memfd_create("vqp pages", MFD_CLOEXEC);
 
 	(void)os;
@@ -102,7 +102,7 @@ vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 void
 vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
 {
-	uint64_t bytes = pages->page_count * PAGE_BYTES;
+	size_t bytes = pages->page_count * PAGE_BYTES;
 
 	(void)os;
 	munmap(pages->base, pages->mirrored ? 2 * bytes - PAGE_BYTES : bytes);
@@ -113,7 +113,7 @@ bool
 vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes, struct vqp_os_dma *dma)
 {
 	(void)os;
-	dma->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	dma->base = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (dma->base == MAP_FAILED) {
 		dma->base = NULL;
@@ -128,7 +128,7 @@ void
 vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
 {
 	(void)os;
-	munmap(dma->base, dma->bytes);
+	munmap(dma->base, (size_t)dma->bytes);
 }
 
 /*

@@ -6,6 +6,7 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <effort.h>
 #include <rng.h>
@@ -104,6 +105,15 @@ begin(struct world *world)
 	return endpoint;
 }
 
+/* Be there for a while, so that others find it. */
+static void
+linger(struct rng *rng)
+{
+	const struct timespec moment = { 0, (long)rng_below(rng, 200000) };
+
+	nanosleep(&moment, NULL);
+}
+
 static void
 endpoint_round(struct world *world, struct rng *rng)
 {
@@ -118,8 +128,7 @@ endpoint_round(struct world *world, struct rng *rng)
 	int status = vqp_core_endpoint_create(world->core, &options, &handle);
 
 	if (status == VQP_SUCCESS) {
-		for (uint64_t i = rng_below(rng, 200); i > 0; i--)
-			sched_yield();
+		linger(rng);
 		CHECK_EQ(vqp_core_endpoint_destroy(world->core, handle),
 		    VQP_SUCCESS);
 	} else {
@@ -144,8 +153,7 @@ bell_round(struct world *world, struct rng *rng)
 
 	/* A name that another thread just took away may still be linked. */
 	if (status == VQP_SUCCESS) {
-		for (uint64_t i = rng_below(rng, 200); i > 0; i--)
-			sched_yield();
+		linger(rng);
 		CHECK_EQ(vqp_core_doorbell_destroy(world->core, handle),
 		    VQP_SUCCESS);
 	} else {
@@ -163,8 +171,7 @@ event_round(struct world *world, struct rng *rng)
 
 	CHECK_EQ(vqp_core_event_subscribe(world->core,
 	    VQP_EVENT_QP_PEER_ATTACH, tell, endpoint, &id), VQP_SUCCESS);
-	for (uint64_t i = rng_below(rng, 2000); i > 0; i--)
-		sched_yield();
+	linger(rng);
 	CHECK_EQ(vqp_core_event_unsubscribe(world->core, id), VQP_SUCCESS);
 	end(endpoint);
 }
@@ -251,7 +258,7 @@ run(const struct vqp_machine_config *config)
 		.resource = VQP_RESOURCE_ANY,
 		.receive = nothing,
 	};
-	struct world world = { .rounds = effort(1500) };
+	struct world world = { .rounds = effort(4000) };
 	struct worker workers[4];
 	pthread_t threads[4];
 

@@ -537,4 +537,36 @@ TEST(case_73_no_bells, "F6, 73: without notifications bells are refused")
 	}
 }
 
+/* The device rings again while the callback looks at its queue. */
+static void
+ring_again(void *argument)
+{
+	struct counted *counted = argument;
+
+	if (counted->calls++ == 0)
+		*mock_bitmap(&mock) = 1;
+}
+
+TEST(rung_while_called, "E4: a ring during the callback is not erased")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		const struct vqp_doorbell_options options = {
+			.ring = ring_again,
+			.argument = &counted,
+		};
+		struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
+
+		CHECK_EQ(vqp_core_doorbell_create(mock.core, &options,
+		    &handle), VQP_SUCCESS);
+		*mock_bitmap(&mock) = 1;
+		mock_serve(&mock, VQP_CAUSE_NOTIFICATION);
+		CHECK_EQ(counted.calls, 1);
+		mock_serve(&mock, VQP_CAUSE_NOTIFICATION);
+		CHECK_EQ(counted.calls, 2);
+		CHECK_EQ(vqp_core_doorbell_destroy(mock.core, handle),
+		    VQP_SUCCESS);
+	}
+}
+
 TEST_MAIN()

@@ -715,4 +715,62 @@ TEST(suspend_in_the_midst,
 	CHECK(allocs > 0);
 }
 
+/* Falls silent after the second query: when it is asked for our id. */
+static void
+silent_after_queries(struct mock *device, const struct vqp_datagram *datagram)
+{
+	if (datagram->dst.resource == VQP_HYPERCALL_RESOURCES_QUERY &&
+	    mock_count(device, VQP_HYPERCALL_RESOURCES_QUERY) == 2)
+		device->never_busy_done = true;
+}
+
+TEST(silent_while_plugged,
+    "53: a device that falls silent while it is brought up is not taken")
+{
+	FOR_EACH_BARE_CASE() {
+		if (!case_dma)
+			continue;
+		mock.sees = silent_after_queries;
+		CHECK_EQ(mock_attach(&mock), VQP_ERROR_TIMEOUT);
+		CHECK(mock.resets > 0);
+		mock.core = NULL;
+	}
+}
+
+TEST(broken_is_told, "53: pairs of a device that broke are lost, and told so")
+{
+	static const uint8_t bytes[64];
+	volatile uint64_t half = 50;
+
+	FOR_EACH_CASE() {
+		struct vqp_qpair_options options = {
+			.produce_bytes = 100,
+			.consume_bytes = 100,
+			.peer = VQP_CONTEXT_ANY,
+		};
+		struct vqp_handle handle = { UINT32_MAX, UINT32_MAX };
+		struct counted told = { 0 };
+		struct vqp_qpair *qpair;
+		uint32_t id;
+
+		if (!case_dma)
+			continue;
+		id = case_subscribe(VQP_EVENT_QP_PEER_DETACH, &told);
+		CHECK(vqp_core_qpair_alloc(mock.core, &options, &handle,
+		    &qpair) >= 0);
+		mock.never_busy_done = true;
+		CHECK_EQ(vqp_core_doorbell_notify(mock.core, handle, 0),
+		    VQP_ERROR_TIMEOUT);
+		sim_sleep(1000000);
+		CHECK_EQ(told.calls, 1);
+		/* As soon as more is asked for than was accepted before. */
+		(void)vqp_pair_send(&qpair->pair, bytes, half);
+		CHECK_EQ(vqp_pair_send(&qpair->pair, bytes, half),
+		    VQP_ERROR_INVALID_SIZE);
+		CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
+		CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id),
+		    VQP_SUCCESS);
+	}
+}
+
 TEST_MAIN()

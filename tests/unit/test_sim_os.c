@@ -33,7 +33,7 @@ begin(void)
 {
 	struct sim_options options = { .seed = seed, .steps_max = 1000000 };
 	struct sim_os_options machine = {
-		.bus = { NULL, reg_read, reg_write, NULL, NULL },
+		.bus = { .reg_read = reg_read, .reg_write = reg_write },
 		.worker_count = 1 + (uint32_t)(seed % 3),
 		.mirror_percent = 50,
 	};

@@ -26,8 +26,11 @@
 
 #define VQP_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
-/* To sparse, a word that nobody may touch by itself, nor cast to one. */
-#ifdef __CHECKER__
+/*
+ * To sparse, a word that nobody may touch by itself, nor cast to one; but in a
+ * kernel, where it reads the backend as well.
+ */
+#if defined(__CHECKER__) && !defined(__KERNEL__)
 #define VQP_SHARED __attribute__((noderef, address_space(__vqp_shared)))
 #else
 #define VQP_SHARED
