@@ -5,3 +5,8 @@
 #define INT64_MAX __INT64_MAX__
 #define PTRDIFF_MAX __PTRDIFF_MAX__
 #define UINT32_C(number) number##U
+#define UINT64_C(number) number##ULL
+#define UINT8_C(number) number
+#ifndef UINT32_MAX
+#define UINT32_MAX 0xffffffffU
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the files of the Linux shell share. */
+#ifndef LINUX_DRIVER_H
+#define LINUX_DRIVER_H
+
+#include <linux/mutex.h>
+#include <linux/pci.h>
+
+#include <vqp_core.h>
+
+/*
+ * VMCI has one device in a machine, and clients of the module outlive it: so
+ * there is one of these, and the device comes and goes.
+ */
+struct vqp_os {
+	struct vqp_core *core;		/* from load to unload */
+	struct workqueue_struct *works;
+	struct mutex device_mutex;	/* of `device`, against its removal */
+	struct pci_dev *device;		/* NULL without one */
+	bool ready;			/* under linux_kpi.c's mutex */
+	void __iomem *registers;
+	struct completion released;	/* the core is gone */
+};
+
+extern struct vqp_os vqp_linux;
+
+/* A device works, or does no more: tell the sockets.  linux_kpi.c */
+void vqp_linux_ready(bool ready);
+
+/* Clients' adapters, for load and unload.  linux_kpi.c */
+void vqp_linux_kpi_fini(void);
+
+/*
+ * Tracepoints (linux_trace.h), out of line: their headers would change the
+ * checksums of linux_kpi.c.  linux_debugfs.c
+ */
+void vqp_linux_trace_endpoint_create(struct vqp_handle handle, int status);
+void vqp_linux_trace_endpoint_destroy(struct vqp_handle handle, int status);
+void vqp_linux_trace_doorbell_create(struct vqp_handle handle, int status);
+void vqp_linux_trace_doorbell_destroy(struct vqp_handle handle, int status);
+void vqp_linux_trace_qpair_alloc(struct vqp_handle handle,
+				 const struct vqp_qpair_options *options,
+				 int status);
+void vqp_linux_trace_qpair_detach(struct vqp_handle handle, int status);
+
+/* linux_debugfs.c */
+void vqp_linux_debugfs_init(void);
+void vqp_linux_debugfs_fini(void);
+
+#endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The seam of the core (driver/os/vqp_os.h) on Linux.
+ */
+#include <linux/cc_platform.h>
+#include <linux/dma-mapping.h>
+#include <linux/ktime.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "linux_driver.h"
+
+void *vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
+{
+	return kvzalloc(bytes, GFP_KERNEL);
+}
+
+void vqp_os_free(struct vqp_os *os, void *memory, uint64_t bytes)
+{
+	kvfree(memory);
+}
+
+uint32_t vqp_os_page_shift(struct vqp_os *os)
+{
+	return PAGE_SHIFT;
+}
+
+/* What a struct vqp_os_pages keeps for us. */
+struct linux_pages {
+	struct device *device;
+	uint32_t count;
+	struct page *page[];	/* and, if mirrored, all but the first again */
+};
+
+static void linux_pages_free(struct linux_pages *pages, const uint64_t *numbers)
+{
+	uint32_t i;
+
+	for (i = 0; i < pages->count && pages->page[i]; i++)
+		dma_free_pages(pages->device, PAGE_SIZE, pages->page[i],
+			       numbers[i] << PAGE_SHIFT, DMA_BIDIRECTIONAL);
+	put_device(pages->device);
+	kvfree(pages);
+}
+
+/*
+ * One page at a time, and no bounce buffers: the device works in these as long
+ * as the pair lives.
+ */
+static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
+{
+	dma_addr_t address;
+	uint32_t i;
+
+	for (i = 0; i < pages->count; i++) {
+		pages->page[i] = dma_alloc_pages(pages->device, PAGE_SIZE,
+						 &address, DMA_BIDIRECTIONAL,
+						 GFP_KERNEL | __GFP_ZERO);
+		if (!pages->page[i])
+			return false;
+		numbers[i] = address >> PAGE_SHIFT;
+	}
+	return true;
+}
+
+/* What the device shares is not encrypted, and our mapping must not be. */
+static pgprot_t linux_protection(void)
+{
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
+		return pgprot_decrypted(PAGE_KERNEL);
+	return PAGE_KERNEL;
+}
+
+bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
+			struct vqp_os_pages *pages)
+{
+	uint32_t mapped = mirror ? 2 * page_count - 1 : page_count;
+	struct linux_pages *mine;
+	bool filled = false;
+
+	mine = kvzalloc(struct_size(mine, page, mapped), GFP_KERNEL);
+	pages->page_numbers = kvcalloc(page_count, sizeof(uint64_t),
+				       GFP_KERNEL);
+	if (!mine || !pages->page_numbers) {
+		kvfree(mine);
+		kvfree(pages->page_numbers);
+		return false;
+	}
+	mine->count = page_count;
+	/* The device may be taken away meanwhile, but not during this. */
+	mutex_lock(&os->device_mutex);
+	if (os->device) {
+		mine->device = get_device(&os->device->dev);
+		filled = linux_pages_fill(mine, pages->page_numbers);
+	}
+	mutex_unlock(&os->device_mutex);
+	if (!filled)
+		goto fail;
+	if (mirror)
+		memcpy(mine->page + page_count, mine->page + 1,
+		       (page_count - 1) * sizeof(mine->page[0]));
+	pages->base = vmap(mine->page, mapped, VM_MAP, linux_protection());
+	if (!pages->base)
+		goto fail;
+	pages->page_count = page_count;
+	pages->mirrored = mirror;
+	pages->shell = mine;
+	return true;
+fail:
+	linux_pages_free(mine, pages->page_numbers);
+	kvfree(pages->page_numbers);
+	pages->base = NULL;
+	return false;
+}
+
+void vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
+{
+	vunmap(pages->base);
+	linux_pages_free(pages->shell, pages->page_numbers);
+	kvfree(pages->page_numbers);
+}
+
+bool vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes,
+		      struct vqp_os_dma *dma)
+{
+	dma_addr_t address;
+
+	dma->base = dma_alloc_coherent(&os->device->dev, bytes, &address,
+				       GFP_KERNEL);
+	if (!dma->base)
+		return false;
+	dma->address = address;
+	dma->bytes = bytes;
+	return true;
+}
+
+/* The core does so before the device is unplugged. */
+void vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
+{
+	dma_free_coherent(&os->device->dev, dma->bytes, dma->base,
+			  dma->address);
+}
+
+uint32_t vqp_os_reg_read(struct vqp_os *os, uint32_t reg)
+{
+	return ioread32(os->registers + reg);
+}
+
+void vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
+{
+	iowrite32(value, os->registers + reg);
+}
+
+void vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to,
+			uint64_t bytes)
+{
+	ioread8_rep(os->registers + reg, to, bytes);
+}
+
+void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
+			 uint64_t bytes)
+{
+	iowrite8_rep(os->registers + reg, from, bytes);
+}
+
+void vqp_os_lock_init(struct vqp_os_lock *lock)
+{
+	spin_lock_init(&lock->lock);
+	/* All are initialised here, and to lockdep would be one. */
+	lockdep_set_novalidate_class(&lock->lock);
+}
+
+void vqp_os_lock_destroy(struct vqp_os_lock *lock)
+{
+}
+
+void vqp_os_lock(struct vqp_os_lock *lock) __acquires(&lock->lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&lock->lock, flags);
+	lock->flags = flags;
+}
+
+void vqp_os_unlock(struct vqp_os_lock *lock) __releases(&lock->lock)
+{
+	spin_unlock_irqrestore(&lock->lock, lock->flags);
+}
+
+void vqp_os_read_enter(struct vqp_os *os, struct vqp_os_read *section)
+	__acquires(RCU)
+{
+	rcu_read_lock();
+}
+
+void vqp_os_read_leave(struct vqp_os *os, struct vqp_os_read *section)
+	__releases(RCU)
+{
+	rcu_read_unlock();
+}
+
+void vqp_os_synchronize(struct vqp_os *os)
+{
+	synchronize_rcu();
+}
+
+static void linux_work(struct work_struct *work)
+{
+	struct vqp_os_work *mine = container_of(work, struct vqp_os_work, work);
+
+	mine->function(mine->argument);
+}
+
+void vqp_os_work_init(struct vqp_os_work *work, void (*function)(void *),
+		      void *argument)
+{
+	INIT_WORK(&work->work, linux_work);
+	work->function = function;
+	work->argument = argument;
+}
+
+void vqp_os_work_queue(struct vqp_os *os, struct vqp_os_work *work)
+{
+	queue_work(os->works, &work->work);
+}
+
+void vqp_os_work_drain(struct vqp_os *os, struct vqp_os_work *work)
+{
+	cancel_work_sync(&work->work);
+}
+
+void vqp_os_event_init(struct vqp_os_event *event)
+{
+	init_completion(&event->completion);
+}
+
+void vqp_os_event_destroy(struct vqp_os_event *event)
+{
+}
+
+void vqp_os_event_signal(struct vqp_os_event *event)
+{
+	complete(&event->completion);
+}
+
+void vqp_os_event_wait(struct vqp_os_event *event)
+{
+	wait_for_completion(&event->completion);
+}
+
+uint64_t vqp_os_now_ns(struct vqp_os *os)
+{
+	return ktime_get_ns();
+}
+
+void vqp_os_relax(struct vqp_os *os)
+{
+	cpu_relax();
+}
+
+uintptr_t vqp_os_self(struct vqp_os *os)
+{
+	uintptr_t self = (uintptr_t)current;
+
+	if (in_hardirq())
+		self |= 1;
+	else if (in_serving_softirq())
+		self |= 2;
+	return self;
+}
+
+void vqp_os_log(struct vqp_os *os, enum vqp_os_level level,
+		const char *format, ...)
+{
+	struct va_format line;
+	va_list arguments;
+
+	va_start(arguments, format);
+	line.fmt = format;
+	line.va = &arguments;
+	switch (level) {
+	case VQP_OS_ERROR:
+		pr_err("vmw_vmci: %pV\n", &line);
+		break;
+	case VQP_OS_WARNING:
+		pr_warn_ratelimited("vmw_vmci: %pV\n", &line);
+		break;
+	default:
+		pr_info("vmw_vmci: %pV\n", &line);
+	}
+	va_end(arguments);
+}
+
+void vqp_os_release(struct vqp_os *os)
+{
+	complete(&os->released);
+}

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * vmw_vmci: the PCI device, its vectors, its life.  Everything else is
+ * driver/core.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/interrupt.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include "linux_driver.h"
+
+#ifndef PCI_IRQ_INTX		/* before 6.8 */
+#define PCI_IRQ_INTX PCI_IRQ_LEGACY
+#endif
+
+static bool disable_guest;
+module_param(disable_guest, bool, 0);
+MODULE_PARM_DESC(disable_guest, "Leave the device alone (default: 0)");
+
+static bool disable_msi;
+module_param(disable_msi, bool, 0);
+MODULE_PARM_DESC(disable_msi, "Use neither MSI nor MSI-X (default: 0)");
+
+static bool disable_msix;
+module_param(disable_msix, bool, 0);
+MODULE_PARM_DESC(disable_msix, "Do not use MSI-X (default: 0)");
+
+struct vqp_os vqp_linux;
+static DEFINE_MUTEX(vqp_linux_mutex);	/* devices that come and go */
+
+/* ---- Interrupts: looked at by the handler if shared, served in a thread. */
+
+struct linux_vector {
+	uint32_t cause;		/* 0: all of them */
+	atomic_t causes;	/* the handler's, for the thread */
+};
+
+static struct linux_vector linux_vectors[VQP_VECTOR_COUNT_MMIO];
+
+static irqreturn_t linux_interrupt(int irq, void *argument)
+{
+	struct linux_vector *vector = argument;
+	uint32_t causes = vector->cause;
+
+	if (!causes)
+		causes = vqp_core_interrupt(vqp_linux.core);
+	if (!causes)
+		return IRQ_NONE;
+	atomic_or(causes, &vector->causes);
+	return IRQ_WAKE_THREAD;
+}
+
+static irqreturn_t linux_interrupt_thread(int irq, void *argument)
+{
+	struct linux_vector *vector = argument;
+	uint32_t causes;
+
+	while ((causes = atomic_xchg(&vector->causes, 0)) != 0) {
+		causes = vqp_core_service(vqp_linux.core, causes);
+		/* There is more than a budget: from now on as others do. */
+		if (causes)
+			sched_set_normal(current, 0);
+		atomic_or(causes, &vector->causes);
+		cond_resched();
+	}
+	return IRQ_HANDLED;
+}
+
+static int linux_vectors_request(struct pci_dev *device, int count)
+{
+	int i, error;
+
+	for (i = 0; i < count; i++) {
+		linux_vectors[i].cause = count > 1 ? 1u << i : 0;
+		atomic_set(&linux_vectors[i].causes, 0);
+		error = request_threaded_irq(pci_irq_vector(device, i),
+					     linux_interrupt,
+					     linux_interrupt_thread,
+					     count > 1 ? 0 : IRQF_SHARED,
+					     "vmw_vmci", &linux_vectors[i]);
+		if (!error)
+			continue;
+		linux_vectors[i].cause = 0;
+		while (i-- > 0) {
+			free_irq(pci_irq_vector(device, i), &linux_vectors[i]);
+			linux_vectors[i].cause = 0;
+		}
+		return error;
+	}
+	return 0;
+}
+
+/* A vector per cause, or one for all.  How many, or an error. */
+static int linux_vectors_alloc(struct pci_dev *device, bool dma)
+{
+	int want = dma ? VQP_VECTOR_COUNT_MMIO : VQP_VECTOR_COUNT_PORT;
+	unsigned int types = PCI_IRQ_ALL_TYPES;
+	int count = 0, error;
+
+	if (disable_msi)
+		types = PCI_IRQ_INTX;
+	else if (disable_msix)
+		types = PCI_IRQ_INTX | PCI_IRQ_MSI;
+	if (types & PCI_IRQ_MSIX)
+		count = pci_alloc_irq_vectors(device, want, want,
+					      PCI_IRQ_MSIX);
+	if (count <= 0)
+		count = pci_alloc_irq_vectors(device, 1, 1, types);
+	if (count < 0)
+		return count;
+	error = linux_vectors_request(device, count);
+	if (error)
+		pci_free_irq_vectors(device);
+	return error ? error : count;
+}
+
+static void linux_vectors_free(struct pci_dev *device)
+{
+	int i;
+
+	for (i = 0; i < VQP_VECTOR_COUNT_MMIO; i++) {
+		if (i == 0 || linux_vectors[i].cause)
+			free_irq(pci_irq_vector(device, i), &linux_vectors[i]);
+		linux_vectors[i].cause = 0;
+	}
+	pci_free_irq_vectors(device);
+}
+
+/* ---- The device. */
+
+/* Where the registers are; *dma says which generation. */
+static void __iomem *linux_map(struct pci_dev *device, bool *dma)
+{
+	void __iomem *bar;
+
+	*dma = pci_resource_len(device, VQP_BAR_MEMORY) ==
+	       VQP_BAR_MEMORY_BYTES_MMIO;
+	if (*dma) {
+		bar = pcim_iomap(device, VQP_BAR_MEMORY, 0);
+		if (bar)
+			return bar + VQP_MMIO_REG_OFFSET;
+		*dma = false;
+	}
+	if (pci_resource_len(device, VQP_BAR_PORT) < VQP_BAR_PORT_BYTES)
+		return NULL;
+	return pcim_iomap(device, VQP_BAR_PORT, 0);
+}
+
+static int linux_error(int status)
+{
+	switch (status) {
+	case VQP_ERROR_NO_MEM:
+		return -ENOMEM;
+	case VQP_ERROR_ALREADY_EXISTS:
+		return -EBUSY;
+	case VQP_ERROR_TIMEOUT:
+		return -ETIMEDOUT;
+	default:
+		return -ENXIO;
+	}
+}
+
+static int linux_mask(struct pci_dev *device)
+{
+	uint32_t caps = vqp_os_reg_read(&vqp_linux, VQP_REG_CAPS);
+
+	/* Narrow page numbers count pages of 4 KiB, in 32 bits. */
+	return dma_set_mask_and_coherent(&device->dev,
+					 caps & VQP_CAP_PPN64 ?
+					 DMA_BIT_MASK(64) : DMA_BIT_MASK(44));
+}
+
+/* Whoever asks for pages of the device has them, or finds none. */
+static void linux_device(struct pci_dev *device)
+{
+	mutex_lock(&vqp_linux.device_mutex);
+	vqp_linux.device = device;
+	mutex_unlock(&vqp_linux.device_mutex);
+}
+
+static int linux_plug(struct pci_dev *device)
+{
+	bool dma;
+	int status, count;
+
+	vqp_linux.registers = linux_map(device, &dma);
+	if (!vqp_linux.registers) {
+		dev_err(&device->dev, "no registers in BAR 0 or 1\n");
+		return -ENXIO;
+	}
+	status = linux_mask(device);
+	if (status)
+		return status;
+	linux_device(device);
+	pci_set_master(device);
+	status = vqp_core_plug(vqp_linux.core, dma);
+	if (status < 0) {
+		dev_err(&device->dev, "cannot use the device: %s\n",
+			vqp_status_name(status));
+		status = linux_error(status);
+		goto master;
+	}
+	count = linux_vectors_alloc(device, dma);
+	if (count < 0) {
+		dev_err(&device->dev, "no interrupts: %d\n", count);
+		status = count;
+		goto plugged;
+	}
+	vqp_core_start(vqp_linux.core);
+	dev_info(&device->dev, "context %u, %s, %d vector%s\n",
+		 vqp_core_context_id(vqp_linux.core),
+		 dma ? "DMA" : "ports", count, count > 1 ? "s" : "");
+	return 0;
+plugged:
+	vqp_core_unplug(vqp_linux.core);
+master:
+	pci_clear_master(device);
+	linux_device(NULL);
+	return status;
+}
+
+static int linux_probe(struct pci_dev *device, const struct pci_device_id *id)
+{
+	int status;
+
+	if (disable_guest)
+		return -ENODEV;
+	status = pcim_enable_device(device);
+	if (status)
+		return status;
+	mutex_lock(&vqp_linux_mutex);
+	if (vqp_linux.device) {
+		dev_err(&device->dev, "a second device; %s is in use\n",
+			pci_name(vqp_linux.device));
+		status = -EBUSY;
+	} else {
+		status = linux_plug(device);
+	}
+	mutex_unlock(&vqp_linux_mutex);
+	if (!status)
+		vqp_linux_ready(true);
+	return status;
+}
+
+static void linux_remove(struct pci_dev *device)
+{
+	vqp_linux_ready(false);
+	mutex_lock(&vqp_linux_mutex);
+	if (!pci_device_is_present(device))
+		vqp_core_gone(vqp_linux.core);
+	vqp_core_stop(vqp_linux.core);
+	linux_vectors_free(device);
+	vqp_core_unplug(vqp_linux.core);
+	pci_clear_master(device);
+	linux_device(NULL);
+	vqp_linux.registers = NULL;
+	mutex_unlock(&vqp_linux_mutex);
+}
+
+static void linux_shutdown(struct pci_dev *device)
+{
+	vqp_core_shutdown(vqp_linux.core);
+}
+
+static int __maybe_unused linux_suspend(struct device *device)
+{
+	vqp_core_suspend(vqp_linux.core);
+	return 0;
+}
+
+static int __maybe_unused linux_resume(struct device *device)
+{
+	int status;
+
+	pci_set_master(to_pci_dev(device));
+	status = vqp_core_resume(vqp_linux.core);
+	if (status < 0)
+		dev_err(device, "lost in sleep: %s\n", vqp_status_name(status));
+	return status < 0 ? linux_error(status) : 0;
+}
+
+static SIMPLE_DEV_PM_OPS(linux_pm, linux_suspend, linux_resume);
+
+static const struct pci_device_id linux_ids[] = {
+	{ PCI_DEVICE(VQP_PCI_VENDOR, VQP_PCI_DEVICE) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, linux_ids);
+
+static struct pci_driver linux_driver = {
+	.name = "vmw_vmci",
+	.id_table = linux_ids,
+	.probe = linux_probe,
+	.remove = linux_remove,
+	.shutdown = linux_shutdown,
+	.driver.pm = &linux_pm,
+};
+
+static int __init linux_init(void)
+{
+	const struct vqp_core_config config = { 0 };
+	int status;
+
+	init_completion(&vqp_linux.released);
+	mutex_init(&vqp_linux.device_mutex);
+	vqp_linux.works = alloc_ordered_workqueue("vmw_vmci", 0);
+	if (!vqp_linux.works)
+		return -ENOMEM;
+	status = vqp_core_create(&vqp_linux, &config, &vqp_linux.core);
+	if (status < 0) {
+		status = linux_error(status);
+		goto works;
+	}
+	vqp_linux_debugfs_init();
+	status = pci_register_driver(&linux_driver);
+	if (!status)
+		return 0;
+	vqp_linux_debugfs_fini();
+	vqp_core_detach(vqp_linux.core);
+	wait_for_completion(&vqp_linux.released);
+works:
+	destroy_workqueue(vqp_linux.works);
+	return status;
+}
+
+static void __exit linux_exit(void)
+{
+	pci_unregister_driver(&linux_driver);
+	vqp_linux_debugfs_fini();
+	/* Clients are modules that use our symbols, and gone by now. */
+	vqp_linux_kpi_fini();
+	vqp_core_detach(vqp_linux.core);
+	if (!wait_for_completion_timeout(&vqp_linux.released, 10 * HZ))
+		pr_err("vmw_vmci: clients left something behind, and memory with it\n");
+	destroy_workqueue(vqp_linux.works);
+}
+
+module_init(linux_init);
+module_exit(linux_exit);
+
+MODULE_DESCRIPTION("VMCI: queue pairs, datagrams and doorbells of a virtual machine");
+MODULE_AUTHOR("the vqp developers");
+MODULE_VERSION("1.1.6.0-vqp");
+MODULE_LICENSE("Dual BSD/GPL");
