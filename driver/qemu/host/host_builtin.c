@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Ends without a program behind them: echo, sink, source, a file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host_end.h"
+#include "host_loop.h"
+
+#define ECHO_BYTES	65536
+
+struct builtin {
+	struct host_end end;	/* first: it is cast back */
+	bool finished;
+	uint64_t at;		/* source: place in the stream */
+	uint64_t bytes;		/* source: all of it, or 0 */
+	int fd;
+	uint64_t echo_at, echo_bytes;
+	uint8_t echo[];
+};
+
+static struct builtin *
+of(struct host_end *end)
+{
+	return (struct builtin *)end;
+}
+
+static void
+finish(struct host_end *end)
+{
+	of(end)->finished = true;
+}
+
+static void
+close_builtin(struct host_end *end)
+{
+	if (of(end)->fd >= 0)
+		close(of(end)->fd);
+	free(end);
+}
+
+/* Swallows, and has nothing to say. */
+static int64_t
+take_nothing(struct host_end *end, const struct iovec span[2])
+{
+	(void)end;
+	return (int64_t)(span[0].iov_len + span[1].iov_len);
+}
+
+static int64_t
+give_nothing(struct host_end *end, const struct iovec span[2])
+{
+	(void)span;
+	return of(end)->finished ? 0 : HOST_WAIT;
+}
+
+static struct builtin *
+new_builtin(uint64_t room)
+{
+	struct builtin *b = host_alloc(sizeof(*b) + room);
+
+	b->fd = -1;
+	b->end.take = take_nothing;
+	b->end.give = give_nothing;
+	b->end.finish = finish;
+	b->end.close = close_builtin;
+	return b;
+}
+
+/*
+ * ---- Echo.
+ */
+
+static int64_t
+echo_take(struct host_end *end, const struct iovec span[2])
+{
+	struct builtin *b = of(end);
+	uint64_t n = 0;
+
+	if (b->echo_at < b->echo_bytes)
+		return HOST_WAIT;
+	for (int i = 0; i < 2; i++) {
+		uint64_t part = span[i].iov_len;
+
+		if (part > ECHO_BYTES - n)
+			part = ECHO_BYTES - n;
+		if (part > 0)
+			memcpy(b->echo + n, span[i].iov_base, part);
+		n += part;
+	}
+	b->echo_at = 0;
+	b->echo_bytes = n;
+	return (int64_t)n;
+}
+
+static int64_t
+echo_give(struct host_end *end, const struct iovec span[2])
+{
+	struct builtin *b = of(end);
+	uint64_t n = 0;
+
+	if (b->echo_at == b->echo_bytes)
+		return b->finished ? 0 : HOST_WAIT;
+	for (int i = 0; i < 2; i++) {
+		uint64_t part = span[i].iov_len;
+
+		if (part > b->echo_bytes - b->echo_at)
+			part = b->echo_bytes - b->echo_at;
+		if (part > 0)
+			memcpy(span[i].iov_base, b->echo + b->echo_at, part);
+		b->echo_at += part;
+		n += part;
+	}
+	return (int64_t)n;
+}
+
+struct host_end *
+host_end_echo(void)
+{
+	struct builtin *b = new_builtin(ECHO_BYTES);
+
+	b->end.take = echo_take;
+	b->end.give = echo_give;
+	return &b->end;
+}
+
+/*
+ * ---- Sink and source.
+ */
+
+struct host_end *
+host_end_sink(void)
+{
+	return &new_builtin(0)->end;
+}
+
+/* The byte at a place of every generated stream (tests/kernel/guest). */
+static uint8_t
+pattern(uint64_t at)
+{
+	return (uint8_t)((at * UINT64_C(2654435761)) >> 13 ^ at >> 3);
+}
+
+static int64_t
+source_give(struct host_end *end, const struct iovec span[2])
+{
+	struct builtin *b = of(end);
+	int64_t n = 0;
+
+	for (int i = 0; i < 2; i++)
+		for (uint64_t j = 0; j < span[i].iov_len; j++) {
+			if (b->bytes != 0 && b->at == b->bytes)
+				return n;
+			((uint8_t *)span[i].iov_base)[j] = pattern(b->at++);
+			n++;
+		}
+	return n;
+}
+
+struct host_end *
+host_end_source(uint64_t bytes)
+{
+	struct builtin *b = new_builtin(0);
+
+	b->bytes = bytes;
+	b->end.give = source_give;
+	return &b->end;
+}
+
+/*
+ * ---- Files.
+ */
+
+static int64_t
+file_give(struct host_end *end, const struct iovec span[2])
+{
+	const ssize_t n = readv(of(end)->fd, span, 2);
+
+	return n < 0 ? HOST_BROKEN : n;
+}
+
+static int64_t
+file_take(struct host_end *end, const struct iovec span[2])
+{
+	const ssize_t n = writev(of(end)->fd, span, 2);
+
+	return n < 0 ? HOST_BROKEN : n;
+}
+
+static struct builtin *
+new_file(const char *path, int flags)
+{
+	const int fd = open(path, flags | O_CLOEXEC, 0666);
+	struct builtin *b;
+
+	if (fd < 0) {
+		host_say("%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	b = new_builtin(0);
+	b->fd = fd;
+	return b;
+}
+
+struct host_end *
+host_end_send_file(const char *path)
+{
+	struct builtin *b = new_file(path, O_RDONLY);
+
+	if (b == NULL)
+		return NULL;
+	b->end.give = file_give;
+	return &b->end;
+}
+
+struct host_end *
+host_end_receive_file(const char *path)
+{
+	struct builtin *b = new_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+
+	if (b == NULL)
+		return NULL;
+	b->end.take = file_take;
+	return &b->end;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Datagram sockets of the guest: a port is a resource, a message its payload.
+ *
+ * The Unix socket <path>_N.dgram stands for port N.  Each message through it
+ * begins with eight bytes, a context id and a port: to whom it goes, or from
+ * whom it came.  What comes from the guest goes to whoever sent last; an empty
+ * message only says who that is.  A socket's queue holds ten messages or so
+ * (net.unix.max_dgram_qlen); what comes while it is full is lost.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host_end.h"
+#include "host_loop.h"
+
+struct port {
+	struct host_watch watch;	/* first: it is cast back */
+	struct port *next;
+	uint32_t number;
+	bool echo;
+	struct sockaddr_un peer;
+	socklen_t peer_bytes;
+};
+
+static struct port *ports;
+
+static struct port *
+new_port(uint32_t number)
+{
+	struct port *port = host_alloc(sizeof(*port));
+	const int64_t status = host_link_bind(number);
+
+	if (status < 0)
+		host_die("datagram port %u: %s", number,
+		    vqp_status_name(status));
+	port->number = number;
+	port->watch.fd = -1;
+	port->next = ports;
+	ports = port;
+	return port;
+}
+
+void
+host_datagram_echo(uint32_t number)
+{
+	new_port(number)->echo = true;
+}
+
+/* From a program of the host. */
+static void
+readable(struct host_watch *watch, uint32_t events)
+{
+	struct port *port = (struct port *)watch;
+	static uint8_t bytes[sizeof(struct vqp_handle) +
+	    VQP_DATAGRAM_PAYLOAD_BYTES_MAX];
+	struct vqp_datagram datagram = { 0 };
+	struct sockaddr_un from;
+	socklen_t from_bytes = sizeof(from);
+	const ssize_t n = recvfrom(watch->fd, bytes, sizeof(bytes),
+	    MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_bytes);
+	int64_t status;
+
+	(void)events;
+	if (n < 0)
+		return;
+	if (from_bytes > sizeof(sa_family_t)) {
+		port->peer = from;
+		port->peer_bytes = from_bytes;
+	}
+	if ((size_t)n < sizeof(datagram.dst) || (size_t)n > sizeof(bytes))
+		return;
+	memcpy(&datagram.dst, bytes, sizeof(datagram.dst));
+	datagram.src.context = host_cid;
+	datagram.src.resource = port->number;
+	datagram.payload_size = (uint64_t)n - sizeof(datagram.dst);
+	status = host_link_send(&datagram, bytes + sizeof(datagram.dst));
+	if (status < 0)
+		host_say("datagram to %u:%u: %s", datagram.dst.context,
+		    datagram.dst.resource, vqp_status_name(status));
+}
+
+void
+host_datagram_unix(const char *path, uint32_t number)
+{
+	struct port *port = new_port(number);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC |
+	    SOCK_NONBLOCK, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s_%u.dgram",
+	    path, number);
+	unlink(address.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
+	    sizeof(address)) != 0)
+		host_die("%s: %s", address.sun_path, strerror(errno));
+	host_watch_add(&port->watch, fd, EPOLLIN, readable);
+}
+
+static void
+to_program(struct port *port, const struct vqp_datagram *datagram,
+    const void *payload)
+{
+	struct iovec iov[2] = {
+		{ (void *)&datagram->src, sizeof(datagram->src) },
+		{ (void *)payload, datagram->payload_size },
+	};
+	const struct msghdr message = {
+		.msg_name = &port->peer, .msg_namelen = port->peer_bytes,
+		.msg_iov = iov, .msg_iovlen = 2,
+	};
+
+	/* Datagrams get lost, like anywhere, if nobody reads them. */
+	if (port->peer_bytes != 0)
+		(void)!sendmsg(port->watch.fd, &message,
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void
+host_datagram_take(const struct vqp_datagram *datagram, const void *payload)
+{
+	struct port *port = ports;
+	struct vqp_datagram answer = *datagram;
+
+	while (port != NULL && port->number != datagram->dst.resource)
+		port = port->next;
+	if (port == NULL)
+		return;
+	if (!port->echo) {
+		to_program(port, datagram, payload);
+		return;
+	}
+	answer.dst = datagram->src;
+	answer.src = datagram->dst;
+	host_link_send(&answer, payload);
+}

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One stream: from REQUEST2, ours or the guest's, to the last RST.
+ *
+ *	guest connects			we connect
+ *	REQUEST2 ->			<- REQUEST2
+ *	<- NEGOTIATE2	ASKED		NEGOTIATE2 ->
+ *	OFFER ->			<- OFFER	OFFERED
+ *	<- ATTACH	OPEN		ATTACH ->	OPEN
+ *
+ * Wake-ups travel as WROTE and READ; when they are due, the rings' edges say
+ * (E3).  A packet is believed only if it comes from the other end of the very
+ * stream it names.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host_loop.h"
+#include "host_stream.h"
+
+#define RING_BYTES	262144
+#define RING_BYTES_MIN	128
+#define PROTOCOL_QSTATE	1	/* what REQUEST2 offers */
+#define PORT_MIN	1024
+#define RESOURCE_MIN	1024
+
+#define HANDSHAKE_MS	5000
+#define LINGER_MS	10000
+#define RETRY_MS	5
+#define TURN_BYTES	(1 << 20)
+#define HALF_OPEN_MAX	128
+
+#define RECEIVE_SHUTDOWN	1
+#define SEND_SHUTDOWN	2
+#define BOTH_SHUTDOWN	3
+
+enum state {
+	STATE_ASKED,		/* one of the two sent REQUEST2 */
+	STATE_OFFERED,		/* we sent OFFER */
+	STATE_OPEN,
+	STATE_LINGER,		/* all is said; the guest is to close */
+	STATE_DEAD,
+};
+
+struct host_stream {
+	struct host_pair link;	/* first: it is cast back */
+	struct host_stream *next;
+	enum state state;
+	bool ours;		/* we connected */
+	uint32_t tag;
+	uint32_t cid, port, own_port;
+	uint64_t size;
+	struct host_end *end;
+	struct vqp_pair pair;
+	bool attached;		/* `pair` is usable */
+	bool ready;		/* there may be work */
+	bool guest_finished;	/* sends nothing more */
+	bool guest_deaf;	/* reads nothing more */
+	bool took_all;		/* and the end knows */
+	bool gave_all;
+	bool resend_wrote, resend_read;
+	int64_t deadline;	/* 0 for none */
+	int64_t opened;
+	uint64_t bytes_in, bytes_out;
+	/* What the guest had sent when its memory went. */
+	uint8_t *rest;
+	uint64_t rest_at, rest_bytes;
+};
+
+static struct host_stream *streams;
+static host_listener *listener;
+static uint32_t last_tag, last_port = PORT_MIN, last_resource = RESOURCE_MIN;
+
+/*
+ * ---- Control packets.
+ */
+
+static void
+fill_packet(struct vqp_vsock_packet *packet, enum vqp_vsock_type type,
+    uint32_t cid, uint32_t port, uint32_t own_port)
+{
+	memset(packet, 0, sizeof(*packet));
+	packet->datagram.dst.context = cid;
+	packet->datagram.dst.resource = VQP_VSOCK_RESOURCE;
+	packet->datagram.src.context = host_cid;
+	packet->datagram.src.resource = VQP_VSOCK_RESOURCE;
+	packet->datagram.payload_size = sizeof(*packet) -
+	    sizeof(packet->datagram);
+	packet->version = VQP_VSOCK_VERSION;
+	packet->type = type;
+	packet->src_port = own_port;
+	packet->dst_port = port;
+}
+
+static void
+post(const struct vqp_vsock_packet *packet, uint32_t tag)
+{
+	host_link_post(&packet->datagram, &packet->version, tag);
+}
+
+static void
+say(struct host_stream *stream, enum vqp_vsock_type type, uint16_t protocol,
+    const union vqp_vsock_body *body)
+{
+	struct vqp_vsock_packet packet;
+
+	fill_packet(&packet, type, stream->cid, stream->port,
+	    stream->own_port);
+	packet.protocol = protocol;
+	if (body != NULL)
+		packet.body = *body;
+	post(&packet, stream->tag);
+}
+
+static void
+say_mode(struct host_stream *stream, uint64_t mode)
+{
+	const union vqp_vsock_body body = { .mode = mode };
+
+	say(stream, VQP_VSOCK_SHUTDOWN, 0, &body);
+}
+
+/* Nobody is there.  Never in answer to a RST. */
+static void
+reset_stranger(uint32_t cid, const struct vqp_vsock_packet *asked)
+{
+	struct vqp_vsock_packet packet;
+
+	fill_packet(&packet, VQP_VSOCK_RST, cid, asked->src_port,
+	    asked->dst_port);
+	post(&packet, UINT32_C(0x7fffffff));
+}
+
+/*
+ * ---- Life.
+ */
+
+static struct host_stream *
+new_stream(uint32_t cid, uint32_t port, uint32_t own_port,
+    struct host_end *end)
+{
+	struct host_stream *stream = host_alloc(sizeof(*stream));
+
+	stream->tag = ++last_tag & UINT32_C(0x3fffffff);
+	stream->cid = cid;
+	stream->port = port;
+	stream->own_port = own_port;
+	stream->end = end;
+	end->stream = stream;
+	stream->deadline = host_now_ms() + HANDSHAKE_MS;
+	stream->next = streams;
+	streams = stream;
+	return stream;
+}
+
+/* It is over, in whatever state; freed by the next host_stream_work(). */
+static void
+die(struct host_stream *stream)
+{
+	struct host_end *end = stream->end;
+
+	if (stream->state == STATE_DEAD)
+		return;
+	if (stream->state >= STATE_OPEN) {
+		const double seconds =
+		    (double)(host_now_ms() - stream->opened) / 1000;
+		const double bytes =
+		    (double)(stream->bytes_in + stream->bytes_out);
+
+		host_say("%u:%u %s %u: in %llu, out %llu bytes, %.3f s, "
+		    "%.1f MB/s", stream->cid, stream->port,
+		    stream->ours ? "<-" : "->", stream->own_port,
+		    (unsigned long long)stream->bytes_in,
+		    (unsigned long long)stream->bytes_out, seconds,
+		    seconds > 0 ? bytes / seconds / 1e6 : 0.0);
+	}
+	stream->state = STATE_DEAD;
+	stream->attached = false;
+	stream->end = NULL;
+	end->close(end);
+	host_pair_close(&stream->link);
+	free(stream->rest);
+	stream->rest = NULL;
+}
+
+static void
+reset(struct host_stream *stream)
+{
+	say(stream, VQP_VSOCK_RST, 0, NULL);
+	die(stream);
+}
+
+static struct host_stream *
+find(uint32_t cid, uint32_t port, uint32_t own_port)
+{
+	struct host_stream *stream = streams;
+
+	while (stream != NULL && (stream->cid != cid ||
+	    stream->port != port || stream->own_port != own_port ||
+	    stream->state == STATE_DEAD))
+		stream = stream->next;
+	return stream;
+}
+
+/*
+ * The guest's memory goes: its last bytes are saved, nothing can be sent.  A
+ * guest that closes leaves at once, so they often are still in the ring.
+ */
+static void
+leaving(struct host_pair *link)
+{
+	struct host_stream *stream = (struct host_stream *)link;
+	int64_t ready;
+
+	if (!stream->attached)
+		return;
+	ready = vqp_pair_consume_ready(&stream->pair);
+	if (ready > 0) {
+		stream->rest = host_alloc((uint64_t)ready);
+		ready = vqp_pair_dequeue(&stream->pair, stream->rest,
+		    (uint64_t)ready);
+		stream->rest_bytes = ready > 0 ? (uint64_t)ready : 0;
+	}
+	stream->attached = false;
+	stream->guest_finished = true;
+	stream->guest_deaf = true;
+	stream->ready = true;
+}
+
+static bool
+attach(struct host_stream *stream)
+{
+	const bool good = stream->link.mapped &&
+	    vqp_pair_attach(&stream->pair, &stream->link.config) ==
+	    VQP_SUCCESS;
+
+	stream->attached = good;
+	return good;
+}
+
+static void
+open_up(struct host_stream *stream)
+{
+	stream->state = STATE_OPEN;
+	stream->deadline = 0;
+	stream->opened = host_now_ms();
+	stream->ready = true;
+	if (stream->end->open != NULL)
+		stream->end->open(stream->end);
+}
+
+/*
+ * ---- Handshake.
+ */
+
+static uint64_t
+agree_size(uint64_t asked)
+{
+	return asked >= RING_BYTES_MIN && asked <= RING_BYTES ? asked :
+	    RING_BYTES;
+}
+
+/* Handshakes that a guest began and has not finished. */
+static bool
+too_many(void)
+{
+	unsigned count = 0;
+
+	for (const struct host_stream *stream = streams; stream != NULL;
+	    stream = stream->next)
+		count += stream->state == STATE_ASKED && !stream->ours;
+	return count >= HALF_OPEN_MAX;
+}
+
+static void
+on_request(uint32_t cid, const struct vqp_vsock_packet *packet)
+{
+	const bool second = packet->type == VQP_VSOCK_REQUEST2;
+	struct host_end *end = NULL;
+	struct host_stream *stream;
+	union vqp_vsock_body body = { .size = agree_size(packet->body.size) };
+
+	if (packet->body.size != 0 && !too_many() &&
+	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0))
+		end = listener(packet->dst_port);
+	if (end == NULL) {
+		reset_stranger(cid, packet);
+		return;
+	}
+	stream = new_stream(cid, packet->src_port, packet->dst_port, end);
+	stream->size = body.size;
+	say(stream, second ? VQP_VSOCK_NEGOTIATE2 : VQP_VSOCK_NEGOTIATE,
+	    second ? PROTOCOL_QSTATE : 0, &body);
+}
+
+static void
+on_offer(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+{
+	const union vqp_vsock_body body = { .handle = packet->body.handle };
+	int64_t status;
+
+	if (stream->ours || stream->state != STATE_ASKED ||
+	    body.handle.context != stream->cid) {
+		reset(stream);
+		return;
+	}
+	stream->link.leaving = leaving;
+	status = host_pair_open(&stream->link, body.handle, stream->cid,
+	    VQP_QPAIR_ATTACH_ONLY, stream->size);
+	if (status < 0 || !attach(stream)) {
+		host_say("%u:%u offers a queue pair that cannot be had: %s",
+		    stream->cid, stream->port, vqp_status_name(status));
+		reset(stream);
+		return;
+	}
+	open_up(stream);
+	say(stream, VQP_VSOCK_ATTACH, 0, &body);
+}
+
+static void
+on_negotiate(struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
+{
+	const bool second = packet->type == VQP_VSOCK_NEGOTIATE2;
+	union vqp_vsock_body body = { 0 };
+
+	if (!stream->ours || stream->state != STATE_ASKED ||
+	    packet->body.size < RING_BYTES_MIN ||
+	    packet->body.size > RING_BYTES ||
+	    (second && packet->protocol != PROTOCOL_QSTATE)) {
+		reset(stream);
+		return;
+	}
+	stream->size = packet->body.size;
+	stream->link.leaving = leaving;
+	body.handle.context = host_cid;
+	do {
+		if (++last_resource < RESOURCE_MIN)
+			last_resource = RESOURCE_MIN;
+		body.handle.resource = last_resource;
+	} while (host_pair_open(&stream->link, body.handle, stream->cid, 0,
+	    stream->size) == VQP_ERROR_ALREADY_EXISTS);
+	stream->state = STATE_OFFERED;
+	say(stream, VQP_VSOCK_OFFER, 0, &body);
+}
+
+static void
+on_attach(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+{
+	if (stream->state != STATE_OFFERED ||
+	    packet->body.handle.context != stream->link.handle.context ||
+	    packet->body.handle.resource != stream->link.handle.resource ||
+	    !attach(stream))
+		reset(stream);
+	else
+		open_up(stream);
+}
+
+int64_t
+host_stream_connect(uint32_t cid, uint32_t port, struct host_end *end)
+{
+	const union vqp_vsock_body body = { .size = RING_BYTES };
+	struct host_stream *stream;
+
+	do {
+		if (++last_port < PORT_MIN)
+			last_port = PORT_MIN;
+	} while (find(cid, port, last_port) != NULL);
+	stream = new_stream(cid, port, last_port, end);
+	stream->ours = true;
+	say(stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
+	return stream->own_port;
+}
+
+/*
+ * ---- Bytes.
+ */
+
+static void
+to_iovec(struct iovec to[2], const struct vqp_span from[2])
+{
+	for (int i = 0; i < 2; i++) {
+		to[i].iov_base = from[i].base;
+		to[i].iov_len = from[i].length;
+	}
+}
+
+/* From the ring, or from what was left of it, to the end. */
+static int64_t
+take_some(struct host_stream *stream)
+{
+	struct vqp_span spans[2];
+	struct iovec io[2] = { { 0 }, { 0 } };
+	int64_t n;
+
+	if (!stream->attached) {
+		io[0].iov_base = stream->rest + stream->rest_at;
+		io[0].iov_len = stream->rest_bytes - stream->rest_at;
+		n = io[0].iov_len == 0 ? 0 :
+		    stream->end->take(stream->end, io);
+		stream->rest_at += n > 0 ? (uint64_t)n : 0;
+		return n;
+	}
+	n = vqp_rx_peek(&stream->pair.rx, UINT64_MAX / 2, spans);
+	if (n == VQP_ERROR_NO_DATA)
+		return 0;
+	if (n < 0)
+		return HOST_BROKEN;
+	to_iovec(io, spans);
+	n = stream->end->take(stream->end, io);
+	if (n > 0 && vqp_rx_release_edge(&stream->pair.rx, (uint64_t)n))
+		say(stream, VQP_VSOCK_READ, 0, NULL);
+	return n;
+}
+
+static int64_t
+give_some(struct host_stream *stream)
+{
+	struct vqp_span spans[2];
+	struct iovec io[2];
+	int64_t n = vqp_tx_reserve(&stream->pair.tx, UINT64_MAX / 2, spans);
+
+	if (n == VQP_ERROR_NO_SPACE)
+		return HOST_WAIT;
+	if (n < 0)
+		return HOST_BROKEN;
+	to_iovec(io, spans);
+	n = stream->end->give(stream->end, io);
+	if (n > 0 && vqp_tx_commit_edge(&stream->pair.tx, (uint64_t)n))
+		say(stream, VQP_VSOCK_WROTE, 0, NULL);
+	return n;
+}
+
+/* Both directions have ended, or the guest went. */
+static void
+conclude(struct host_stream *stream)
+{
+	if (!stream->attached) {
+		if (stream->took_all)
+			die(stream);
+		return;
+	}
+	if (!stream->took_all || !stream->gave_all ||
+	    stream->state != STATE_OPEN)
+		return;
+	say_mode(stream, BOTH_SHUTDOWN);
+	stream->state = STATE_LINGER;
+	stream->deadline = host_now_ms() + LINGER_MS;
+}
+
+static void
+pump(struct host_stream *stream)
+{
+	uint64_t moved = 0;
+	int64_t in = 1, out = 1;
+
+	stream->ready = false;
+	while ((in > 0 || out > 0) && moved < TURN_BYTES) {
+		in = stream->took_all ? 0 : take_some(stream);
+		out = stream->gave_all || !stream->attached ? HOST_WAIT :
+		    give_some(stream);
+		if (in == HOST_BROKEN || out == HOST_BROKEN) {
+			reset(stream);
+			return;
+		}
+		stream->bytes_in += in > 0 ? (uint64_t)in : 0;
+		stream->bytes_out += out > 0 ? (uint64_t)out : 0;
+		moved += (in > 0 ? (uint64_t)in : 0) +
+		    (out > 0 ? (uint64_t)out : 0);
+		if (in == 0 && stream->guest_finished && !stream->took_all) {
+			stream->took_all = true;
+			stream->end->finish(stream->end);
+			out = 1;	/* it may have more to give now */
+		}
+		if (out == 0 && !stream->gave_all) {
+			stream->gave_all = true;
+			say_mode(stream, SEND_SHUTDOWN);
+		}
+		if (stream->guest_deaf)
+			stream->gave_all = true;
+	}
+	if (moved >= TURN_BYTES)
+		stream->ready = true;
+	conclude(stream);
+}
+
+void
+host_stream_wake(struct host_stream *stream)
+{
+	stream->ready = true;
+}
+
+/*
+ * ---- What comes in.
+ */
+
+static void
+on_shutdown(struct host_stream *stream, uint64_t mode)
+{
+	stream->guest_deaf |= (mode & RECEIVE_SHUTDOWN) != 0;
+	stream->guest_finished |= (mode & SEND_SHUTDOWN) != 0;
+	stream->ready = true;
+}
+
+static void
+on_reset(struct host_stream *stream)
+{
+	if (stream->state < STATE_OPEN || stream->state == STATE_LINGER) {
+		die(stream);
+		return;
+	}
+	/* As a clean end of both directions: what it sent is still there. */
+	on_shutdown(stream, BOTH_SHUTDOWN);
+	leaving(&stream->link);
+	host_pair_close(&stream->link);
+}
+
+static void
+take_packet(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+{
+	switch (packet->type) {
+	case VQP_VSOCK_NEGOTIATE:
+	case VQP_VSOCK_NEGOTIATE2:
+		on_negotiate(stream, packet);
+		break;
+	case VQP_VSOCK_OFFER:
+		on_offer(stream, packet);
+		break;
+	case VQP_VSOCK_ATTACH:
+		on_attach(stream, packet);
+		break;
+	case VQP_VSOCK_WROTE:
+	case VQP_VSOCK_READ:
+	case VQP_VSOCK_WAITING_WRITE:
+	case VQP_VSOCK_WAITING_READ:
+		stream->ready = true;
+		break;
+	case VQP_VSOCK_SHUTDOWN:
+		on_shutdown(stream, packet->body.mode);
+		break;
+	case VQP_VSOCK_RST:
+		on_reset(stream);
+		break;
+	default:
+		/* INVALID: it knows only the old request; we need the new. */
+		reset(stream);
+	}
+}
+
+void
+host_stream_datagram(const struct vqp_datagram *datagram, const void *payload)
+{
+	struct vqp_vsock_packet packet;
+	struct host_stream *stream;
+
+	if (datagram->payload_size < sizeof(packet) - sizeof(*datagram) ||
+	    datagram->src.resource != VQP_VSOCK_RESOURCE)
+		return;
+	packet.datagram = *datagram;
+	memcpy(&packet.version, payload, sizeof(packet) - sizeof(*datagram));
+	stream = find(datagram->src.context, packet.src_port,
+	    packet.dst_port);
+	if (stream != NULL)
+		take_packet(stream, &packet);
+	else if (packet.type == VQP_VSOCK_REQUEST ||
+	    packet.type == VQP_VSOCK_REQUEST2)
+		on_request(datagram->src.context, &packet);
+	else if (packet.type != VQP_VSOCK_RST)
+		reset_stranger(datagram->src.context, &packet);
+}
+
+void
+host_stream_event(const struct vqp_event_qpair *event)
+{
+	struct host_stream *stream = streams;
+
+	if (event->header.event != VQP_EVENT_QP_PEER_DETACH)
+		return;
+	for (; stream != NULL; stream = stream->next)
+		if (stream->state != STATE_DEAD &&
+		    stream->link.handle.context == event->handle.context &&
+		    stream->link.handle.resource == event->handle.resource) {
+			if (stream->state < STATE_OPEN)
+				die(stream);
+			else
+				on_shutdown(stream, BOTH_SHUTDOWN);
+		}
+}
+
+/* A wake-up that the guest had no room for is not lost, but later. */
+void
+host_stream_refused(uint32_t tag, int64_t status)
+{
+	struct host_stream *stream = streams;
+
+	while (stream != NULL && stream->tag != tag)
+		stream = stream->next;
+	if (stream == NULL || stream->state == STATE_DEAD)
+		return;
+	if (status == VQP_ERROR_NO_RESOURCES &&
+	    stream->state >= STATE_OPEN) {
+		stream->resend_wrote = stream->resend_read = true;
+		return;
+	}
+	host_say("%u:%u: %s", stream->cid, stream->port,
+	    vqp_status_name(status));
+	die(stream);
+}
+
+/*
+ * ---- Each turn.
+ */
+
+static void
+resend(struct host_stream *stream)
+{
+	if (!stream->resend_wrote && !stream->resend_read)
+		return;
+	stream->resend_wrote = stream->resend_read = false;
+	say(stream, VQP_VSOCK_WROTE, 0, NULL);
+	say(stream, VQP_VSOCK_READ, 0, NULL);
+	/* It may have been what was refused. */
+	if (stream->gave_all && stream->state != STATE_DEAD)
+		say_mode(stream, stream->state == STATE_LINGER ?
+		    BOTH_SHUTDOWN : SEND_SHUTDOWN);
+}
+
+static int
+sooner(int a, int64_t b)
+{
+	if (b < 0)
+		b = 0;
+	return a < 0 || b < a ? (int)b : a;
+}
+
+int
+host_stream_work(void)
+{
+	const int64_t now = host_now_ms();
+	int wait = -1;
+
+	for (struct host_stream *stream = streams; stream != NULL;
+	    stream = stream->next) {
+		if (stream->state == STATE_DEAD)
+			continue;
+		resend(stream);
+		if (stream->ready && stream->state >= STATE_OPEN)
+			pump(stream);
+		if (stream->deadline != 0 && now >= stream->deadline &&
+		    stream->state != STATE_DEAD)
+			reset(stream);
+		if (stream->deadline != 0)
+			wait = sooner(wait, stream->deadline - now);
+		if (stream->ready && stream->state >= STATE_OPEN)
+			wait = 0;
+		if (stream->resend_wrote || stream->resend_read)
+			wait = sooner(wait, RETRY_MS);
+	}
+	for (struct host_stream **at = &streams; *at != NULL; ) {
+		struct host_stream *stream = *at;
+
+		if (stream->state != STATE_DEAD) {
+			at = &stream->next;
+			continue;
+		}
+		*at = stream->next;
+		free(stream);
+	}
+	return wait;
+}
+
+void
+host_stream_init(host_listener *function)
+{
+	listener = function;
+	if (host_link_bind(VQP_VSOCK_RESOURCE) < 0)
+		host_die("the control port of stream sockets is taken");
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Stream sockets of the guest as the host sees them: the control protocol of
+ * docs/wire.md 14 on datagrams, the bytes in a queue pair.
+ *
+ * What is behind a stream on the host is an end: it takes bytes that the guest
+ * sent and gives bytes for it, in place, straight out of and into the ring.
+ */
+#ifndef HOST_STREAM_H
+#define HOST_STREAM_H
+
+#include <sys/uio.h>
+
+#include "host_link.h"
+
+struct host_stream;
+
+/* Not now; it calls host_stream_wake() when that has changed. */
+#define HOST_WAIT	(-1)
+/* It is broken: reset the stream. */
+#define HOST_BROKEN	(-2)
+
+struct host_end {
+	/* The guest's bytes: how many are taken, HOST_WAIT or HOST_BROKEN. */
+	int64_t (*take)(struct host_end *end, const struct iovec span[2]);
+	/* How many are there for it now; 0: no more will come. */
+	int64_t (*give)(struct host_end *end, const struct iovec span[2]);
+	/* The guest will send nothing more, and all it sent was taken. */
+	void (*finish)(struct host_end *end);
+	/* The stream is up, for one that we opened.  May be NULL. */
+	void (*open)(struct host_end *end);
+	/* It is over; the end frees itself. */
+	void (*close)(struct host_end *end);
+	struct host_stream *stream;
+};
+
+/* Who answers for a port: a new end, or NULL for nobody. */
+typedef struct host_end *host_listener(uint32_t port);
+
+void host_stream_init(host_listener *listener);
+void host_stream_datagram(const struct vqp_datagram *datagram,
+    const void *payload);
+void host_stream_event(const struct vqp_event_qpair *event);
+void host_stream_refused(uint32_t tag, int64_t status);
+
+/* Connect to a port of the guest.  Our own port, or an error. */
+int64_t host_stream_connect(uint32_t cid, uint32_t port,
+    struct host_end *end);
+
+/* The end can take or give again. */
+void host_stream_wake(struct host_stream *stream);
+
+/* Move bytes, look at clocks.  Milliseconds until it is to be called again;
+ * -1 for never. */
+int host_stream_work(void);
+
+#endif

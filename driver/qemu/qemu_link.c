@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * socket=PATH: packets to and from programs of the host (vqp_link.h).  Nothing
+ * waits for a program, but for its word that it has let go of memory.
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "qemu/main-loop.h"
+#include "qemu/notify.h"
+#include "sysemu/sysemu.h"
+#include "qapi/error.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "qemu_link.h"
+
+/* How many packets are read before others get a turn. */
+#define READ_BATCH	64
+
+struct VmciLink {
+	int fd;
+	char *path;
+	Notifier at_exit;
+	QLIST_HEAD(, VmciProgram) programs;
+};
+
+static void update_handlers(VmciProgram *p);
+
+/* Why a call failed; NULL if it is only that the program ended. */
+static const char *
+reason(int error)
+{
+	return error == EPIPE || error == ECONNRESET ? NULL :
+	    strerror(error);
+}
+
+/*
+ * ---- Out.
+ */
+
+static void
+free_packet(VmciPacket *packet)
+{
+	if (packet->fd >= 0)
+		close(packet->fd);
+	g_free(packet);
+}
+
+static void
+drop_packets(VmciPackets *packets)
+{
+	VmciPacket *packet;
+
+	while ((packet = QSIMPLEQ_FIRST(packets)) != NULL) {
+		QSIMPLEQ_REMOVE_HEAD(packets, next);
+		free_packet(packet);
+	}
+}
+
+/* True when it is gone, one way or the other. */
+static bool
+try_send(VmciProgram *p, const VmciPacket *packet)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = { (void *)packet->bytes, packet->length };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (packet->fd >= 0) {
+		struct cmsghdr *header = &control.align;
+
+		memset(&control, 0, sizeof(control));
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		header->cmsg_len = CMSG_LEN(sizeof(int));
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(header), &packet->fd, sizeof(int));
+	}
+	if (sendmsg(p->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+		return true;
+	if (errno == EAGAIN || errno == EINTR)
+		return false;
+	vmci_link_break(p, reason(errno));
+	return true;
+}
+
+static void
+flush(VmciProgram *p)
+{
+	VmciPacket *packet;
+
+	while ((packet = QSIMPLEQ_FIRST(&p->out)) != NULL &&
+	    try_send(p, packet)) {
+		QSIMPLEQ_REMOVE_HEAD(&p->out, next);
+		p->out_bytes -= packet->length;
+		free_packet(packet);
+	}
+}
+
+void
+vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
+    const void *body, size_t body_bytes, const void *more, size_t more_bytes,
+    int fd)
+{
+	const struct vqp_link_message message = { type, tag };
+	const size_t length = sizeof(message) + body_bytes + more_bytes;
+	VmciPacket *packet;
+
+	if (p->broken)
+		return;
+	packet = g_malloc(sizeof(*packet) + length);
+	packet->length = (uint32_t)length;
+	packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	memcpy(packet->bytes, &message, sizeof(message));
+	memcpy(packet->bytes + sizeof(message), body, body_bytes);
+	if (more_bytes > 0)
+		memcpy(packet->bytes + sizeof(message) + body_bytes, more,
+		    more_bytes);
+	if (QSIMPLEQ_EMPTY(&p->out) && try_send(p, packet)) {
+		free_packet(packet);
+		return;
+	}
+	QSIMPLEQ_INSERT_TAIL(&p->out, packet, next);
+	p->out_bytes += length;
+	update_handlers(p);
+}
+
+/*
+ * ---- In.
+ */
+
+/* The next packet of the socket, or NULL. */
+static VmciPacket *
+receive(VmciProgram *p)
+{
+	VmciPacket *packet = g_malloc(sizeof(*packet) + VQP_LINK_BYTES_MAX);
+	const ssize_t n = recv(p->fd, packet->bytes, VQP_LINK_BYTES_MAX,
+	    MSG_DONTWAIT | MSG_TRUNC);
+
+	packet->fd = -1;
+	if (n > 0 && n <= VQP_LINK_BYTES_MAX) {
+		packet->length = (uint32_t)n;
+		return packet;
+	}
+	g_free(packet);
+	if (n == 0)
+		vmci_link_break(p, NULL);
+	else if (n > 0)
+		vmci_link_break(p, "a packet that is too long");
+	else if (errno != EAGAIN && errno != EINTR)
+		vmci_link_break(p, reason(errno));
+	return NULL;
+}
+
+static VmciPacket *
+next_packet(VmciProgram *p)
+{
+	VmciPacket *packet = QSIMPLEQ_FIRST(&p->in);
+
+	if (packet == NULL)
+		return receive(p);
+	QSIMPLEQ_REMOVE_HEAD(&p->in, next);
+	return packet;
+}
+
+static void
+readable(void *opaque)
+{
+	VmciProgram *p = opaque;
+
+	for (int i = 0; i < READ_BATCH && !p->broken; i++) {
+		VmciPacket *packet = next_packet(p);
+
+		if (packet == NULL)
+			break;
+		vmci_program_take(p, packet->bytes, packet->length);
+		free_packet(packet);
+	}
+	if (!p->broken && !QSIMPLEQ_EMPTY(&p->in))
+		qemu_bh_schedule(p->later);
+}
+
+static void
+writable(void *opaque)
+{
+	VmciProgram *p = opaque;
+
+	flush(p);
+	update_handlers(p);
+}
+
+static void
+update_handlers(VmciProgram *p)
+{
+	if (p->broken)
+		qemu_set_fd_handler(p->fd, NULL, NULL, NULL);
+	else
+		qemu_set_fd_handler(p->fd, readable,
+		    QSIMPLEQ_EMPTY(&p->out) ? NULL : writable, p);
+}
+
+static bool
+is_released(const VmciPacket *packet, struct vqp_handle handle)
+{
+	struct vqp_link_message message;
+
+	if (packet->length != sizeof(message) + sizeof(handle))
+		return false;
+	memcpy(&message, packet->bytes, sizeof(message));
+	return message.type == VQP_LINK_RELEASED &&
+	    memcmp(packet->bytes + sizeof(message), &handle,
+	    sizeof(handle)) == 0;
+}
+
+bool
+vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle)
+{
+	const int64_t end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+	    p->s->release_ms;
+
+	while (!p->broken) {
+		const int64_t left = end -
+		    qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+		struct pollfd wait = { .fd = p->fd, .events = POLLIN };
+		VmciPacket *packet;
+
+		if (left <= 0) {
+			vmci_link_break(p, "it does not let go of a queue "
+			    "pair's memory, which the guest may use otherwise");
+			break;
+		}
+		flush(p);
+		if (!QSIMPLEQ_EMPTY(&p->out))
+			wait.events |= POLLOUT;
+		poll(&wait, 1, (int)left);
+		packet = receive(p);
+		if (packet == NULL)
+			continue;
+		if (is_released(packet, handle)) {
+			free_packet(packet);
+			return true;
+		}
+		QSIMPLEQ_INSERT_TAIL(&p->in, packet, next);
+		qemu_bh_schedule(p->later);
+	}
+	return false;
+}
+
+/*
+ * ---- Coming and going.
+ */
+
+void
+vmci_link_break(VmciProgram *p, const char *why)
+{
+	if (p->broken)
+		return;
+	p->broken = true;
+	if (why != NULL)
+		warn_report("vmci: a program on the host is cut off: %s", why);
+	update_handlers(p);
+	qemu_bh_schedule(p->later);
+}
+
+static void
+close_program(VmciProgram *p)
+{
+	p->broken = true;
+	vmci_program_exit(p);
+	qemu_set_fd_handler(p->fd, NULL, NULL, NULL);
+	close(p->fd);
+	drop_packets(&p->in);
+	drop_packets(&p->out);
+	qemu_bh_delete(p->later);
+	QLIST_REMOVE(p, next);
+	g_free(p);
+}
+
+static void
+later(void *opaque)
+{
+	VmciProgram *p = opaque;
+
+	if (p->broken)
+		close_program(p);
+	else
+		readable(p);
+}
+
+static void
+acceptable(void *opaque)
+{
+	VmciState *s = opaque;
+	const int fd = accept4(s->link->fd, NULL, NULL, SOCK_CLOEXEC);
+	VmciProgram *p;
+
+	if (fd < 0)
+		return;
+	p = g_new0(VmciProgram, 1);
+	p->s = s;
+	p->fd = fd;
+	p->later = qemu_bh_new(later, p);
+	QSIMPLEQ_INIT(&p->in);
+	QSIMPLEQ_INIT(&p->out);
+	QLIST_INSERT_HEAD(&s->link->programs, p, next);
+	vmci_program_init(p);
+	update_handlers(p);
+}
+
+/* QEMU ends without unplugging its devices. */
+static void
+at_exit(Notifier *notifier, void *data)
+{
+	unlink(container_of(notifier, VmciLink, at_exit)->path);
+}
+
+bool
+vmci_link_start(VmciState *s, Error **errp)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	VmciLink *link;
+	int fd;
+
+	if (s->socket == NULL)
+		return true;
+	if (strlen(s->socket) >= sizeof(address.sun_path)) {
+		error_setg(errp, "vmci: socket=%s is too long", s->socket);
+		return false;
+	}
+	strcpy(address.sun_path, s->socket);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	unlink(s->socket);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
+	    sizeof(address)) != 0 || listen(fd, 8) != 0) {
+		error_setg_errno(errp, errno, "vmci: socket=%s", s->socket);
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	link = g_new0(VmciLink, 1);
+	link->fd = fd;
+	link->path = g_strdup(s->socket);
+	QLIST_INIT(&link->programs);
+	link->at_exit.notify = at_exit;
+	qemu_add_exit_notifier(&link->at_exit);
+	s->link = link;
+	qemu_set_fd_handler(fd, acceptable, NULL, s);
+	return true;
+}
+
+void
+vmci_link_stop(VmciState *s)
+{
+	VmciLink *link = s->link;
+
+	if (link == NULL)
+		return;
+	while (!QLIST_EMPTY(&link->programs))
+		close_program(QLIST_FIRST(&link->programs));
+	qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
+	close(link->fd);
+	qemu_remove_exit_notifier(&link->at_exit);
+	unlink(link->path);
+	g_free(link->path);
+	g_free(link);
+	s->link = NULL;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A program at the other end of the socket: packets (qemu_link.c) and what
+ * they mean (qemu_program.c).
+ */
+#ifndef QEMU_LINK_H
+#define QEMU_LINK_H
+
+#include "qemu_vmci.h"
+
+#include "vqp_link.h"
+
+typedef struct VmciPacket {
+	QSIMPLEQ_ENTRY(VmciPacket) next;
+	int fd;			/* to pass along, or -1; closed with it */
+	uint32_t length;
+	uint8_t bytes[];
+} VmciPacket;
+
+typedef QSIMPLEQ_HEAD(VmciPackets, VmciPacket) VmciPackets;
+
+struct VmciProgram {
+	QLIST_ENTRY(VmciProgram) next;
+	VmciState *s;
+	int fd;
+	bool broken;		/* to be closed; say nothing more */
+	QEMUBH *later;
+	VmciPackets in;		/* came while we waited for another */
+	VmciPackets out;	/* the socket was full */
+	uint64_t out_bytes;
+
+	struct vqp_program *program;	/* after HELLO */
+	GHashTable *bound;	/* resources it takes datagrams for */
+	GArray *files;		/* of struct stat: those it was given */
+};
+
+/* ---- qemu_link.c */
+
+/* Send a packet; `fd` may be -1 and stays ours.  Never waits. */
+void vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
+    const void *body, size_t body_bytes, const void *more, size_t more_bytes,
+    int fd);
+/* Read on until the program says RELEASED for that pair; false if not soon. */
+bool vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle);
+/* Close it, but not now: somebody may be in the middle of it. */
+void vmci_link_break(VmciProgram *p, const char *why);
+
+/* ---- qemu_program.c */
+
+void vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length);
+void vmci_program_init(VmciProgram *p);
+void vmci_program_exit(VmciProgram *p);
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory, for driver/device: copies in and out as the device's bus
+ * master, and views in which scattered pages lie one behind the other.  Such
+ * a view needs memory that lies in a file, as memory-backend-memfd,share=on
+ * gives; the same file is what a program on the host maps (road 1).
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+#include "exec/memory.h"
+#include "exec/ramblock.h"
+
+#include <sys/mman.h>
+
+#include "qemu_vmci.h"
+
+/*
+ * The region and offset of an address, and how many bytes behind it, up to
+ * *bytes, are ordinary memory that the guest may write; NULL for none.
+ */
+static MemoryRegion *
+translate(VmciState *s, uint64_t address, hwaddr *offset, hwaddr *bytes)
+{
+	AddressSpace *space = pci_get_address_space(PCI_DEVICE(s));
+	MemoryRegion *region = address_space_translate(space, address, offset,
+	    bytes, true, MEMTXATTRS_UNSPECIFIED);
+
+	if (*bytes == 0 || !memory_access_is_direct(region, true))
+		return NULL;
+	return region;
+}
+
+/* Is all of it ordinary memory?  Nothing is to be read from a register. */
+static bool
+is_memory(VmciState *s, uint64_t address, uint64_t bytes)
+{
+	while (bytes > 0) {
+		hwaddr offset, n = bytes;
+
+		if (translate(s, address, &offset, &n) == NULL)
+			return false;
+		address += n;
+		bytes -= n;
+	}
+	return true;
+}
+
+bool
+vmci_memory_read(void *opaque, uint64_t address, void *to, uint64_t bytes)
+{
+	VmciState *s = opaque;
+
+	RCU_READ_LOCK_GUARD();
+	return is_memory(s, address, bytes) &&
+	    address_space_read(pci_get_address_space(PCI_DEVICE(s)), address,
+	    MEMTXATTRS_UNSPECIFIED, to, bytes) == MEMTX_OK;
+}
+
+bool
+vmci_memory_write(void *opaque, uint64_t address, const void *from,
+    uint64_t bytes)
+{
+	VmciState *s = opaque;
+	AddressSpace *space = pci_get_address_space(PCI_DEVICE(s));
+	g_autofree uint8_t *changed = NULL;
+	MemTxResult result;
+
+	RCU_READ_LOCK_GUARD();
+	if (!is_memory(s, address, bytes))
+		return false;
+	if (s->corrupt.fault.every != 0 || s->late_busy_us != 0) {
+		changed = g_memdup2(from, bytes);
+		if (vmci_fault_dma(s, address, changed, bytes))
+			return true;
+		from = changed;
+	}
+	/* What was written before is there before this; words are whole. */
+	smp_wmb();
+	if (bytes == 4 && address % 4 == 0)
+		address_space_stl_le(space, address, ldl_le_p(from),
+		    MEMTXATTRS_UNSPECIFIED, &result);
+	else if (bytes == 8 && address % 8 == 0)
+		address_space_stq_le(space, address, ldq_le_p(from),
+		    MEMTXATTRS_UNSPECIFIED, &result);
+	else
+		result = address_space_write(space, address,
+		    MEMTXATTRS_UNSPECIFIED, from, bytes);
+	return result == MEMTX_OK;
+}
+
+/* Where the pages are: their runs, in files or in QEMU's own view. */
+typedef struct Runs {
+	GArray *pieces;		/* of VmciPiece, if all are in files */
+	uint8_t *start;		/* of the view, if there all are in order */
+	MemoryRegion *region;
+	bool in_files;
+} Runs;
+
+static bool
+add_page(VmciState *s, Runs *runs, uint64_t at, uint64_t address,
+    uint64_t page_bytes)
+{
+	hwaddr offset, n = page_bytes;
+	MemoryRegion *region = translate(s, address, &offset, &n);
+	VmciPiece piece, *last;
+	uint8_t *view;
+
+	if (region == NULL || n < page_bytes)
+		return false;
+	view = (uint8_t *)memory_region_get_ram_ptr(region) + offset;
+	if (at == 0) {
+		runs->region = region;
+		runs->start = view;
+	} else if (runs->region != region || runs->start == NULL ||
+	    view != runs->start + at) {
+		runs->start = NULL;
+	}
+	piece.fd = memory_region_get_fd(region);
+	piece.offset = offset;
+	piece.bytes = page_bytes;
+	if (piece.fd < 0 || !qemu_ram_is_shared(region->ram_block))
+		runs->in_files = false;
+	if (!runs->in_files)
+		return runs->start != NULL;
+	last = runs->pieces->len == 0 ? NULL : &g_array_index(runs->pieces,
+	    VmciPiece, runs->pieces->len - 1);
+	if (last != NULL && last->fd == piece.fd &&
+	    last->offset + last->bytes == offset)
+		last->bytes += page_bytes;
+	else
+		g_array_append_val(runs->pieces, piece);
+	return true;
+}
+
+static uint8_t *
+map_pieces(const Runs *runs, uint64_t bytes)
+{
+	uint8_t *memory = mmap(NULL, bytes, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *at = memory;
+
+	if (memory == MAP_FAILED)
+		return NULL;
+	for (guint i = 0; i < runs->pieces->len; i++) {
+		const VmciPiece *piece = &g_array_index(runs->pieces,
+		    VmciPiece, i);
+
+		if (mmap(at, piece->bytes, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, piece->fd,
+		    (off_t)piece->offset) == MAP_FAILED) {
+			munmap(memory, bytes);
+			return NULL;
+		}
+		at += piece->bytes;
+	}
+	return memory;
+}
+
+static void *
+map_runs(VmciState *s, Runs *runs, uint64_t bytes)
+{
+	VmciMapping *mapping = g_new0(VmciMapping, 1);
+
+	mapping->bytes = bytes;
+	if (runs->start != NULL) {
+		mapping->memory = runs->start;
+		mapping->region = runs->region;
+		memory_region_ref(mapping->region);
+	} else {
+		mapping->memory = map_pieces(runs, bytes);
+		mapping->ours = true;
+	}
+	if (mapping->memory == NULL) {
+		g_free(mapping);
+		return NULL;
+	}
+	if (runs->in_files) {
+		mapping->piece_count = runs->pieces->len;
+		mapping->pieces = g_memdup2(runs->pieces->data,
+		    runs->pieces->len * sizeof(VmciPiece));
+	}
+	QLIST_INSERT_HEAD(&s->mappings, mapping, next);
+	return mapping->memory;
+}
+
+void *
+vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
+    uint64_t page_bytes)
+{
+	VmciState *s = opaque;
+	Runs runs = { .in_files = true };
+	bool good = true;
+	void *memory = NULL;
+
+	RCU_READ_LOCK_GUARD();
+	runs.pieces = g_array_new(false, false, sizeof(VmciPiece));
+	for (uint32_t i = 0; good && i < count; i++)
+		good = add_page(s, &runs, i * page_bytes, addresses[i],
+		    page_bytes);
+	if (good)
+		memory = map_runs(s, &runs, count * page_bytes);
+	else if (runs.region != NULL && !runs.in_files && !s->warned_memory) {
+		s->warned_memory = true;
+		warn_report("vmci: a queue pair of scattered pages is refused, "
+		    "because the guest's memory is not shared; start with "
+		    "-object memory-backend-memfd,id=ram,size=...,share=on "
+		    "-machine memory-backend=ram");
+	}
+	g_array_free(runs.pieces, true);
+	return memory;
+}
+
+void
+vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
+    uint64_t page_bytes)
+{
+	VmciState *s = opaque;
+	VmciMapping *mapping;
+
+	QLIST_FOREACH(mapping, &s->mappings, next)
+		if (mapping->memory == memory &&
+		    mapping->bytes == count * page_bytes)
+			break;
+	g_assert(mapping != NULL);
+	QLIST_REMOVE(mapping, next);
+	if (mapping->ours)
+		munmap(mapping->memory, mapping->bytes);
+	else
+		memory_region_unref(mapping->region);
+	g_free(mapping->pieces);
+	g_free(mapping);
+}
+
+const VmciMapping *
+vmci_memory_find(VmciState *s, const void *memory)
+{
+	VmciMapping *mapping;
+
+	QLIST_FOREACH(mapping, &s->mappings, next)
+		if (mapping->memory == memory)
+			return mapping;
+	return NULL;
+}

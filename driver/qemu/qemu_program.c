@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the packets of a host's program mean: each request is a verb of
+ * vqp_device.h, each call back is a packet.
+ */
+#include "qemu/osdep.h"
+#include "qemu/error-report.h"
+
+#include <sys/stat.h>
+
+#include "qemu_link.h"
+
+/* Not yet read by the program: then its datagrams are refused. */
+#define OUT_BYTES_MAX	(UINT64_C(4) << 20)
+
+/*
+ * ---- From the hub to the program.
+ */
+
+static int
+take_datagram(void *context, const struct vqp_datagram *datagram,
+    const void *payload)
+{
+	VmciProgram *p = context;
+
+	if (!g_hash_table_contains(p->bound,
+	    GUINT_TO_POINTER(datagram->dst.resource)))
+		return VQP_ERROR_INVALID_RESOURCE;
+	if (p->out_bytes > OUT_BYTES_MAX)
+		return VQP_ERROR_NO_RESOURCES;
+	vmci_link_send(p, VQP_LINK_DATAGRAM, 0, datagram, sizeof(*datagram),
+	    payload, datagram->payload_size, -1);
+	return VQP_SUCCESS;
+}
+
+static void
+take_doorbell(void *context, struct vqp_handle handle)
+{
+	VmciProgram *p = context;
+
+	/* They coalesce anyway; what is behind tells more than one more. */
+	if (p->out_bytes <= OUT_BYTES_MAX)
+		vmci_link_send(p, VQP_LINK_DOORBELL, 0, &handle,
+		    sizeof(handle), NULL, 0, -1);
+}
+
+static void
+take_event(void *context, const struct vqp_event_header *event)
+{
+	vmci_link_send(context, VQP_LINK_EVENT, 0, event,
+	    sizeof(event->datagram) + event->datagram.payload_size, NULL, 0,
+	    -1);
+}
+
+/* The index of a file for this program, which is given it if it is new. */
+static uint32_t
+file_index(VmciProgram *p, int fd)
+{
+	struct vqp_link_file file = { 0 };
+	struct stat now;
+
+	fstat(fd, &now);
+	for (; file.index < p->files->len; file.index++) {
+		const struct stat *known = &g_array_index(p->files,
+		    struct stat, file.index);
+
+		if (known->st_dev == now.st_dev && known->st_ino == now.st_ino)
+			return file.index;
+	}
+	g_array_append_val(p->files, now);
+	vmci_link_send(p, VQP_LINK_FILE, 0, &file, sizeof(file), NULL, 0, fd);
+	return file.index;
+}
+
+/* Append the pieces of one part.  False if they are in no file. */
+static bool
+add_pieces(VmciProgram *p, GArray *pieces, const void *memory)
+{
+	const VmciMapping *mapping = memory == NULL ? NULL :
+	    vmci_memory_find(p->s, memory);
+
+	if (memory == NULL)
+		return true;
+	if (mapping == NULL || mapping->piece_count == 0)
+		return false;
+	for (uint32_t i = 0; i < mapping->piece_count; i++) {
+		const VmciPiece *from = &mapping->pieces[i];
+		struct vqp_link_piece piece = {
+			.file = file_index(p, from->fd),
+			.offset = from->offset,
+			.bytes = from->bytes,
+		};
+
+		g_array_append_val(pieces, piece);
+	}
+	return true;
+}
+
+static uint64_t
+mapped_bytes(VmciProgram *p, const void *memory)
+{
+	return memory == NULL ? 0 : vmci_memory_find(p->s, memory)->bytes;
+}
+
+static void
+memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
+{
+	GArray *pieces = g_array_new(false, false,
+	    sizeof(struct vqp_link_piece));
+	struct vqp_link_memory message = {
+		.handle = memory->handle,
+		.produce_size = memory->produce.size,
+		.consume_size = memory->consume.size,
+		.page_bytes = mapped_bytes(p, memory->produce.header),
+		.produce_bytes = mapped_bytes(p, memory->produce.data),
+		.consume_bytes = mapped_bytes(p, memory->consume.data),
+	};
+
+	if (!add_pieces(p, pieces, memory->produce.header) ||
+	    !add_pieces(p, pieces, memory->produce.data) ||
+	    !add_pieces(p, pieces, memory->consume.header) ||
+	    !add_pieces(p, pieces, memory->consume.data)) {
+		warn_report("vmci: a program on the host cannot map a queue "
+		    "pair, because the guest's memory is in no shared file");
+		g_array_set_size(pieces, 0);
+	}
+	message.piece_count = pieces->len;
+	vmci_link_send(p, VQP_LINK_MEMORY, 0, &message, sizeof(message), NULL,
+	    0, -1);
+	for (guint at = 0; at < pieces->len; at += VQP_LINK_PIECES_MAX) {
+		const guint n = MIN(pieces->len - at, VQP_LINK_PIECES_MAX);
+
+		vmci_link_send(p, VQP_LINK_PIECES, 0, &g_array_index(pieces,
+		    struct vqp_link_piece, at),
+		    n * sizeof(struct vqp_link_piece), NULL, 0, -1);
+	}
+	g_array_free(pieces, true);
+}
+
+/* When this returns, the guest may do with its pages what it likes. */
+static void
+take_memory(void *context, struct vqp_handle handle,
+    const struct vqp_qpair_memory *memory)
+{
+	VmciProgram *p = context;
+
+	if (p->broken)
+		return;
+	if (memory != NULL) {
+		memory_came(p, memory);
+		return;
+	}
+	vmci_link_send(p, VQP_LINK_NO_MEMORY, 0, &handle, sizeof(handle),
+	    NULL, 0, -1);
+	vmci_link_wait_released(p, handle);
+}
+
+/*
+ * ---- From the program to the hub.
+ */
+
+static int64_t
+hello(VmciProgram *p, const void *body)
+{
+	const struct vqp_program_calls calls = {
+		.datagram = take_datagram, .doorbell = take_doorbell,
+		.event = take_event, .memory = take_memory, .context = p,
+	};
+	struct vqp_context_config config = { 0 };
+	struct vqp_link_hello hello;
+	int status;
+
+	memcpy(&hello, body, sizeof(hello));
+	if (hello.version != VQP_LINK_VERSION)
+		return VQP_ERROR_OBSOLETE;
+	if (p->program != NULL)
+		return VQP_ERROR_ALREADY_EXISTS;
+	config.cid = hello.cid;
+	config.privileges = hello.privileges;
+	status = vqp_program_create(p->s->hub, &config, &calls, &p->program);
+	return status < 0 ? status :
+	    (int64_t)vqp_program_cid(p->program);
+}
+
+static int64_t
+send_datagram(VmciProgram *p, const uint8_t *body, size_t length)
+{
+	struct vqp_datagram datagram;
+
+	memcpy(&datagram, body, sizeof(datagram));
+	if (datagram.payload_size != length - sizeof(datagram))
+		return VQP_ERROR_INVALID_ARGS;
+	return vqp_program_send(p->program, &datagram,
+	    body + sizeof(datagram));
+}
+
+static int64_t
+alloc(VmciProgram *p, const void *body)
+{
+	struct vqp_link_alloc call;
+	struct vqp_qpair_request request = { { 0 } };
+
+	memcpy(&call, body, sizeof(call));
+	request.handle = call.handle;
+	request.peer = call.peer;
+	request.flags = call.flags;
+	request.produce_size = call.produce_size;
+	request.consume_size = call.consume_size;
+	return vqp_program_qpair_alloc(p->program, &request);
+}
+
+static int64_t
+bind_resource(VmciProgram *p, uint32_t resource)
+{
+	if (resource == VQP_RESOURCE_ANY)
+		return VQP_ERROR_INVALID_ARGS;
+	return g_hash_table_add(p->bound, GUINT_TO_POINTER(resource)) ?
+	    VQP_SUCCESS : VQP_ERROR_DUPLICATE_ENTRY;
+}
+
+static int64_t
+handle_verb(VmciProgram *p, enum vqp_link_type type, const void *body)
+{
+	struct vqp_handle handle;
+
+	memcpy(&handle, body, sizeof(handle));
+	switch (type) {
+	case VQP_LINK_BIND:
+		return bind_resource(p, handle.resource);
+	case VQP_LINK_UNBIND:
+		return g_hash_table_remove(p->bound,
+		    GUINT_TO_POINTER(handle.resource)) ? VQP_SUCCESS :
+		    VQP_ERROR_NOT_FOUND;
+	case VQP_LINK_LINK:
+		return vqp_program_link(p->program, handle.resource);
+	case VQP_LINK_UNLINK:
+		return vqp_program_unlink(p->program, handle.resource);
+	case VQP_LINK_RING:
+		return vqp_program_ring(p->program, handle);
+	default:
+		return vqp_program_qpair_detach(p->program, handle);
+	}
+}
+
+/* The bytes of a request's body; at least, for SEND; 0 for no request. */
+static size_t
+body_bytes(enum vqp_link_type type)
+{
+	switch (type) {
+	case VQP_LINK_HELLO:
+		return sizeof(struct vqp_link_hello);
+	case VQP_LINK_SEND:
+		return sizeof(struct vqp_datagram);
+	case VQP_LINK_ALLOC:
+		return sizeof(struct vqp_link_alloc);
+	case VQP_LINK_BIND:
+	case VQP_LINK_UNBIND:
+	case VQP_LINK_LINK:
+	case VQP_LINK_UNLINK:
+	case VQP_LINK_RING:
+	case VQP_LINK_DETACH:
+	case VQP_LINK_RELEASED:
+		return sizeof(struct vqp_handle);
+	default:
+		return 0;
+	}
+}
+
+static int64_t
+carry_out(VmciProgram *p, enum vqp_link_type type, const uint8_t *body,
+    size_t length)
+{
+	if (type == VQP_LINK_HELLO)
+		return hello(p, body);
+	if (p->program == NULL)
+		return VQP_ERROR_BAD_CONTEXT;
+	if (type == VQP_LINK_SEND)
+		return send_datagram(p, body, length);
+	return type == VQP_LINK_ALLOC ? alloc(p, body) :
+	    handle_verb(p, type, body);
+}
+
+void
+vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length)
+{
+	struct vqp_link_message message;
+	struct vqp_link_result result;
+	size_t want;
+
+	if (length < sizeof(message)) {
+		vmci_link_break(p, "a packet that is too short");
+		return;
+	}
+	memcpy(&message, bytes, sizeof(message));
+	bytes += sizeof(message);
+	length -= sizeof(message);
+	want = body_bytes(message.type);
+	if (want == 0 || length < want ||
+	    (length > want && message.type != VQP_LINK_SEND)) {
+		vmci_link_break(p, "a packet of unknown type or odd length");
+		return;
+	}
+	if (message.type == VQP_LINK_RELEASED)
+		return;		/* after its time: nobody waits any more */
+	result.status = carry_out(p, message.type, bytes, length);
+	vmci_link_send(p, VQP_LINK_RESULT, message.tag, &result,
+	    sizeof(result), NULL, 0, -1);
+	if (message.type == VQP_LINK_HELLO && result.status >= 0) {
+		const struct vqp_link_guest guest = {
+			.cid = vqp_device_cid(p->s->device),
+		};
+
+		vmci_link_send(p, VQP_LINK_GUEST, 0, &guest, sizeof(guest),
+		    NULL, 0, -1);
+	}
+}
+
+void
+vmci_program_init(VmciProgram *p)
+{
+	p->bound = g_hash_table_new(NULL, NULL);
+	p->files = g_array_new(false, true, sizeof(struct stat));
+}
+
+void
+vmci_program_exit(VmciProgram *p)
+{
+	if (p->program != NULL)
+		vqp_program_destroy(p->program);
+	p->program = NULL;
+	g_hash_table_destroy(p->bound);
+	g_array_free(p->files, true);
+}

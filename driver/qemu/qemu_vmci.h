@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the QEMU shell share.  All of it runs under QEMU's big
+ * lock, which is the one thread at a time that driver/device asks for.
+ */
+#ifndef QEMU_VMCI_H
+#define QEMU_VMCI_H
+
+#include "hw/pci/pci.h"
+#include "qemu/timer.h"
+
+#include <vqp_device.h>
+
+#define TYPE_VMCI "vmci"
+OBJECT_DECLARE_SIMPLE_TYPE(VmciState, VMCI)
+
+/* How often a fault is made: every n-th time; 0 for never. */
+typedef struct VmciFault {
+	uint32_t every;
+	uint32_t count;
+} VmciFault;
+
+/* Where in the stream of DATA_IN we are, to find its headers. */
+typedef struct VmciCorrupt {
+	VmciFault fault;
+	uint32_t header_at;
+	uint64_t payload_left;
+	uint64_t size;
+	bool filler;
+} VmciCorrupt;
+
+typedef struct VmciTrace {
+	bool on;
+	uint32_t out_bytes;	/* of a run of DATA_OUT not yet told */
+	uint32_t in_bytes;
+	uint8_t out_head[24];
+	uint8_t in_head[24];
+} VmciTrace;
+
+typedef struct VmciMapping VmciMapping;
+typedef struct VmciLink VmciLink;
+typedef struct VmciProgram VmciProgram;
+
+struct VmciState {
+	PCIDevice parent_obj;
+
+	MemoryRegion bar_port;
+	MemoryRegion bar_memory;
+	MemoryRegion registers;
+	struct vqp_hub *hub;
+	struct vqp_device *device;
+	bool exclusive;		/* the guest uses a vector for each cause */
+
+	/* Properties. */
+	uint32_t cid;
+	uint32_t caps;
+	uint32_t vectors;
+	bool mmio;
+	bool msix;
+	bool msi;
+	bool intx;
+	bool ppn64;
+	bool log;
+	char *socket;
+	uint32_t release_ms;
+
+	VmciTrace trace;
+	VmciFault drop_irq;
+	VmciFault double_irq;
+	VmciFault short_result;
+	bool result_fresh;	/* not read since the last datagram */
+	bool result_short;
+	VmciCorrupt corrupt;
+	uint32_t late_busy_us;
+	QEMUTimer *late_timer;
+	uint64_t late_address;
+	uint64_t send_address;
+
+	int64_t log_second;
+	uint32_t log_count;
+	bool warned_memory;
+	QLIST_HEAD(, VmciMapping) mappings;
+	VmciLink *link;
+};
+
+/* ---- qemu_memory.c */
+
+/* A run of pages of a mapping, in a file that others can map. */
+typedef struct VmciPiece {
+	int fd;
+	uint64_t offset;
+	uint64_t bytes;
+} VmciPiece;
+
+struct VmciMapping {
+	QLIST_ENTRY(VmciMapping) next;
+	uint8_t *memory;
+	uint64_t bytes;
+	bool ours;		/* mapped by us; else it is QEMU's own */
+	MemoryRegion *region;	/* if it is */
+	uint32_t piece_count;
+	VmciPiece *pieces;	/* none if it is in no file */
+};
+
+bool vmci_memory_read(void *opaque, uint64_t address, void *to,
+    uint64_t bytes);
+bool vmci_memory_write(void *opaque, uint64_t address, const void *from,
+    uint64_t bytes);
+void *vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
+    uint64_t page_bytes);
+void vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
+    uint64_t page_bytes);
+/* The mapping that begins there, or NULL. */
+const VmciMapping *vmci_memory_find(VmciState *s, const void *memory);
+
+/* ---- qemu_trace.c */
+
+void vmci_trace_read(VmciState *s, hwaddr offset, unsigned width,
+    uint64_t value);
+void vmci_trace_write(VmciState *s, hwaddr offset, unsigned width,
+    uint64_t value);
+void vmci_trace_line(VmciState *s, const char *format, ...)
+    G_GNUC_PRINTF(2, 3);
+
+/* ---- qemu_fault.c */
+
+/* Is it the turn of this fault? */
+bool vmci_fault(VmciFault *fault);
+uint64_t vmci_fault_read(VmciState *s, hwaddr offset, unsigned width,
+    uint64_t value);
+void vmci_fault_write(VmciState *s, hwaddr offset, unsigned width,
+    uint64_t value);
+/* On its way to the guest by DMA: true when it is held back. */
+bool vmci_fault_dma(VmciState *s, uint64_t address, void *bytes,
+    uint64_t length);
+void vmci_fault_init(VmciState *s);
+void vmci_fault_reset(VmciState *s);
+void vmci_fault_exit(VmciState *s);
+
+/* ---- qemu_link.c */
+
+bool vmci_link_start(VmciState *s, Error **errp);
+void vmci_link_stop(VmciState *s);
+
+#endif

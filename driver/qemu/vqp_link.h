@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Between QEMU and a program on the host that is a context of its guest's
+ * hub: CID 2, say.  A Unix socket of type SOCK_SEQPACKET carries datagrams,
+ * rings, events, and who may touch which memory; never a byte of a ring.
+ * Those lie in the guest's memory, whose file descriptors come along, and the
+ * program maps them.
+ *
+ *	program			QEMU
+ *	HELLO		->			first of all
+ *			<- RESULT		its cid is plugged in, or not
+ *			<- GUEST		and who it is that it serves
+ *	BIND 5000	->			datagrams to 2:5000 are welcome
+ *			<- RESULT
+ *			<- DATAGRAM		one came
+ *	SEND		->			one goes out
+ *			<- RESULT
+ *	ALLOC		->			attach to a queue pair
+ *			<- FILE			descriptor 0, sent once
+ *			<- MEMORY, PIECES...	where its pages lie in it
+ *			<- RESULT
+ *			<- NO_MEMORY		the guest detached, say
+ *	RELEASED	->			unmapped; QEMU waits for this
+ *			<- EVENT		PEER_DETACH
+ *
+ * Each message is one packet: a struct vqp_link_message, then its body.  Every
+ * request (of the program) but RELEASED is answered by one RESULT with its tag,
+ * in order.  All numbers are those of the machine; both ends run on it.
+ *
+ * Trust: the program is given all of the guest's memory, so QEMU is as safe
+ * from it as it is from its own user.  The other way nothing is believed of
+ * what lies in that memory.
+ */
+#ifndef VQP_LINK_H
+#define VQP_LINK_H
+
+#include <stdint.h>
+
+#include <vqp/wire_device.h>
+
+#define VQP_LINK_VERSION	1
+/* No packet is longer: a datagram of the largest size and what is before it. */
+#define VQP_LINK_BYTES_MAX	(VQP_DATAGRAM_BYTES_MAX + 64)
+
+enum vqp_link_type {
+	/* Requests. */
+	VQP_LINK_HELLO = 1,	/* struct vqp_link_hello */
+	VQP_LINK_BIND = 2,	/* struct vqp_handle: context is not read */
+	VQP_LINK_UNBIND = 3,	/* the same */
+	VQP_LINK_SEND = 4,	/* struct vqp_datagram, and its payload */
+	VQP_LINK_LINK = 5,	/* struct vqp_handle: have this doorbell */
+	VQP_LINK_UNLINK = 6,	/* the same */
+	VQP_LINK_RING = 7,	/* struct vqp_handle, of any context */
+	VQP_LINK_ALLOC = 8,	/* struct vqp_link_alloc */
+	VQP_LINK_DETACH = 9,	/* struct vqp_handle */
+	VQP_LINK_RELEASED = 10,	/* struct vqp_handle; no RESULT */
+
+	/* From QEMU. */
+	VQP_LINK_RESULT = 32,	/* struct vqp_link_result */
+	VQP_LINK_DATAGRAM = 33,	/* struct vqp_datagram, and its payload */
+	VQP_LINK_DOORBELL = 34,	/* struct vqp_handle: yours was rung */
+	VQP_LINK_EVENT = 35,	/* a struct vqp_event_qpair or _context */
+	VQP_LINK_FILE = 36,	/* struct vqp_link_file, and a descriptor */
+	VQP_LINK_MEMORY = 37,	/* struct vqp_link_memory */
+	VQP_LINK_PIECES = 38,	/* some struct vqp_link_piece */
+	VQP_LINK_NO_MEMORY = 39, /* struct vqp_handle; answer RELEASED */
+	VQP_LINK_GUEST = 40,	/* struct vqp_link_guest */
+};
+
+struct vqp_link_message {
+	uint32_t type;		/* enum vqp_link_type */
+	uint32_t tag;		/* a request's, any; else 0 */
+};
+
+struct vqp_link_hello {
+	uint32_t version;	/* VQP_LINK_VERSION */
+	uint32_t cid;		/* VQP_CONTEXT_HOST, 16 or more, or ANY */
+	uint32_t privileges;	/* VQP_PRIVILEGE_ bits */
+	uint32_t reserved;
+};
+
+/* The guest of this QEMU. */
+struct vqp_link_guest {
+	uint32_t cid;
+	uint32_t reserved;
+};
+
+struct vqp_link_result {
+	/*
+	 * As the function of vqp_device.h answers; HELLO: the cid, or an
+	 * error, OBSOLETE for a version that is not spoken.
+	 */
+	int64_t status;
+};
+
+struct vqp_link_alloc {
+	struct vqp_handle handle;
+	uint32_t peer;
+	uint32_t flags;
+	uint64_t produce_size;	/* as the program calls it */
+	uint64_t consume_size;
+};
+
+/* Descriptor `index`, for pieces that come later. */
+struct vqp_link_file {
+	uint32_t index;
+	uint32_t reserved;
+};
+
+/*
+ * The memory of a pair, as the program calls its queues.  The pieces that
+ * follow, put one behind the other, are
+ *
+ *	page_bytes		header of the produce queue
+ *	produce_bytes		its data, rounded up to pages
+ *	page_bytes		header of the consume queue
+ *	consume_bytes		its data
+ */
+struct vqp_link_memory {
+	struct vqp_handle handle;
+	uint64_t produce_size;
+	uint64_t consume_size;
+	uint64_t page_bytes;
+	uint64_t produce_bytes;
+	uint64_t consume_bytes;
+	uint32_t piece_count;	/* of all PIECES messages that follow */
+	uint32_t reserved;
+};
+
+struct vqp_link_piece {
+	uint32_t file;		/* index of a FILE */
+	uint32_t reserved;
+	uint64_t offset;	/* in that file; a multiple of 4096 */
+	uint64_t bytes;		/* the same */
+};
+
+#define VQP_LINK_PIECES_MAX	1024	/* in one message */
+
+#endif
