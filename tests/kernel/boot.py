@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""Linux's drivers on our device, in QEMU, with a host that is not QEMU.
+
+    boot.py [options] [VARIANT...]
+
+Each variant of the device is one boot: the modules are loaded, then stream
+and datagram sockets carry bytes whose values are checked, between guest and
+vqp-host in both directions and within the guest.  Results are in the form of
+the kernel's tests (KTAP).
+
+    --module FILE   this vmw_vmci.ko, not the kernel's own
+    --case FILE     load this module, whose results are in the kernel's log
+    --all           every variant, not the usual ones
+    --list          name them
+    --echo          show the guest's console
+
+Exit status: 0 all passed, 1 something failed, 77 this machine cannot run it.
+"""
+import argparse
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import vm
+
+CID = 16
+MEGABYTE = 1 << 20
+
+# Name: options of the device, of the machine, how many interrupts it uses,
+# and the capabilities that the driver is to accept.
+VARIANTS = {
+    "port": ("", {}, 2, 0x1c),
+    "mmio": ("mmio=on", {}, 3, 0x3c),
+    "port-1-vector": ("vectors=1", {}, 1, 0x1c),
+    "mmio-msi": ("mmio=on,msix=off", {}, 1, 0x3c),
+    "port-msi": ("msix=off", {}, 1, 0x1c),
+    "port-ppn32": ("ppn64=off", {}, 2, 0x0c),
+    "mmio-ppn32": ("mmio=on,ppn64=off", {}, 3, 0x2c),
+    "mmio-1-vector": ("mmio=on,vectors=1", {}, 1, 0x3c),
+    "port-no-doorbells": ("caps=0x14", {}, 2, 0x14),
+    "port-q35": ("", {"machine": "q35"}, 2, 0x1c),
+    "mmio-smp": ("mmio=on", {"smp": 2}, 3, 0x3c),
+    "port-smp": ("", {"smp": 2}, 2, 0x1c),
+    "mmio-late-busy": ("mmio=on,x-late-busy-us=2000", {}, 3, 0x3c),
+    "port-double-irq": ("x-double-irq=3", {}, 2, 0x1c),
+}
+STOCK = """
+check 'capabilities are {0:#x}' sh -c \\
+    'dmesg | grep -q "Using capabilities {0:#x}"'
+"""
+# insmod tries twice when the module refuses to stay.
+CASE = r"""
+load {0}
+dmesg | sed -n 's/^\[[^]]*\] *\(\(not \)*ok\) [0-9]* -* */\1 - kernel: /p' |
+    awk '!seen[$0]++'
+rmmod {0} 2>/dev/null
+"""
+USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
+
+SCRIPT = r"""
+load vsock
+load vmw_vmci
+{case}load vmw_vsock_vmci_transport
+{stock}
+check '{vectors} interrupts' sh -c \
+    'test $(grep -c vmci /proc/interrupts) = {vectors}'
+check 'context id' vtest cid {cid}
+check 'local stream' vtest local {cid} 300000
+check 'echo of 1 byte' vtest echo 2 7 1
+check 'echo of 12 bytes' vtest echo 2 7 12
+check 'echo of 4 MiB' vtest echo 2 7 {four}
+check 'sink of 4 MiB' vtest sink 2 9 {four}
+check 'source of 4 MiB' vtest source 2 19 {four}
+check 'a port that is nobodys' vtest refused 2 99
+check 'datagram of 1 byte' vtest datagram 2 5007 1
+check 'datagram of 4072 bytes' vtest datagram 2 5007 4072
+check 'datagram of 5000 bytes' vtest datagram 2 5007 5000
+check 'datagram of 69608 bytes' vtest datagram 2 5007 69608
+check 'burst of 500 datagrams' vtest burst 2 5007 500
+check 'datagrams of a Unix socket' sh -c \
+    'for i in 1 100 4072 60000; do vtest datagram 2 5008 $i || exit 1; done'
+check '8 streams at once' sh -c 'all=
+    for i in 1 2 3 4 5 6 7 8; do vtest echo 2 7 200000 & all="$all $!"; done
+    for one in $all; do wait $one || exit 1; done'
+check 'datagram to a resource that is nobodys' vtest nobody 2 5999
+check 'Unix socket of the host' vtest echo 2 8 {one}
+check '20 connections' sh -c \
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+     vtest echo 2 7 5000 || exit 1; done'
+check 'served a connection of the host' vtest serve 6000 {one}
+check 'sent a file' vtest sink 2 10 {one}
+dmesg | grep -iE 'vmci|vsock|warn|bug:|oops' | tail -n 20
+unload vmw_vsock_vmci_transport
+unload vmw_vmci
+load vmw_vmci
+load vmw_vsock_vmci_transport
+check 'echo after a second load' vtest echo 2 7 100000
+"""
+
+
+def pattern(count):
+    return bytes(((at * 2654435761 >> 13) ^ at >> 3) & 255
+                 for at in range(count))
+
+
+def unix_echo(path, stop):
+    """Serve <path>_8 until stop is set."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("%s_8" % path)
+    listener.listen()
+    listener.settimeout(0.2)
+
+    def serve():
+        while not stop.is_set():
+            try:
+                one, _ = listener.accept()
+            except socket.timeout:
+                continue
+            one.settimeout(60)
+            with one:
+                try:
+                    while data := one.recv(65536):
+                        one.sendall(data)
+                except OSError:
+                    pass
+        listener.close()
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+def datagram_echo(path, stop):
+    """Behind <path>_5008.dgram, until stop is set."""
+    peer = "%s_5008.dgram" % path
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    one.bind("%s.me" % path)
+    one.settimeout(0.2)
+
+    def serve():
+        while not stop.is_set() and not os.path.exists(peer):
+            time.sleep(0.05)
+        with one:
+            one.sendto(b"", peer)
+            while not stop.is_set():
+                try:
+                    # Eight bytes say from whom, and now to whom.
+                    one.sendto(one.recv(70000), peer)
+                except OSError:
+                    continue
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    return thread
+
+
+def connect_to_guest(path, port, data):
+    """Send, end, and read back, through CONNECT.  What came, or why not."""
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(60)
+    with one:
+        one.connect(str(path))
+        one.sendall(b"CONNECT %d\n" % port)
+        line = b""
+        while not line.endswith(b"\n"):
+            byte = one.recv(1)
+            if not byte:
+                return "no OK, only %r" % line
+            line += byte
+        if not re.fullmatch(rb"OK \d+\n", line):
+            return "not OK but %r" % line
+        back = bytearray()
+
+        def send():
+            one.sendall(data)
+            one.shutdown(socket.SHUT_WR)
+        sender = threading.Thread(target=send, daemon=True)
+        sender.start()
+        while part := one.recv(65536):
+            back += part
+        sender.join(60)
+        return bytes(back)
+
+
+class Results:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def line(self, good, name):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, name),
+              flush=True)
+
+
+def run_variant(name, kernel, arguments, results):
+    options, machine, vectors, caps = VARIANTS[name]
+    echo = arguments.echo
+    script = SCRIPT.format(
+        cid=CID, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
+        case=CASE.format(arguments.case.stem) if arguments.case else "",
+        stock="" if arguments.module else STOCK.format(caps))
+    extra = [("modules/" + arguments.case.name, arguments.case)] \
+        if arguments.case else []
+    stop = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="vqp-") as folder:
+        folder = pathlib.Path(folder)
+        link, path, kept = (folder / part for part in
+                            ("link", "vsock", "kept"))
+        device = "vmci,cid=%d,socket=%s" % (CID, link)
+        if options:
+            device += "," + options
+        data = pattern(MEGABYTE)
+        with vm.Machine(kernel, device,
+                        vm.initramfs(kernel, arguments.module, script,
+                                     extra),
+                        name=name, echo=echo, **machine) as guest, \
+            vm.Host(link, "--echo", "7", "--sink", "9",
+                    "--source", "19=%d" % (4 * MEGABYTE),
+                    "--receive", "10=%s" % kept,
+                    "--datagram-echo", "5007", "--vsock", path,
+                    "--datagram", "5008",
+                    name=name + "-host") as host:
+            servers = unix_echo(path, stop), datagram_echo(path, stop)
+            if guest.wait("guest: listening on 6000", 240):
+                back = connect_to_guest(path, 6000, data)
+                results.line(back == data, "%s: connected to the guest%s" % (
+                    name, "" if isinstance(back, bytes) else ": " + back))
+            ended = guest.wait("guest: done", 240) and guest.finish(30)
+            stop.set()
+            for server in servers:
+                server.join(5)
+            host_ended = vm.ended_well(host.process)
+        for line in guest.lines:
+            found = re.match(r"(not )?ok - (.*)", line)
+            if found:
+                results.line(not found.group(1), name + ": " +
+                             found.group(2).strip())
+            elif line.startswith("# "):
+                print(line)
+        results.line(bool(ended), name + ": powered off")
+        results.line(host_ended, name + ": the host ended with it")
+        results.line(kept.exists() and kept.read_bytes() == data,
+                     name + ": the file that was received")
+        loud = [line for line in guest.lines if re.search(
+            r"BUG:|Oops|WARNING:|Call Trace|panic", line)]
+        results.line(not loud, name + ": a quiet kernel log" +
+                     "".join("\n# " + line for line in loud[:5]))
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("--module", type=pathlib.Path)
+    parser.add_argument("--case", type=pathlib.Path)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--echo", action="store_true")
+    parser.add_argument("variants", nargs="*")
+    arguments = parser.parse_args()
+    if arguments.list:
+        print("\n".join(VARIANTS))
+        return 0
+    names = arguments.variants or (VARIANTS if arguments.all else USUAL)
+    unknown = [name for name in names if name not in VARIANTS]
+    if unknown:
+        parser.error("no variant " + ", ".join(unknown))
+    build = subprocess.run([vm.ROOT / "driver" / "qemu" / "build"],
+                           stdout=subprocess.DEVNULL)
+    if build.returncode != 0:
+        return build.returncode
+    results = Results()
+    try:
+        kernel = vm.Kernel()
+        print("KTAP version 1\n# Linux %s, %s" % (
+            kernel.release, arguments.module or "its own vmw_vmci"),
+            flush=True)
+        for name in names:
+            run_variant(name, kernel, arguments, results)
+    except vm.Skip as why:
+        print("1..0 # SKIP %s" % why)
+        return 77
+    print("1..%d\n# %d passed, %d failed" % (
+        results.count, results.count - results.failed, results.failed))
+    return 1 if results.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What a guest does with AF_VSOCK, one case at a time; exit status 0 if all of
+ * it was right, and a line on standard error if not.  Bytes are a pattern that
+ * depends on their place in the stream.
+ *
+ *	vtest cid WANTED		the context id is this
+ *	vtest echo CID PORT BYTES	send, get the same back, end of stream
+ *	vtest sink CID PORT BYTES	send only
+ *	vtest source CID PORT BYTES	receive that many and no more
+ *	vtest serve PORT BYTES		accept one, send back what it sends
+ *	vtest refused CID PORT		nobody listens
+ *	vtest local CID BYTES		both ends here
+ *	vtest datagram CID PORT BYTES	one there and back
+ *	vtest burst CID PORT COUNT	many small ones there and back
+ *	vtest nobody CID PORT		a datagram for a port that is nobody's
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/vm_sockets.h>
+
+#define CHUNK	65536
+#define PATIENCE_MS	60000
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "# vtest: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void
+wrong(const char *what, long long a, long long b)
+{
+	fprintf(stderr, "# vtest: %s (%lld, %lld)\n", what, a, b);
+	exit(1);
+}
+
+static unsigned char
+pattern(unsigned long long at)
+{
+	return (unsigned char)((at * 2654435761u) >> 13 ^ at >> 3);
+}
+
+static void
+fill(unsigned char *buffer, size_t n, unsigned long long at)
+{
+	for (size_t i = 0; i < n; i++)
+		buffer[i] = pattern(at + i);
+}
+
+static void
+judge(const unsigned char *buffer, size_t n, unsigned long long at)
+{
+	for (size_t i = 0; i < n; i++)
+		if (buffer[i] != pattern(at + i))
+			wrong("another byte at", (long long)(at + i),
+			    buffer[i]);
+}
+
+static struct sockaddr_vm
+address(unsigned cid, unsigned port)
+{
+	struct sockaddr_vm a;
+
+	memset(&a, 0, sizeof(a));
+	a.svm_family = AF_VSOCK;
+	a.svm_cid = cid;
+	a.svm_port = port;
+	return a;
+}
+
+static unsigned
+own_cid(void)
+{
+	unsigned cid = 0;
+	int fd = open("/dev/vsock", O_RDONLY);
+
+	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) != 0)
+		fail("local cid");
+	close(fd);
+	return cid;
+}
+
+static int
+dial(unsigned cid, unsigned port)
+{
+	struct sockaddr_vm a = address(cid, port);
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		fail("socket");
+	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience,
+	    sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		fail("connect");
+	return fd;
+}
+
+/*
+ * Send `out` bytes of the pattern and receive `in`, whichever goes; then tell
+ * the peer, and see it end.
+ */
+static void
+exchange(int fd, unsigned long long out, unsigned long long in)
+{
+	static unsigned char to[CHUNK], from[CHUNK];
+	unsigned long long sent = 0, received = 0;
+	ssize_t n;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	if (out == 0)
+		shutdown(fd, SHUT_WR);
+	while (sent < out || received < in) {
+		struct pollfd p = { .fd = fd };
+
+		p.events = (short)((sent < out ? POLLOUT : 0) |
+		    (received < in ? POLLIN : 0));
+		if (poll(&p, 1, PATIENCE_MS) <= 0)
+			wrong("stuck", (long long)sent, (long long)received);
+		if (sent < out && (p.revents & POLLOUT) != 0) {
+			size_t want = out - sent < CHUNK ? out - sent : CHUNK;
+
+			fill(to, want, sent);
+			n = send(fd, to, want, MSG_NOSIGNAL);
+			if (n < 0 && errno != EAGAIN)
+				fail("send");
+			sent += n > 0 ? (size_t)n : 0;
+			if (sent == out)
+				shutdown(fd, SHUT_WR);
+		}
+		if (received < in && (p.revents & (POLLIN | POLLHUP)) != 0) {
+			n = recv(fd, from, sizeof(from), 0);
+			if (n == 0)
+				wrong("ended early", (long long)received,
+				    (long long)in);
+			if (n < 0 && errno != EAGAIN)
+				fail("recv");
+			if (n > 0) {
+				judge(from, (size_t)n, received);
+				received += (size_t)n;
+			}
+		}
+		if ((p.revents & (POLLERR | POLLHUP)) != 0 && sent < out)
+			wrong("peer left", (long long)sent, p.revents);
+	}
+	/* The end of the stream, and not a byte more. */
+	fcntl(fd, F_SETFL, 0);
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	n = recv(fd, from, sizeof(from), 0);
+	if (n > 0)
+		wrong("more than was asked", n, (long long)in);
+	if (n < 0)
+		fail("end of stream");
+	close(fd);
+}
+
+static void
+timed(int fd, unsigned long long out, unsigned long long in)
+{
+	struct timespec a, b;
+	double seconds;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	exchange(fd, out, in);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	seconds = (double)(b.tv_sec - a.tv_sec) +
+	    (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+	if (out + in >= 1000000)
+		printf("# %llu bytes in %.3f s, %.1f MB/s\n", out + in,
+		    seconds, (double)(out + in) / seconds / 1e6);
+}
+
+static int
+listener(unsigned port)
+{
+	struct sockaddr_vm a = address(VMADDR_CID_ANY, port);
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    listen(fd, 4) != 0)
+		fail("listen");
+	return fd;
+}
+
+static int
+accept_one(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int one;
+
+	if (poll(&p, 1, PATIENCE_MS) <= 0)
+		wrong("nobody came", 0, 0);
+	one = accept(fd, NULL, NULL);
+	if (one < 0)
+		fail("accept");
+	return one;
+}
+
+/* Send everything back, in order, until the peer ends. */
+static void
+serve(int fd, unsigned long long bytes)
+{
+	static unsigned char buffer[CHUNK];
+	unsigned long long total = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
+		for (ssize_t at = 0; at < n; ) {
+			ssize_t m = send(fd, buffer + at, (size_t)(n - at),
+			    MSG_NOSIGNAL);
+
+			if (m <= 0)
+				fail("send");
+			at += m;
+		}
+		total += (size_t)n;
+	}
+	if (n < 0)
+		fail("recv");
+	if (total != bytes)
+		wrong("served", (long long)total, (long long)bytes);
+	close(fd);
+}
+
+static void
+local(unsigned cid, unsigned long long bytes)
+{
+	int fd = listener(7000), status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		exchange(dial(cid, 7000), bytes, bytes);
+		exit(0);
+	}
+	serve(accept_one(fd), bytes);
+	if (waitpid(child, &status, 0) != child || status != 0)
+		wrong("the other end", status, 0);
+}
+
+static int
+datagram_socket(void)
+{
+	struct sockaddr_vm a = address(VMADDR_CID_ANY, VMADDR_PORT_ANY);
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	int fd = socket(AF_VSOCK, SOCK_DGRAM, 0), size = 1 << 20;
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		fail("datagram socket");
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return fd;
+}
+
+static void
+send_datagram(int fd, struct sockaddr_vm to, size_t bytes, unsigned seed)
+{
+	static unsigned char buffer[80000];
+	ssize_t n;
+
+	fill(buffer, bytes, seed);
+	n = sendto(fd, buffer, bytes, 0, (struct sockaddr *)&to, sizeof(to));
+	if (n < 0)
+		fail("sendto");
+	if ((size_t)n != bytes)
+		wrong("sent", n, (long long)bytes);
+}
+
+static void
+receive_datagram(int fd, struct sockaddr_vm from, size_t bytes, unsigned seed)
+{
+	static unsigned char buffer[80000];
+	struct sockaddr_vm a;
+	socklen_t length = sizeof(a);
+	ssize_t n = recvfrom(fd, buffer, sizeof(buffer), 0,
+	    (struct sockaddr *)&a, &length);
+
+	if (n < 0)
+		fail("recvfrom");
+	if ((size_t)n != bytes)
+		wrong("received", n, (long long)bytes);
+	if (a.svm_cid != from.svm_cid || a.svm_port != from.svm_port)
+		wrong("from", a.svm_cid, a.svm_port);
+	judge(buffer, bytes, seed);
+}
+
+static void
+burst(unsigned cid, unsigned port, unsigned count)
+{
+	int fd = datagram_socket();
+
+	/* As many at a time as the smallest queue on the way holds. */
+	for (unsigned done = 0; done < count; ) {
+		unsigned n = count - done < 50 ? count - done : 50;
+
+		for (unsigned i = 0; i < n; i++)
+			send_datagram(fd, address(cid, port),
+			    (done + i) * 37 % 1000 + 1, done + i);
+		for (unsigned i = 0; i < n; i++)
+			receive_datagram(fd, address(cid, port),
+			    (done + i) * 37 % 1000 + 1, done + i);
+		done += n;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned long a[4] = { 0 };
+	const char *verb = argc > 1 ? argv[1] : "";
+	int fd;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 2; i < argc && i < 6; i++)
+		a[i - 2] = strtoul(argv[i], NULL, 0);
+	if (strcmp(verb, "cid") == 0) {
+		if (own_cid() != a[0])
+			wrong("context id", own_cid(), (long long)a[0]);
+	} else if (strcmp(verb, "echo") == 0) {
+		timed(dial((unsigned)a[0], (unsigned)a[1]), a[2], a[2]);
+	} else if (strcmp(verb, "sink") == 0) {
+		timed(dial((unsigned)a[0], (unsigned)a[1]), a[2], 0);
+	} else if (strcmp(verb, "source") == 0) {
+		timed(dial((unsigned)a[0], (unsigned)a[1]), 0, a[2]);
+	} else if (strcmp(verb, "serve") == 0) {
+		fd = listener((unsigned)a[0]);
+		printf("guest: listening on %lu\n", a[0]);
+		serve(accept_one(fd), a[1]);
+	} else if (strcmp(verb, "refused") == 0) {
+		struct sockaddr_vm to = address((unsigned)a[0],
+		    (unsigned)a[1]);
+
+		fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+			wrong("connected", (long long)a[0], (long long)a[1]);
+		if (errno != ECONNRESET && errno != EHOSTUNREACH)
+			fail("connect");
+	} else if (strcmp(verb, "local") == 0) {
+		local((unsigned)a[0], a[1]);
+	} else if (strcmp(verb, "datagram") == 0) {
+		struct sockaddr_vm peer = address((unsigned)a[0],
+		    (unsigned)a[1]);
+
+		fd = datagram_socket();
+		send_datagram(fd, peer, a[2], 5);
+		receive_datagram(fd, peer, a[2], 5);
+	} else if (strcmp(verb, "burst") == 0) {
+		burst((unsigned)a[0], (unsigned)a[1], (unsigned)a[2]);
+	} else if (strcmp(verb, "nobody") == 0) {
+		struct sockaddr_vm to = address((unsigned)a[0],
+		    (unsigned)a[1]);
+
+		if (sendto(datagram_socket(), "x", 1, 0,
+		    (struct sockaddr *)&to, sizeof(to)) >= 0 ||
+		    errno != EHOSTUNREACH)
+			fail("sent to nobody");
+	} else {
+		fprintf(stderr, "# vtest: no case '%s'\n", verb);
+		return 2;
+	}
+	return 0;
+}

@@ -1,0 +1,1142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""The device in QEMU, register by register, without a guest: a few seconds.
+
+    qtest.py [--list] [NAME...]
+
+A case whose name begins with a letter and a number is that line of the
+hostile-peer matrix.  Most run for both generations.  Exit status: 0 all
+passed, 1 something failed, 77 this machine cannot run it.
+"""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import vm
+
+from qdevice import (
+    ALLOC, ANY, BAR1, BITMAP, CAPS, CID, CONTROL, DATA_IN, GET_CID, ICR, IMR,
+    IN_LOW, INT_DISABLE, INT_ENABLE, LINK, NAMES, OUT_LOW, PAGE, PAGES, QUERY,
+    RAM_MIB, RECEIVE, RESET, RESULT_LOW, RING, ROOT, SEND, SET_BITMAP, SHIFT,
+    STATUS, UNLINK, VECTORS, Device, Program, datagram, header, until)
+
+CASES = []
+
+
+def case(name, *options, generations=("port", "mmio"), own=False):
+    """`own`: in a QEMU of its own, with these options of the device."""
+    def add(function):
+        for generation in generations:
+            CASES.append((name, generation, ",".join(options),
+                          own or bool(options), function))
+        return function
+    return add
+
+
+def same(got, wanted):
+    def text(value):
+        return "%s (%s)" % (value, NAMES[value]) if value in NAMES else \
+            repr(value)
+    if got != wanted:
+        raise AssertionError("%s, not %s" % (text(got), text(wanted)))
+
+
+def handle(context, resource):
+    return struct.pack("<II", context, resource)
+
+
+def whole(d):
+    """It still works, whatever was done to it."""
+    d.start()
+    same(d.hyper(GET_CID), CID)
+    same(d.bitmap(), 0)
+    same(d.hyper(LINK, handle(CID, 700) + struct.pack("<Q", 7)), 0)
+    same(d.hyper(RING, handle(CID, 700)), 0)
+    same(d.q.read(BITMAP, 16), bytes(7) + b"\1" + bytes(8))
+
+
+# ---- Coming up.
+
+@case("probe")
+def probe(d):
+    same(d.rd(CAPS), 0x3c if d.dma else 0x1c)
+    same(d.hyper(QUERY, struct.pack("<III", 1, 0, 1)), 1)
+    same(d.hyper(QUERY, struct.pack("<IIIIII", 4, 0, 1, 99, 10, 3)), 0b1101)
+    same(d.hyper(GET_CID), CID)
+    same(d.rd(STATUS), 1)
+    whole(d)
+
+
+@case("PCI identity")
+def identity(d):
+    q = d.q
+    same(q.config(0), 0x074015ad)
+    same(q.config(8), 0x08800010)
+    same(q.config(0x2c), 0x074015ad)
+    q.config(4, 0, 2)
+    for offset, size in ((0x10, 64), (0x14, 0x40000 if d.dma else 0x2000)):
+        q.config(offset, 0xffffffff)
+        mask = ~3 if offset == 0x10 else ~15
+        same(-(q.config(offset) & mask) & 0xffffffff, size)
+    q.config(0x10, 0xc000)
+    q.config(0x14, BAR1)
+    q.config(0x18, 0)
+    q.config(4, 7, 2)
+    same(d.vectors, 3 if d.dma else 2)
+    whole(d)
+
+
+@case("one device in a machine", own=True, generations=("port",))
+def second(d):
+    said = subprocess.run(
+        [ROOT / "driver/qemu/vqp-qemu", "-S", "-nodefaults", "-display",
+         "none", "-device", "vmci", "-device", "vmci"],
+        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        timeout=20)
+    same(said.returncode, 1)
+    assert "only one VMCI device" in said.stderr, said.stderr
+
+
+@case("bad properties", own=True, generations=("port",))
+def bad_properties(d):
+    for options, wanted in (("cid=15", "cid=15"), ("cid=0", "INVALID_ARGS"),
+                            ("cid=2147483648", "INVALID_ARGS"),
+                            ("vectors=4", "at most 3"),
+                            ("socket=/nowhere/at/all", "/nowhere/at/all")):
+        said = subprocess.run(
+            [ROOT / "driver/qemu/vqp-qemu", "-S", "-nodefaults", "-display",
+             "none", "-device", "vmci," + options], stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, timeout=20)
+        same(said.returncode, 1)
+        assert wanted in said.stderr, said.stderr
+
+
+@case("the newer chipset", own=True)
+def q35(d):
+    other = Device("mmio" if d.dma else "port", machine="q35")
+    try:
+        whole(other)
+    finally:
+        other.close()
+
+
+@case("system reset")
+def system_reset(d):
+    same(d.bitmap(), 0)
+    same(d.hyper(LINK, handle(CID, 700) + struct.pack("<Q", 7)), 0)
+    d.q.monitor("system_reset")
+    assert until(lambda: d.q.config(4, width=2) & 7 == 0), "not reset"
+    d.q.config(0x10, 0xc000)
+    d.q.config(0x14, BAR1)
+    d.q.config(0x18, 0)
+    d.q.config(4, 7, 2)
+    d.setup_msix()
+    d.start()
+    same(d.hyper(RING, handle(CID, 700)), -21)
+    whole(d)
+
+
+@case("small capabilities", "caps=0x14", generations=("port",))
+def small_caps(d):
+    same(d.rd(CAPS), 0x14)
+    same(d.hyper(QUERY, struct.pack("<III", 1, 0, 2)), 0)
+    assert d.bitmap() < 0
+
+
+@case("page numbers of 32 bits", "ppn64=off")
+def ppn32(d):
+    same(d.rd(CAPS) & 0x10, 0)
+    # FreeBSD leaves what was on its stack in the other half.
+    same(d.hyper(SET_BITMAP, struct.pack("<II", BITMAP // PAGE,
+                                         0xdeadbeef)), 0)
+    with Program(d) as p:
+        same(p.status, 2)
+        same(d.alloc((CID, 1), 8192, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 8192), 5)
+        same(p.memory()[0][2:4], (4096, 8192))
+        assert d.detach((CID, 1)) >= 0
+
+
+# ---- Registers.
+
+@case("F72 page shift of 0, 11, 63", generations=("mmio",))
+def page_shift(d):
+    for bad in (0, 11, 63, 0xffffffff):
+        d.wr(SHIFT, bad)
+        same(d.rd(SHIFT), 12)
+    d.wr(SHIFT, 16)
+    same(d.rd(SHIFT), 16)
+    d.wr(CONTROL, RESET)
+    same(d.rd(SHIFT), 12)
+    whole(d)
+
+
+@case("F71 capabilities that were not offered")
+def odd_caps(d):
+    d.wr(CAPS, 0xffffffff)
+    same(d.rd(CAPS), 0x3c if d.dma else 0x1c)
+    d.wr(CAPS, 0)
+    whole(d)
+
+
+@case("F73 resource queries cut short, too long, of nothing")
+def queries(d):
+    same(d.hyper(QUERY, b""), -2)
+    same(d.hyper(QUERY, struct.pack("<I", 1)), -2)
+    same(d.hyper(QUERY, struct.pack("<II", 1, 0)), -2)
+    same(d.hyper(QUERY, struct.pack("<IIII", 1, 0, 1, 1)), -2)
+    same(d.hyper(QUERY, struct.pack("<II", 0, 0)), 0)
+    same(d.hyper(QUERY, struct.pack("<II", 32, 0) + bytes(128)), -2)
+    same(d.hyper(QUERY, struct.pack("<II", 0xffffffff, 0)), -2)
+    whole(d)
+
+
+@case("F78 every register, every width, odd offsets")
+def every_register(d):
+    base, write, read = (BAR1 + 0x20000, "write", "read") if d.dma else \
+        (0xc000, "out", "in")
+    sizes = "bwlq" if d.dma else "bwl"
+    commands = []
+    for offset in range(64):
+        for size in sizes:
+            commands.append("%s%s 0x%x" % (read, size, base + offset))
+            # Not a RESET, and no DMA operation somewhere.
+            commands.append("%s%s 0x%x 0x%x" % (
+                write, size, base + offset, 0xfffffffc))
+    d.q.run(commands)
+    whole(d)
+
+
+@case("F74 RESET forgets everything")
+def reset(d):
+    with Program(d) as p:
+        same(d.bitmap(), 0)
+        same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 5)), 0)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(p.send((CID, 9), (2, 9), b"waits"), 24 + 5)
+        if not d.dma:
+            d.out(b"half a header")
+        d.wr(CONTROL, RESET)
+        p.wait(p.NO_MEMORY)
+        same(struct.unpack_from("<I", p.wait(p.EVENT), 24)[0], 4)
+        same(p.send((CID, 9), (2, 9), b""), -20)
+        same(p.ring((CID, 5)), -21)
+        same(d.rd(RESULT_LOW), 0)
+        d.start()
+        same(d.receive(), [])
+        # The program still is an end of it.
+        same(d.detach((CID, 1)), -34)
+    whole(d)
+
+
+@case("bus mastering off")
+def no_bus_master(d):
+    d.q.config(4, 3, 2)
+    same(d.bitmap() if not d.dma else -2, -2)
+    d.q.config(4, 7, 2)
+    same(d.bitmap(), 0)
+
+
+# ---- Interrupts.
+
+@case("E69 held until enabled, and masked by IMR")
+def interrupts(d):
+    def fired():
+        values = struct.unpack("<3I", d.q.read(VECTORS, 12))
+        d.q.zero(VECTORS, 12)
+        return values
+    d.wr(CONTROL, INT_DISABLE)
+    same(d.rd(STATUS), 0)
+    to_self = datagram((CID, 9), (CID, 9), b"x")
+    same(d.send(to_self), 25)
+    same(fired(), (0, 0, 0))
+    d.wr(CONTROL, INT_ENABLE)
+    assert fired()[0] == 0x51, "no interrupt after INT_ENABLE"
+    same(len(d.receive()), 1)
+    d.wr(IMR, 0)
+    fired()
+    same(d.send(to_self), 25)
+    same(fired(), (0, 0, 0))
+    d.wr(IMR, 7 if d.dma else 3)
+    assert fired()[0] == 0x51, "no interrupt after IMR"
+    d.receive()
+    fired()
+    same(d.bitmap(), 0)
+    same(d.hyper(LINK, handle(CID, 700) + struct.pack("<Q", 7)), 0)
+    fired()
+    same(d.hyper(RING, handle(CID, 700)), 0)
+    same(fired()[1], 0x52)
+    if d.dma:
+        d.receive()
+        same(fired()[2], 0x53)
+
+
+@case("one vector for all", "vectors=1")
+def one_vector(d):
+    same(d.vectors, 1)
+    same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
+    same(d.q.read32(VECTORS), 0x51)
+    same(d.rd(ICR) & 1, 1)
+    same(d.rd(ICR), 0)
+    same(d.bitmap(), 0)
+    d.rd(ICR)
+    d.q.zero(VECTORS, 4)
+    same(d.hyper(LINK, handle(CID, 700) + struct.pack("<Q", 7)), 0)
+    same(d.hyper(RING, handle(CID, 700)), 0)
+    same(d.q.read32(VECTORS), 0x51)
+    same(d.rd(ICR) & 2, 2)
+
+
+@case("MSI", "msix=off")
+def by_msi(d):
+    q = d.q
+    q.config(d.q.capability(0x11) or 0x40, width=1)
+    at = q.capability(5)
+    assert at, "no MSI"
+    same(q.capability(0x11), 0)
+    q.config(at + 4, VECTORS)
+    wide = q.config(at + 2, width=2) & 0x80
+    if wide:
+        q.config(at + 8, 0)
+    q.config(at + (12 if wide else 8), 0x77, 2)
+    q.config(at + 2, 1, 2)
+    same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
+    same(q.read32(VECTORS), 0x77)
+    same(d.rd(ICR) & 1, 1)
+
+
+@case("a line", "msix=off", "msi=off")
+def by_line(d):
+    # What the firmware does: the four lines to interrupts 10 and 11.
+    d.q.run(["outl 0xcf8 0x80000860", "outl 0xcfc 0x0b0a0b0a",
+             "irq_intercept_in ioapic"])
+    same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
+    d.q.one("readb 0x0")
+    assert [irq for irq in d.q.irqs if irq[0] == "raise"], d.q.irqs
+    d.q.irqs.clear()
+    same(d.rd(ICR) & 1, 1)
+    d.q.one("readb 0x0")
+    assert [irq for irq in d.q.irqs if irq[0] == "lower"], d.q.irqs
+
+
+# ---- Datagrams.
+
+@case("C46 sizes that no memory has")
+def sizes(d):
+    for size in (1 << 32, (1 << 32) - 24, (1 << 64) - 24, (1 << 64) - 8,
+                 1 << 63, (1 << 64) - 1, 1 << 30):
+        data = header((0, GET_CID), (ANY, ANY), size)
+        assert d.send(data) < 0, "size %x was taken" % size
+        d.start()
+        same(d.hyper(GET_CID), CID)
+    whole(d)
+
+
+@case("C48 a gigabyte is claimed, and a megabyte comes",
+      generations=("port",))
+def claimed(d):
+    d.out(header((2, 5), (CID, 5), 1 << 30))
+    d.out(bytes(100000))
+    same(d.result(), -11)
+    whole(d)
+
+
+@case("C49 a bare header")
+def bare(d):
+    same(d.send(datagram((CID, 9), (CID, 9))), 24)
+    same(d.receive(), [((CID, 9, CID, 9, 0), b"")])
+    same(d.send(datagram((CID, 9), (ANY, 9))), 24)
+    same(d.receive(), [((CID, 9, CID, 9, 0), b"")])
+
+
+@case("C51 sources that lie")
+def sources(d):
+    with Program(d) as p:
+        same(p.bind(5), 0)
+        for source in ((17, 5), (0, 0), (0, 5), (2, 5), (CID ^ 1, 1)):
+            same(d.send(datagram((2, 5), source, b"x")), -7)
+        same(d.send(datagram((2, 5), (CID, 5), b"x")), 25)
+        same(p.wait(p.DATAGRAM), datagram((2, 5), (CID, 5), b"x"))
+        same(p.send((CID, 9), (CID, 9), b""), -7)
+        same(p.send((CID, 9), (ANY, 9), b""), 24)
+        same(d.receive(), [((CID, 9, 2, 9, 0), b"")])
+
+
+@case("C52 destinations that are none")
+def destinations(d):
+    same(d.send(datagram((77, 5), (CID, 5), b"x")), -10)
+    same(d.send(datagram((2, 5), (CID, 5), b"x")), -10)
+    same(d.send(datagram((ANY, 5), (CID, 5), b"x")), -2)
+    same(d.send(datagram((CID, ANY), (CID, 5), b"x")), -1)
+    same(d.hyper(12), -1)
+    same(d.hyper(6, bytes(8)), -1)
+    same(d.hyper(0x7fffffff), -1)
+    with Program(d) as p:
+        same(d.send(datagram((2, 5), (CID, 5), b"x")), -1)
+        same(p.bind(5), 0)
+        same(p.bind(5), -9)
+        same(d.send(datagram((2, 5), (CID, 5), b"x")), 25)
+        same(p.send((CID, ANY), (2, 5), b"x"), -1)
+        same(p.send((77, 1), (2, 5), b"x"), -10)
+
+
+@case("C47 every length, and the longest")
+def lengths(d):
+    with Program(d) as p:
+        for size in (1, 7, 8, 4048, 4049, 4056, 4072, 4073, 5000, 69608):
+            payload = bytes(i * 7 & 255 for i in range(size))
+            same(p.send((CID, 9), (2, 5), payload), 24 + size)
+            same(d.receive(), [((CID, 9, 2, 5, size), payload)])
+        same(d.send(datagram((CID, 9), (CID, 9), bytes(69609))), -11)
+        payload = os.urandom(69608)
+        same(d.send(datagram((CID, 9), (CID, 9), payload)), 69632)
+        same(d.receive(), [((CID, 9, CID, 9, 69608), payload)])
+    whole(d)
+
+
+@case("C54 a flood, in order, with a limit, and room for events")
+def flood(d):
+    with Program(d) as p:
+        sent = 0
+        while sent < 200:
+            status = p.send((CID, 9), (2, 5), struct.pack("<I", sent) * 500)
+            if status < 0:
+                break
+            sent += 1
+        same(status, -19)
+        assert 60 < sent < 80, sent
+        # An event has a place of its own.
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        numbers, events = [], 0
+        for _ in range(300):
+            items = d.receive()
+            if not items:
+                break
+            for head, payload in items:
+                if head[2:4] == (0, 0):
+                    events += 1
+                else:
+                    numbers.append(struct.unpack_from("<I", payload)[0])
+        same(numbers, list(range(sent)))
+        same(events, 1)
+        same(p.send((CID, 9), (2, 5), b"x"), 25)
+    whole(d)
+
+
+@case("C50 DMA operations that are none", generations=("mmio",))
+def operations(d):
+    good = datagram((0, GET_CID), (ANY, ANY))
+    for opcode, size, data in (
+            (0, 0, good), (0, 23, good), (0, 25, good + b"x"),
+            (0, 0xffffffff, good), (1, 1, bytes(16)), (2, 24, good),
+            (0xffffffff, 24, good), (1, 0, b""), (1, 1000, bytes(64)),
+            (1, 1, struct.pack("<QQ", SEND, 1 << 40)),
+            (1, 1, struct.pack("<QQ", (1 << 64) - 8, 24))):
+        d.operation(SEND, 1, opcode, size, data)
+        d.wr(OUT_LOW, SEND)
+        assert d.result() < 0, (opcode, size)
+    # Where no memory is: its own registers, the end of RAM, nowhere.
+    for address in (BAR1 + 0x20000, RAM_MIB << 20, (RAM_MIB << 20) - 8,
+                    0xfffffff0, BAR1, 0xfee00000):
+        d.wr(OUT_LOW, address)
+        assert d.result() < 0, "%x" % address
+        d.wr(IN_LOW, address)
+    d.q.write(RECEIVE, struct.pack("<IIIIQQQ", 0, 1, 1, 0, 0,
+                                   BAR1 + 0x20000, 69632))
+    d.wr(IN_LOW, RECEIVE)
+    whole(d)
+
+
+# ---- Events.
+
+@case("D60 an event that is the guest's own")
+def forged(d):
+    payload = struct.pack("<IIII", 0, 0, 99, 0)
+    same(d.send(datagram((CID, 0), (0, 0), payload)), -7)
+    with Program(d) as p:
+        same(p.send((CID, 0), (0, 0), payload), -7)
+        same(p.send((CID, 0), (2, 0), payload), 24 + 16)
+        same(d.receive()[0][0][2:4], (2, 0))
+
+
+@case("H97 what is reserved is zero")
+def leaks(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(p.detach((CID, 1)), 0)
+        attach, gone = d.events()
+        same(attach, ((CID, 0, 0, 0, 24),
+                      struct.pack("<IIIIII", 3, 0, CID, 1, 2, 0)))
+        same(gone, ((CID, 0, 0, 0, 24),
+                    struct.pack("<IIIIII", 4, 0, CID, 1, 2, 0)))
+        assert d.detach((CID, 1)) >= 0
+        d.q.write(RECEIVE + PAGE, b"\xaa" * 4096)
+        same(p.send((CID, 9), (2, 9), b"abc"), 27)
+        if d.dma:
+            d.receive()
+            same(d.q.read(RECEIVE + PAGE + 27, 5), bytes(5))
+
+
+# ---- Doorbells.
+
+@case("E65 only bit 0 of its byte")
+def bit_zero(d):
+    same(d.bitmap(), 0)
+    d.q.write(BITMAP, b"\xa0" * PAGE)
+    same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 4095)), 0)
+    same(d.hyper(RING, handle(CID, 5)), 0)
+    same(d.hyper(RING, handle(CID, 5)), 0)
+    same(d.q.read(BITMAP, PAGE), b"\xa0" * 4095 + b"\xa1")
+    same(d.q.read(BITMAP + PAGE, 8), bytes(8))
+
+
+@case("E66 doorbells that are gone, and their bytes")
+def gone_doorbell(d):
+    same(d.bitmap(), 0)
+    link = handle(CID, 5) + struct.pack("<Q", 3)
+    same(d.hyper(LINK, link), 0)
+    same(d.hyper(LINK, link), -9)
+    same(d.hyper(UNLINK, handle(CID, 5)), 0)
+    same(d.hyper(UNLINK, handle(CID, 5)), -21)
+    same(d.hyper(RING, handle(CID, 5)), -21)
+    same(d.q.read(BITMAP, 8), bytes(8))
+
+
+@case("E67 doorbells of others")
+def others_doorbell(d):
+    same(d.bitmap(), 0)
+    same(d.hyper(RING, handle(99, 5)), -10)
+    same(d.hyper(RING, handle(ANY, 5)), -2)
+    assert d.hyper(LINK, handle(2, 5) + struct.pack("<Q", 3)) < 0
+    assert d.hyper(LINK, handle(99, 5) + struct.pack("<Q", 3)) < 0
+    with Program(d) as p:
+        same(p.ring((CID, 5)), -21)
+        same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 3)), 0)
+        same(p.ring((CID, 5)), 0)
+        same(d.q.read(BITMAP, 8), bytes(3) + b"\1" + bytes(4))
+        same(d.hyper(RING, handle(2, 6)), -21)
+        same(p.ask(p.LINK, handle(0, 6)), 0)
+        same(d.hyper(RING, handle(2, 6)), 0)
+        same(p.wait(p.DOORBELL), handle(2, 6))
+        same(p.ask(p.UNLINK, handle(0, 6)), 0)
+        same(d.hyper(RING, handle(2, 6)), -21)
+    same(d.hyper(RING, handle(2, 6)), -21)
+
+
+@case("E70 more doorbells than there may be", generations=("port",))
+def many_doorbells(d):
+    same(d.bitmap(), 0)
+    for index in (4096, 1 << 32, (1 << 64) - 1):
+        same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", index)), -2)
+    data = b"".join(
+        datagram((0, LINK), (ANY, ANY), handle(CID, 1000 + i) +
+                 struct.pack("<Q", i)) for i in range(4096))
+    d.out(data)
+    same(d.result(), 0)
+    same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 0)), -19)
+    same(d.hyper(RING, handle(CID, 1000 + 4095)), 0)
+    same(d.hyper(UNLINK, handle(CID, 1000)), 0)
+    same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 0)), 0)
+
+
+@case("E64 a notification page that is no memory")
+def bad_page(d):
+    for page in (BAR1 // PAGE, (RAM_MIB << 20) // PAGE, (1 << 52) - 1,
+                 (1 << 64) - 1, 1 << 63):
+        assert d.hyper(SET_BITMAP, struct.pack("<Q", page)) < 0, hex(page)
+    same(d.hyper(SET_BITMAP, b"1234"), -2)
+    whole(d)
+
+
+# ---- Queue pairs.
+
+@case("a queue pair from end to end")
+def end_to_end(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 8192 + 100, 4096), 4)
+        # The headers are the device's to write.
+        same(d.q.read(PAGES, 24), struct.pack("<IIQQ", CID, 1, 0, 0))
+        same(p.alloc((CID, 1), 4096, 8192 + 100,
+                     flags=1), 5)
+        fields, pieces = p.memory()
+        same(fields[:7], (CID, 1, 4096, 8292, 4096, 4096, 12288))
+        # What it produces is what the guest consumes: the last two pages.
+        first = PAGES // PAGE
+        same([(offset // PAGE, size) for _, _, offset, size in pieces],
+             [(first + 2 * i, PAGE) for i in (4, 5, 0, 1, 2, 3)])
+        d.q.write(PAGES + 2 * PAGE, b"by the guest")
+        same(os.pread(p.files[0], 12, PAGES + 2 * PAGE), b"by the guest")
+        os.pwrite(p.files[0], b"by the host", PAGES + 10 * PAGE)
+        same(d.q.read(PAGES + 10 * PAGE, 11), b"by the host")
+        assert d.detach((CID, 1)) >= 0
+        same(p.wait(p.NO_MEMORY), handle(CID, 1))
+        same(struct.unpack("<IIIIII", p.wait(p.EVENT)[24:]),
+             (4, 0, CID, 1, CID, 0))
+
+
+@case("a queue pair that the host creates")
+def host_creates(d):
+    with Program(d) as p:
+        same(p.alloc((2, 1024), 4096, 4096), 4)
+        same(p.alloc((2, 1024), 4096, 4096), -22)
+        same(d.alloc((2, 1024), 4096, 4096, flags=1), 5)
+        same(p.memory()[0][:2], (2, 1024))
+        same(struct.unpack("<IIIIII", p.wait(p.EVENT)[24:]),
+             (3, 0, 2, 1024, CID, 0))
+        same(p.detach((2, 1024)), 0)
+        same(d.events()[0][1][:4], struct.pack("<I", 4))
+        assert d.detach((2, 1024)) >= 0
+        same(d.detach((2, 1024)), -21)
+
+
+@case("B24 sizes that do not mirror")
+def mirror(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 8192, 4096), 4)
+        for sizes_ in ((8192, 4096), (4096, 8191), (4096, 8193),
+                       (4096, 12288), (4096, 0)):
+            same(p.alloc((CID, 1), *sizes_), -31)
+        same(p.alloc((CID, 1), 4096, 8192), 5)
+
+
+@case("B25 flags")
+def flags(d):
+    with Program(d):
+        for bad in (0x80000000, 0x10, 2, 3):
+            same(d.alloc((CID, 1), 4096, 4096, flags=bad), -2)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+
+
+@case("B26 another than the named peer")
+def named(d):
+    with Program(d) as p, Program(d, cid=17) as other:
+        same(other.status, 17)
+        same(d.alloc((CID, 1), 4096, 4096, peer=2), 4)
+        same(other.alloc((CID, 1), 4096, 4096), -7)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(len(d.events()), 1)
+
+
+@case("B27 a third end, and one twice")
+def third(d):
+    with Program(d) as p, Program(d, cid=17) as other:
+        same(d.alloc((CID, 1), 4096, 4096, peer=ANY), 4)
+        same(d.alloc((CID, 1), 4096, 4096, peer=ANY), -22)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(p.alloc((CID, 1), 4096, 4096), -22)
+        same(other.alloc((CID, 1), 4096, 4096), -20)
+        same(other.detach((CID, 1)), -34)
+
+
+@case("B28 attach to what is not there")
+def attach_only(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 4096, 4096, flags=1), -21)
+        same(p.alloc((CID, 1), 4096, 4096, flags=1), -21)
+        same(d.detach((CID, 1)), -21)
+
+
+@case("B29 restricted and trusted")
+def privileges(d):
+    with Program(d, privileges=1) as p:
+        same(p.status, 2)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), -7)
+        same(p.bind(5), 0)
+        same(d.send(datagram((2, 5), (CID, 5), b"x")), -7)
+
+
+@case("B30 handles of others")
+def handles(d):
+    with Program(d):
+        for context in (0, 1, 17, 99):
+            same(d.alloc((context, 1), 4096, 4096), -7)
+        same(d.alloc((ANY, 1), 4096, 4096), -2)
+        same(d.alloc((CID, ANY), 4096, 4096), -2)
+        # In the name of the peer it may.
+        same(d.alloc((2, 1), 4096, 4096), 4)
+
+
+@case("B31 sizes without measure")
+def measures(d):
+    with Program(d):
+        same(d.alloc((CID, 1), 0, 0, pages=[1, 2]), -2)
+        for produce, consume in (((1 << 64) - 1, 2), (128 << 20, 1),
+                                 (1 << 63, 1 << 63), (1 << 32, 1)):
+            same(d.alloc((CID, 1), produce, consume, pages=[1, 2, 3]), -19)
+        same(d.alloc((CID, 1), 0, 4096), 4)
+
+
+@case("B32 to the limit of all bytes, and back", generations=("port",))
+def byte_limit(d):
+    with Program(d):
+        # All pages may be the same: no matter to the device.
+        page = PAGES // PAGE
+        for i in range(4):
+            same(d.alloc((CID, 10 + i), 16 << 20, 16 << 20,
+                         pages=[page] * 8194), 4)
+        same(d.alloc((CID, 20), 4096, 0), -19)
+        assert d.detach((CID, 10)) >= 0
+        same(d.alloc((CID, 20), 4096, 0), 4)
+
+
+@case("B33 page counts that do not fit the sizes")
+def page_counts(d):
+    with Program(d):
+        page = PAGES // PAGE
+        for count in (0, 1, 3, 5, (1 << 32) + 2, (1 << 64) - 1):
+            same(d.alloc((CID, 1), 4096, 4096, count=count,
+                         pages=[page + i for i in range(4)]), -2)
+        same(d.alloc((CID, 1), 4096, 4096, count=4,
+                     pages=[page + i for i in range(3)]), -2)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+
+
+@case("B34 pages that are no memory of the guest")
+def odd_pages(d):
+    with Program(d) as p:
+        page = PAGES // PAGE
+        for bad in (BAR1 // PAGE, (RAM_MIB << 20) // PAGE, 0xfee00,
+                    (1 << 52) - 1, 1 << 44, 1 << 52, (1 << 64) - 1):
+            for where in range(4):
+                pages = [page + i for i in range(4)]
+                pages[where] = bad
+                same(d.alloc((CID, 1), 4096, 4096, pages=pages), -2)
+        # Twice the same page harms only who said so.
+        same(d.alloc((CID, 1), 4096, 4096, pages=[page] * 4), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        assert d.detach((CID, 1)) >= 0
+        same(d.alloc((CID, 2), 4096, 4096, pages=[0, 1, 2, 3]), 4)
+
+
+@case("B38 twice detached")
+def twice(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(d.detach((CID, 1)), 0)
+        same(d.detach((CID, 1)), -34)
+        same(p.detach((CID, 1)), 3)
+        same(p.detach((CID, 1)), -21)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+
+
+@case("B40 the host's program dies")
+def dies(d):
+    p = Program(d)
+    same(d.alloc((CID, 1), 4096, 4096), 4)
+    same(p.alloc((CID, 1), 4096, 4096), 5)
+    d.events()
+    p.close()
+    seen = []
+    assert until(lambda: (seen.extend(d.events()) or len(seen) >= 2)), seen
+    same([struct.unpack_from("<I", payload)[0] for _, payload in seen],
+         [4, 1])
+    assert d.detach((CID, 1)) >= 0
+    same(d.send(datagram((2, 5), (CID, 5), b"x")), -10)
+    whole(d)
+
+
+@case("B39 it does not let go", "release-ms=300")
+def holds_on(d):
+    with Program(d) as p:
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        p.lets_go = False
+        assert d.detach((CID, 1)) >= 0
+        same(p.wait(p.NO_MEMORY), handle(CID, 1))
+        assert p.is_cut_off()
+    whole(d)
+
+
+# ---- The host's programs.
+
+@case("H89 contexts that are not to be had", generations=("port",))
+def hello(d):
+    for cid in (0, 1, 3, 15, 1 << 31, 0xfffffffe):
+        with Program(d, cid=cid) as p:
+            same(p.status, -2)
+            same(p.bind(5), -1000)
+    with Program(d, cid=CID) as p:
+        same(p.status, -22)
+    with Program(d, privileges=3) as p:
+        same(p.status, -2)
+    with Program(d, version=2) as p:
+        same(p.status, -30)
+        same(p.ask(p.HELLO, struct.pack("<IIII", 1, 2, 0, 0)), 2)
+        same(p.wait(p.GUEST), struct.pack("<II", CID, 0))
+        same(p.ask(p.HELLO, struct.pack("<IIII", 1, 18, 0, 0)), -22)
+    with Program(d, cid=ANY) as p:
+        assert p.status > CID, p.status
+
+
+@case("H90 packets that are none", generations=("port",))
+def packets(d):
+    for bad in (b"x", b"1234567", struct.pack("<II", 0, 0),
+                struct.pack("<II", 99, 0) + bytes(8),
+                struct.pack("<II", Program.RESULT, 0) + bytes(8),
+                struct.pack("<II", Program.BIND, 0) + bytes(7),
+                struct.pack("<II", Program.BIND, 0) + bytes(9),
+                struct.pack("<II", Program.ALLOC, 0) + bytes(39),
+                bytes(70000)):
+        with Program(d) as p:
+            p.socket.send(bad)
+            assert p.is_cut_off()
+    with Program(d) as p:
+        for size in (0, 1, 3, 5, 1 << 32, (1 << 64) - 20):
+            same(p.ask(p.SEND, header((CID, 9), (2, 9), size) + b"1234"), -2)
+        same(p.send((CID, 9), (2, 9), b"1234"), 28)
+    whole(d)
+
+
+@case("H95 pairs and doorbells of others", generations=("port",))
+def strangers(d):
+    with Program(d) as p, Program(d, cid=17) as other:
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(other.detach((CID, 1)), -34)
+        same(other.detach((CID, 2)), -21)
+        same(other.send((CID, 9), (2, 9), b""), -7)
+        same(other.ring((CID, 9)), -21)
+
+
+@case("H94 it goes with everything live, again and again",
+      generations=("port",))
+def goes(d):
+    for _ in range(30):
+        p = Program(d)
+        assert until(lambda: p.status == 2 or p.ask(
+            p.HELLO, struct.pack("<IIII", 1, 2, 0, 0)) == 2)
+        for i in range(4):
+            same(d.alloc((CID, 1 + i), 4096, 4096), 4)
+            same(p.alloc((CID, 1 + i), 4096, 4096), 5)
+        p.ask(p.LINK, handle(0, 6))
+        p.bind(7)
+        p.post(p.SEND, datagram((CID, 9), (2, 9), bytes(1000)))
+        p.close()
+        d.receive()
+        assert until(lambda: d.hyper(RING, handle(2, 6)) == -21)
+        for i in range(4):
+            assert d.detach((CID, 1 + i)) >= 0
+    whole(d)
+
+
+# ---- vqp-host, and a guest that is not what it says.
+
+INVALID, REQUEST, NEGOTIATE, OFFER, ATTACH, WROTE, READ, RST, SHUTDOWN, \
+    WAITING_WRITE, WAITING_READ, REQUEST2, NEGOTIATE2 = range(13)
+ECHO, RING_BYTES = 7, 262144
+
+
+class Guest:
+    """The guest's end of stream sockets, packet by packet."""
+
+    def __init__(self, d, *options):
+        self.d = d
+        self.host = vm.Host(pathlib.Path(d.q.link_path), "--echo",
+                            str(ECHO), *options, name="qtest-host")
+        assert until(lambda: "ready" in self.host.said()), self.host.said()
+        self.kept = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        alive = self.host.process.poll() is None
+        self.host.__exit__()
+        if kind is None:
+            assert alive, "the host died: " + self.host.said()
+
+    def say(self, kind, port, body=b"", dst_port=ECHO, proto=0, version=1):
+        return self.d.send(datagram((2, 1), (CID, 1), struct.pack(
+            "<BBHIII16s", version, kind, proto, port, dst_port, 0, body)))
+
+    def hear(self, port=None):
+        """The next packet for this port: (type, protocol, body)."""
+        def next_one():
+            self.kept += [payload for head, payload in self.d.receive()
+                          if head[:4] == (CID, 1, 2, 1)]
+            return self.kept
+        assert until(next_one, 10), "nothing came: " + self.host.said()
+        payload = self.kept.pop(0)
+        _, kind, proto, src, dst, zero, body = struct.unpack("<BBHIII16s",
+                                                             payload)
+        same(zero, 0)
+        if port is not None:
+            same((src, dst), (ECHO, port))
+        return kind, proto, body
+
+    def request(self, port, size=RING_BYTES):
+        same(self.say(REQUEST2, port, struct.pack("<Q", size), proto=1), 56)
+        return self.hear(port)
+
+    def connect(self, port=2000, resource=50):
+        same(self.request(port), (NEGOTIATE2, 1, struct.pack("<QQ", RING_BYTES,
+                                                             0)))
+        same(self.d.alloc((CID, resource), RING_BYTES, RING_BYTES), 4)
+        self.say(OFFER, port, handle(CID, resource))
+        same(self.hear(port), (ATTACH, 0, handle(CID, resource) + bytes(8)))
+
+    # Where d.alloc() put the headers and the first page of data.
+    OWN, DATA = PAGES, PAGES + 2 * PAGE
+    PEER, PEER_DATA = PAGES + 65 * 2 * PAGE, PAGES + 66 * 2 * PAGE
+
+
+@case("a stream by hand")
+def by_hand(d):
+    with Guest(d) as g:
+        g.connect()
+        d.q.write(g.DATA, b"hello, host")
+        d.q.write(g.OWN + 8, struct.pack("<Q", 11))
+        g.say(WROTE, 2000)
+        same(g.hear(2000)[0], WROTE)
+        same(d.q.read(g.PEER + 8, 16), struct.pack("<QQ", 11, 11))
+        same(d.q.read(g.PEER_DATA, 11), b"hello, host")
+        g.say(SHUTDOWN, 2000, struct.pack("<Q", 2))
+        same(g.hear(2000), (SHUTDOWN, 0, struct.pack("<QQ", 2, 0)))
+        same(g.hear(2000), (SHUTDOWN, 0, struct.pack("<QQ", 3, 0)))
+        g.say(RST, 2000)
+        assert until(lambda: "in 11, out 11" in g.host.said())
+        assert until(lambda: d.detach((CID, 50)) == 3)
+
+
+@case("the guest is reset in the middle of streams")
+def reset_streams(d):
+    with Guest(d) as g:
+        for i in range(5):
+            g.connect(2000 + i, 50 + i)
+        d.wr(CONTROL, RESET)
+        d.start()
+        # Those of before are gone, and their ports free again.
+        assert until(lambda: len(re.findall(
+            "-> 7: in 0, out 0", g.host.said())) == 5), g.host.said()
+        d.receive()
+        g.connect(2000, 50)
+
+
+@case("what a guest wrote before it left")
+def last_words(d):
+    with tempfile.NamedTemporaryFile() as kept, \
+            Guest(d, "--receive", "8=" + kept.name) as g:
+        same(g.say(REQUEST2, 2000, struct.pack("<Q", RING_BYTES), 8, 1), 56)
+        g.hear()
+        same(d.alloc((CID, 50), RING_BYTES, RING_BYTES), 4)
+        g.say(OFFER, 2000, handle(CID, 50), 8)
+        same(g.hear()[0], ATTACH)
+        d.q.write(g.DATA, b"famous last words")
+        d.q.write(g.OWN + 8, struct.pack("<Q", 17))
+        # Not even a WROTE.
+        same(d.detach((CID, 50)), 0)
+        assert until(lambda: "in 17, out 0" in g.host.said())
+        same(kept.read(), b"famous last words")
+
+
+@case("A1 A2 A3 indices that are none, in a host's ring")
+def bad_indices(d):
+    with Guest(d) as g:
+        for i, (at, value) in enumerate(
+                (at, value) for at in (8, 16) for value in (
+                    RING_BYTES, RING_BYTES + 1, 1 << 31, 1 << 32, 1 << 63,
+                    (1 << 64) - 1)):
+            g.connect(2000 + i, 50 + i)
+            if at == 16:
+                # Its head is looked at when there is something to send.
+                d.q.write(g.OWN + 8, struct.pack("<Q", 5))
+            d.q.write(g.OWN + at, struct.pack("<Q", value))
+            g.say(WROTE, 2000 + i)
+            same(g.hear(2000 + i)[0], RST)
+            assert until(lambda: d.detach((CID, 50 + i)) == 3)
+        g.connect(3000, 90)
+
+
+@case("G79 G80 packets of a stranger, resets in each state")
+def strange_packets(d):
+    with Guest(d) as g:
+        g.connect()
+        for kind in (RST, SHUTDOWN, OFFER, ATTACH):
+            g.say(kind, 2001, struct.pack("<Q", 3))
+            if kind != RST:
+                same(g.hear(2001)[0], RST)
+        same(g.request(2002)[0], NEGOTIATE2)
+        g.say(RST, 2002)
+        g.say(RST, 2002)
+        same(g.request(2002)[0], NEGOTIATE2)
+        d.q.write(g.DATA, b"x")
+        d.q.write(g.OWN + 8, struct.pack("<Q", 1))
+        g.say(WROTE, 2000)
+        same(g.hear(2000)[0], WROTE)
+
+
+@case("G81 G85 out of order, and pairs that are not offered rightly")
+def out_of_order(d):
+    with Guest(d) as g:
+        for i, kind in enumerate((ATTACH, NEGOTIATE, NEGOTIATE2)):
+            g.request(2000 + i)
+            g.say(kind, 2000 + i, struct.pack("<Q", RING_BYTES), proto=1)
+            same(g.hear(2000 + i)[0], RST)
+        for i, bad in enumerate((handle(CID, 1), handle(2, 1),
+                                 handle(ANY, ANY), handle(17, 1))):
+            g.request(3000 + i)
+            g.say(OFFER, 3000 + i, bad)
+            same(g.hear(3000 + i)[0], RST)
+        g.connect()
+        g.say(OFFER, 2000, handle(CID, 50))
+        same(g.hear(2000)[0], RST)
+
+
+@case("G82 sizes of rings")
+def ring_sizes(d):
+    with Guest(d) as g:
+        same(g.request(2000, 0)[0], RST)
+        for i, size in enumerate((1, 127, RING_BYTES + 1, 1 << 32,
+                                  (1 << 64) - 1)):
+            same(g.request(2001 + i, size), (
+                NEGOTIATE2, 1, struct.pack("<QQ", RING_BYTES, 0)))
+        same(g.request(3000, 128)[2][:8], struct.pack("<Q", 128))
+
+
+@case("G83 many that begin and do not finish", generations=("port",))
+def half_open(d):
+    with Guest(d) as g:
+        d.out(b"".join(datagram((2, 1), (CID, 1), struct.pack(
+            "<BBHIIIQQ", 1, REQUEST2, 1, 2000 + i, ECHO, 0, RING_BYTES, 0))
+            for i in range(160)))
+        answers = [g.hear()[0] for i in range(160)]
+        same(answers, [NEGOTIATE2] * 128 + [RST] * 32)
+        # In five seconds it has forgotten them.
+        same([g.hear()[0] for i in range(128)], [RST] * 128)
+        same(g.request(5000)[0], NEGOTIATE2)
+
+
+@case("G84 packets that are none, and old requests")
+def no_packets(d):
+    with Guest(d) as g:
+        for kind in (0, 13, 255, WROTE, READ, WAITING_READ):
+            g.say(kind, 2000)
+            same(g.hear(2000)[0], RST)
+        g.say(REQUEST2, 2000, struct.pack("<Q", RING_BYTES), proto=0)
+        same(g.hear(2000)[0], RST)
+        g.say(REQUEST2, 2000, struct.pack("<Q", RING_BYTES), proto=0xffff)
+        same(g.hear(2000)[:2], (NEGOTIATE2, 1))
+        g.say(REQUEST, 2001, struct.pack("<Q", RING_BYTES))
+        same(g.hear(2001), (NEGOTIATE, 0, struct.pack("<QQ", RING_BYTES, 0)))
+        same(d.send(datagram((2, 1), (CID, 1), bytes(31))), 55)
+        same(d.send(datagram((2, 1), (CID, 9), bytes(32))), 56)
+        g.say(REQUEST2, 2002, struct.pack("<Q", RING_BYTES), 99, 1)
+        same(g.hear()[0], RST)
+        same(d.receive(), [])
+
+
+# ---- Faults on purpose.
+
+@case("fault: every second interrupt is lost", "x-drop-irq=2")
+def dropped(d):
+    seen = []
+    for _ in range(4):
+        d.q.zero(VECTORS, 4)
+        same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
+        seen.append(d.q.read32(VECTORS) != 0)
+        d.wr(CONTROL, RESET)
+        d.start()
+    assert True in seen and False in seen, seen
+
+
+@case("fault: results that are too small", "x-short-result=1")
+def short(d):
+    if not d.dma:
+        same(d.send(datagram((CID, 9), (CID, 9), b"12345678")), 24)
+        same(d.result(), 24)
+
+
+@case("fault: a header that lies", "x-corrupt-header=1")
+def corrupt(d):
+    with Program(d) as p:
+        same(p.send((CID, 9), (2, 9), b"12345678"), 32)
+        if not d.dma:
+            data = struct.pack("<8I", *(int(word, 0) for word in d.q.run(
+                ["inl 0x%x" % (0xc000 + DATA_IN)] * 8)))
+        else:
+            d.receive()
+            data = d.q.read(RECEIVE + PAGE, 32)
+        assert struct.unpack_from("<Q", data, 16)[0] > 1 << 32
+
+
+@case("fault: busy for long", "x-late-busy-us=200000", generations=("mmio",))
+def late(d):
+    d.operation(SEND, 1, 0, 24, datagram((0, GET_CID), (ANY, ANY)))
+    d.wr(OUT_LOW, SEND)
+    same(d.q.read32(SEND), 1)
+    same(d.result(), CID)
+    assert until(lambda: d.q.read32(SEND) == 0), "busy for ever"
+
+
+# ---- Running them.
+
+def run_case(machines, name, generation, options, own, function):
+    key = generation, options
+    d = machines.pop(key, None)
+    if d is None or own:
+        d = Device(generation, options, msix="msix=off" not in options)
+    said = ""
+    try:
+        d.start()
+        function(d)
+        assert d.q.process.poll() is None, "QEMU is gone"
+        if own:
+            said = d.close()
+        else:
+            machines[key] = d
+        return None
+    except Exception:       # pylint: disable=broad-except
+        text = traceback.format_exc(limit=-2)
+        said = d.close() or said
+        return text + said
+
+
+def main(arguments):
+    if arguments == ["--list"]:
+        for name, generation, _, _, _ in CASES:
+            print("%s (%s)" % (name, generation))
+        return 0
+    if arguments and arguments[0].startswith("-"):
+        print(__doc__)
+        return 2
+    if not shutil.which("qemu-system-x86_64"):
+        print("1..0 # SKIP no qemu-system-x86_64")
+        return 77
+    build = subprocess.run([ROOT / "driver/qemu/build"],
+                           stdout=subprocess.DEVNULL)
+    if build.returncode != 0:
+        return build.returncode
+    chosen = [one for one in CASES if not arguments or
+              any(part in "%s (%s)" % one[:2] for part in arguments)]
+    print("KTAP version 1\n1..%d" % len(chosen), flush=True)
+    machines, failed = {}, 0
+    try:
+        for i, one in enumerate(chosen, 1):
+            why = run_case(machines, *one)
+            print("%sok %d - %s (%s)" % ("not " if why else "", i, *one[:2]),
+                  flush=True)
+            if why:
+                failed += 1
+                print(re.sub("^", "# ", why.rstrip(), flags=re.M))
+    finally:
+        for d in machines.values():
+            d.close()
+    print("# %d passed, %d failed" % (len(chosen) - failed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.exit(main(sys.argv[1:]))
