@@ -16,6 +16,7 @@ import textwrap
 
 from report_goals import (
     HEAD, goal_texts, goals_of_runs, goals_summary, verdicts)
+from report_guests import INTRO, guest_card, guest_tables, send_texts
 from report_page import html_report
 from report_results import (
     FEW_SAMPLES, Fault, LEVEL, MODES, PERCENTILES, Results, SCORE_HEAD, absent,
@@ -196,6 +197,22 @@ def file_text(stream):
             f"{bytes_text(stream['ring_bytes'])}, {stream['rounds']} rounds")
 
 
+def guest_text_lines(guests, width):
+    lines = prose([f"Linux guests: {guest_card(guests)}"], width, BOLD)
+    lines += prose([INTRO], width) + [[]]
+    for caption, head, rows in guest_tables(guests):
+        lines += layout_table(
+            [[(caption, BOLD)], [(name, BOLD) for name in head]] +
+            [[(text, style_of(ratio) if ratio else "") for text, ratio in row]
+             for row in rows], width)
+    return lines + prose(send_texts(guests["exits"]), width) + [[]]
+
+
+def guest_text(guests, width, colour=False):
+    return "\n".join(paint(line, colour)
+                     for line in guest_text_lines(guests, width)).rstrip()
+
+
 def prose(texts, width, style=""):
     """Sentences, each from a line of its own, with the rest indented."""
     return [[(line, style)] for text in texts
@@ -274,6 +291,8 @@ def text_report(results, width, colour):
     if results.file_stream:
         lines += prose([file_text(results.file_stream)], width, BOLD)
         lines += layout_table(file_rows(results.file_stream), width)
+    if results.guests:
+        lines += guest_text_lines(results.guests, width)
     lines += prose([f"~ fewer than {FEW_SAMPLES} samples: not judged"] +
                    named(limits(results)) + named(absent(results)) +
                    named(noise(results)) +
@@ -382,10 +401,10 @@ def compare(a, b, width, colour):
 
 # ---- The command.
 
-def add_file_stream(path, stream_path):
-    """Put the file case into the results, in the file as well."""
+def add_part(path, name, part_path):
+    """Put what another program measured into the results, in the file too."""
     data = read_json(path)
-    data["file_stream"] = read_json(stream_path)
+    data[name] = read_json(part_path)
     with open(path + ".new", "w", encoding="utf-8") as file:
         json.dump(data, file, indent=1)
         file.write("\n")
@@ -405,6 +424,8 @@ def main(arguments):
     parser.add_argument("--file-stream", metavar="FILE.json",
                         help="first add this to RESULTS.json: what "
                              "vqp_file_stream wrote")
+    parser.add_argument("--guests", metavar="FILE.json",
+                        help="the same, for what guests.py wrote")
     parser.add_argument("--compare", nargs=2, metavar=("A.json", "B.json"),
                         help="how many times faster B is than A, per cell")
     parser.add_argument("--goals", nargs="+", metavar="RUN.json",
@@ -413,7 +434,8 @@ def main(arguments):
     if sum(map(bool, (options.results, options.compare, options.goals))) != 1:
         parser.error("give either RESULTS.json, --compare A.json B.json or "
                      "--goals RUN.json...")
-    if not options.results and (options.html or options.file_stream):
+    if not options.results and (options.html or options.file_stream or
+                                options.guests):
         parser.error("--compare and --goals go with no other option")
 
     width = shutil.get_terminal_size((100, 24)).columns
@@ -428,7 +450,9 @@ def main(arguments):
                               colour))
             return 0
         if options.file_stream:
-            add_file_stream(options.results, options.file_stream)
+            add_part(options.results, "file_stream", options.file_stream)
+        if options.guests:
+            add_part(options.results, "guests", options.guests)
         results = Results(options.results)
         if options.html:
             with open(options.html, "w", encoding="utf-8") as file:

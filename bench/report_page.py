@@ -4,6 +4,7 @@ import html
 import math
 
 from report_goals import HEAD, goal_texts, goals_summary, verdicts
+from report_guests import INTRO, guest_card, guest_tables, send_texts
 from report_results import (
     FEW_SAMPLES, LEVEL, MODES, PERCENTILES, RELATIONS, SCORE_HEAD, absent,
     by_operation, bytes_text, card, cell_text, digits, driver_text, in_order,
@@ -677,6 +678,23 @@ def file_html(stream):
                  "SHA-256"], rows))
 
 
+def guests_html(guests):
+    if not guests:
+        return ""
+    parts = ['<h2 id="guests">Linux guests</h2><p>'
+             f"{html.escape(INTRO)} {html.escape(guest_card(guests))}.</p>"
+             "<p>Instructions are counted by the emulator (-icount), with "
+             "those of an idle processor left out, and each is 2 ns there. "
+             "It has no caches and no real exits: what a copy or an access "
+             "of a register costs on hardware is not in these numbers. "
+             "Accesses count a string of bytes through a port as one.</p>"]
+    parts += [table_html(caption, head, [
+        [(html.escape(text), heat_class(ratio) if ratio else "")
+         for text, ratio in row] for row in rows], "heat")
+        for caption, head, rows in guest_tables(guests)]
+    return "".join(parts) + bullets(send_texts(guests["exits"]))
+
+
 def score_html(results):
     rows = [[plain(name)] + [plain(text) for text in score_texts(score)] +
             [(html.escape(f"{cell_text(score.lowest)}, against "
@@ -739,6 +757,7 @@ def html_report(results):
 {ratio_html(results)}
 {driver_html(results)}
 {file_html(results.file_stream)}
+{guests_html(results.guests)}
 {limits_html(results)}
 <h2 id="noise">Noise</h2>{list_html(noise(results))}
 {bullets(results.run.get("notes", []))}

@@ -85,6 +85,10 @@ PERCENTILES = (("p50_ns", "p50"), ("p90_ns", "p90"), ("p99_ns", "p99"),
                ("p999_ns", "p99.9"), ("max_ns", "max"))
 
 PLACED = ("relation", "class")
+GUEST_TEXTS = ("case", "device")
+GUEST_NUMBERS = ("stock", "stock_min", "stock_max",
+                 "ours", "ours_min", "ours_max")
+GUEST_TABLES = ("instructions", "time", "exits")
 TEXTS = {
     "throughput": ("subject", "mode") + PLACED,
     "latency": ("subject",) + PLACED,
@@ -95,6 +99,10 @@ TEXTS = {
     "memcpy": ("level",),
     "file_stream": ("file", "sha256"),
     "file_stream.subjects": ("name",),
+    "guests": ("kernel", "qemu", "commit"),
+    "guests.instructions": GUEST_TEXTS,
+    "guests.time": GUEST_TEXTS,
+    "guests.exits": GUEST_TEXTS + ("what",),
 }
 NUMBERS = {
     "throughput": ("message_bytes", "ring_bytes", "samples", "errors",
@@ -113,6 +121,9 @@ NUMBERS = {
     "file_stream": ("file_bytes", "ring_bytes", "rounds"),
     "file_stream.subjects": ("seconds_median", "seconds_min", "seconds_max",
                              "gib_per_s_median"),
+    "guests": ("boots",),
+    **{f"guests.{name}": ("message_bytes",) + GUEST_NUMBERS
+       for name in GUEST_TABLES},
 }
 # Of numbers that are otherwise above it; an empty file takes no time.
 MAY_BE_ZERO = {
@@ -121,6 +132,7 @@ MAY_BE_ZERO = {
     "file_stream": ("file_bytes",),
     "file_stream.subjects": ("seconds_median", "seconds_min", "seconds_max",
                              "gib_per_s_median"),
+    "guests.exits": GUEST_NUMBERS,
 }
 # What may be left out of the results, and what it is otherwise.
 SECTIONS = {"run": dict, "machine": dict, "topology": dict, "limits": dict,
@@ -210,6 +222,16 @@ def file_case(path, stream):
     return stream
 
 
+def check_guests(path, guests):
+    """What guests.py measured, if it did, or a Fault."""
+    if guests is None:
+        return None
+    check_row(f"{path}: guests", "guests", guests)
+    for name in GUEST_TABLES:
+        measured(path, f"guests.{name}", guests.get(name))
+    return guests
+
+
 Line = collections.namedtuple("Line", "subject layout")
 Placement = collections.namedtuple("Placement", "relation found")
 # One cell of one of our layouts: its row, the best peer's, and the limit's
@@ -262,6 +284,7 @@ class Results:
         self.run = data["run"]
         self.machine = data["machine"]
         self.file_stream = file_case(path, data.get("file_stream"))
+        self.guests = check_guests(path, data.get("guests"))
         limits = data["limits"]
         throughput = measured(path, "throughput", data["throughput"])
         latency = measured(path, "latency", data["latency"])

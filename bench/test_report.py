@@ -16,6 +16,7 @@ import unittest
 
 import report
 import report_goals
+import report_guests
 import report_page
 import report_results
 
@@ -180,6 +181,29 @@ def sample_file_stream():
                           "sha256_ok": True} for name, seconds in
                          (("vqp", 0.0066), ("pipe", 0.021),
                           ("unix_socket", 0.0116))]}
+
+
+def guest_row(case, count, stock, ours, **more):
+    row = {"case": case, "message_bytes": count, "device": "port"}
+    for subject, value in (("stock", stock), ("ours", ours)):
+        row.update({subject: value, subject + "_min": 0.9 * value,
+                    subject + "_max": 1.1 * value})
+    return {**row, **more}
+
+
+def sample_guests():
+    cases = [guest_row("local", 64, 600, 300),
+             guest_row("host-trip", 64, 36000, 54000)]
+    return {"schema_version": 1, "kernel": "6.1.0-56-cloud-amd64",
+            "qemu": "7.2.22", "commit": "2bc05cd", "boots": 3,
+            "instructions": cases + [
+                guest_row("host-datagram", 64, 36000, 36000, device="mmio")],
+            "time": cases,
+            "exits": [guest_row("host-datagram", 64, stock, ours, what=what)
+                      for what, stock, ours in (
+                          ("accesses", 4, 3), ("to_send", 3, 2),
+                          ("to_receive", 1, 1), ("irq", 1, 0),
+                          ("sent", 1, 1))]}
 
 
 class Page(html.parser.HTMLParser):
@@ -576,6 +600,50 @@ class Merging(ReportTest):
         status, out, _ = self.run_report(self.write(data))
         self.assertEqual(status, 1)
         self.assertIn("warning: pipe did not deliver the file", out)
+
+
+class Guests(ReportTest):
+    def test_tables_and_page(self):
+        data = sample_results()
+        data["guests"] = sample_guests()
+        out, text = self.show(data)
+        self.assertRegex(out, r"stream within the guest, 64 B +600 +300 "
+                         r"+0\.50× +1200 +600\n")
+        self.assertRegex(out, r"round trip with the host, 64 B +36000 "
+                         r"+54000 +1\.50×")
+        self.assertRegex(out, r"host and back, 64 B +4\.00 +3\.00 +0\.75×")
+        self.assertIn("accesses to send a datagram: stock 3.00, ours 2.00",
+                      out)
+        self.assertIn('id="guests"', text)
+        self.assertNotIn('id="guests"', self.show(sample_results())[1])
+
+    def test_fewer_is_better(self):
+        one, other = report_guests.guest_tables(sample_guests())[0][2], \
+            report_guests.guest_tables(sample_guests())[1][2]
+        self.assertEqual(one[0][3], ("0.50×", 2))
+        self.assertAlmostEqual(other[0][3][1], 1 / 1.5)
+
+    def test_they_are_added_to_the_results(self):
+        path = self.write(sample_results())
+        guests = self.write(sample_guests(), "guests.json")
+        status, out, _ = self.run_report(path, "--guests", guests)
+        self.assertEqual(status, 0)
+        self.assertIn("Linux 6.1.0-56-cloud-amd64", out)
+        with open(path, encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["guests"], sample_guests())
+
+    def test_not_of_the_schema(self):
+        for change in (lambda guests: guests.pop("time"),
+                       lambda guests: guests.pop("boots"),
+                       lambda guests: guests["time"][0].pop("case"),
+                       lambda guests: guests["time"][0].update(stock=0),
+                       lambda guests: guests["exits"][0].update(ours="3")):
+            data = sample_results()
+            data["guests"] = sample_guests()
+            change(data["guests"])
+            status, out, err = self.run_report(self.write(data))
+            self.assertEqual((status, out), (2, ""))
+            self.assertIn("guests", err)
 
 
 class Comparing(ReportTest):
