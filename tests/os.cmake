@@ -11,6 +11,8 @@ set(sim_worlds 200)
 if(VQP_SANITIZE MATCHES "thread" OR
     CMAKE_CROSSCOMPILING_EMULATOR MATCHES "qemu")
 	set(sim_worlds 20)
+elseif(VQP_SANITIZE)
+	set(sim_worlds 60)
 endif()
 
 add_library(vqp_sim_os STATIC support/os/sim_os.c)
