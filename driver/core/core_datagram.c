@@ -559,6 +559,22 @@ vqp_receive_skip(struct vqp_core *core, uint64_t payload_size)
 	return true;
 }
 
+/*
+ * Where no device is all bytes are ones.  One that was torn out while it was
+ * read leaves a datagram that ends in them, so those are asked about.
+ */
+static bool
+vqp_receive_torn(struct vqp_core *core, const struct vqp_datagram *datagram)
+{
+	const uint8_t *bytes = (const uint8_t *)datagram;
+
+	if (bytes[sizeof(*datagram) + datagram->payload_size - 1] != 0xff ||
+	    vqp_os_reg_read(core->os, VQP_REG_CAPS) != VQP_ICR_DEVICE_GONE)
+		return false;
+	vqp_core_gone(core);
+	return true;
+}
+
 static bool
 vqp_receive_port(struct vqp_core *core)
 {
@@ -608,6 +624,8 @@ vqp_receive_port(struct vqp_core *core)
 			    receive->buffer;
 		}
 		receive->at += bytes;
+		if (vqp_receive_torn(core, datagram))
+			return false;
 		vqp_receive_route(core, datagram);
 	}
 	return true;
