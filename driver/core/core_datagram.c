@@ -15,7 +15,7 @@
 
 #define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode: x86 only */
 
-/* Padded as it comes from the device.  The payload is within its limit. */
+/* Padded as it comes from the device.  The payload is within a limit of ours. */
 static uint64_t
 vqp_datagram_padded(const struct vqp_datagram *datagram)
 {
@@ -537,19 +537,17 @@ vqp_receive_more(struct vqp_core *core, uint64_t at, uint64_t end)
 }
 
 static bool
-vqp_receive_skip(struct vqp_core *core, uint64_t payload_size)
+vqp_receive_skip(struct vqp_core *core, const struct vqp_datagram *datagram)
 {
 	struct vqp_receive *receive = &core->receive;
 	uint64_t left = receive->end - receive->at, skip;
 
 	VQP_CORE_COUNT(core, receive_oversized);
-	if (payload_size > VQP_RECEIVE_SKIP_BYTES_MAX) {
+	if (datagram->payload_size > VQP_RECEIVE_SKIP_BYTES_MAX) {
 		vqp_core_fail(core, "a datagram longer than all memory");
 		return false;
 	}
-	skip = ((sizeof(struct vqp_datagram) + payload_size +
-	    VQP_DATAGRAM_ALIGN - 1) & ~(uint64_t)(VQP_DATAGRAM_ALIGN - 1)) -
-	    left;
+	skip = vqp_datagram_padded(datagram) - left;
 	vqp_receive_more(core, 0, VQP_DATAGRAM_BYTES_MAX);
 	while (skip > VQP_DATAGRAM_BYTES_MAX) {
 		skip -= VQP_DATAGRAM_BYTES_MAX;
@@ -611,7 +609,7 @@ vqp_receive_port(struct vqp_core *core)
 			continue;
 		}
 		if (datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX) {
-			if (!vqp_receive_skip(core, datagram->payload_size))
+			if (!vqp_receive_skip(core, datagram))
 				return false;
 			continue;
 		}

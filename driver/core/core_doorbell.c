@@ -278,30 +278,37 @@ vqp_core_doorbell_notify(struct vqp_core *core, struct vqp_handle handle,
  * ---- The page.
  */
 
+/* Find the bell of `index`, and enter; NULL if there is none. */
+static struct vqp_bell *
+vqp_bell_enter(struct vqp_core *core, uint32_t index, struct vqp_call *call)
+{
+	struct vqp_resource *resource;
+	struct vqp_os_read section;
+
+	vqp_os_read_enter(core->os, &section);
+	resource = vqp_resource_at(&core->bell[index]);
+	if (resource != NULL && !vqp_call_enter(resource, call))
+		resource = NULL;
+	vqp_os_read_leave(core->os, &section);
+	return (struct vqp_bell *)resource;
+}
+
 /* The device rang the byte of `index`. */
 static void
 vqp_bell_rung(struct vqp_core *core, uint32_t index)
 {
-	struct vqp_resource *resource;
-	struct vqp_os_read section;
-	struct vqp_bell *bell;
 	struct vqp_call call;
+	struct vqp_bell *bell = vqp_bell_enter(core, index, &call);
 
-	vqp_os_read_enter(core->os, &section);
-	resource = vqp_resource_at(&core->bell[index]);
-	if (resource != NULL && !vqp_call_enter(resource, &call))
-		resource = NULL;
-	vqp_os_read_leave(core->os, &section);
-	if (resource == NULL)
+	if (bell == NULL)
 		return;		/* rung after unlink: it is late */
-	bell = (struct vqp_bell *)resource;
 	if (bell->options.flags & VQP_DOORBELL_DELAYED) {
 		vqp_os_work_queue(core->os, &bell->work);
 	} else {
 		VQP_CORE_COUNT(core, bells_rung);
 		bell->options.ring(bell->options.argument);
 	}
-	vqp_call_leave(resource, &call);
+	vqp_call_leave(&bell->resource, &call);
 }
 
 void
@@ -349,27 +356,20 @@ vqp_bells_relink(struct vqp_core *core)
 	uint32_t context = vqp_core_context_id(core);
 
 	for (uint32_t i = 0; i < VQP_BELL_COUNT; i++) {
-		struct vqp_resource *resource;
-		struct vqp_os_read section;
 		struct vqp_call call;
+		struct vqp_bell *bell = vqp_bell_enter(core, i, &call);
 
-		vqp_os_read_enter(core->os, &section);
-		resource = vqp_resource_at(&core->bell[i]);
-		if (resource != NULL && !vqp_call_enter(resource, &call))
-			resource = NULL;
-		vqp_os_read_leave(core->os, &section);
-		if (resource == NULL)
+		if (bell == NULL)
 			continue;
-		if (!core->has_bells ||
-		    vqp_bell_link((struct vqp_bell *)resource, context) != 0)
+		if (!core->has_bells || vqp_bell_link(bell, context) != 0)
 			vqp_os_log(core->os, VQP_OS_WARNING,
 			    "doorbell %u:%u was lost", context,
-			    resource->handle.resource);
+			    bell->resource.handle.resource);
 		/* Its end may have come while it was linked. */
-		if (vqp_resource_at(&core->bell[i]) != resource)
+		if (vqp_resource_at(&core->bell[i]) != &bell->resource)
 			(void)vqp_bell_call(core,
 			    VQP_HYPERCALL_DOORBELL_UNLINK,
-			    vqp_bell_told((struct vqp_bell *)resource));
-		vqp_call_leave(resource, &call);
+			    vqp_bell_told(bell));
+		vqp_call_leave(&bell->resource, &call);
 	}
 }

@@ -57,11 +57,10 @@ vqp_subscription_add(struct vqp_core *core,
 	uint32_t id = core->subscription_id;
 	struct vqp_cell64 *other;
 
-	/* Live ids are fewer than ids. */
+	/* Live ids are fewer than ids, and the first round has none twice. */
 	do {
 		id = id + 1 != 0 ? id + 1 : 1;
-	} while (id <= core->subscription_sequence &&
-	    core->subscription_sequence >= UINT32_MAX &&
+	} while (core->subscription_sequence >= UINT32_MAX &&
 	    vqp_subscription_find(core, id, &other) != NULL);
 	core->subscription_id = id;
 	subscription->resource.handle.resource = id;

@@ -63,6 +63,17 @@ vqp_ring_page_count(const struct vqp_core *core, uint64_t bytes)
 	return 1 + (uint32_t)((bytes + (UINT64_C(1) << shift) - 1) >> shift);
 }
 
+/* Give back what vqp_rings_reserve() took. */
+static void
+vqp_rings_unreserve(struct vqp_core *core,
+    const struct vqp_qpair_options *options)
+{
+	vqp_os_lock(&core->pair_lock);
+	core->pair_bytes -= vqp_rings_bytes(options);
+	core->pair_count--;
+	vqp_os_unlock(&core->pair_lock);
+}
+
 /* Memory and budget of rings that nobody can reach any more. */
 static void
 vqp_rings_finish(struct vqp_resource *resource)
@@ -74,10 +85,7 @@ vqp_rings_finish(struct vqp_resource *resource)
 		if (rings->pages[i].base != NULL)
 			vqp_os_pages_free(core->os, &rings->pages[i]);
 	}
-	vqp_os_lock(&core->pair_lock);
-	core->pair_bytes -= vqp_rings_bytes(&rings->options);
-	core->pair_count--;
-	vqp_os_unlock(&core->pair_lock);
+	vqp_rings_unreserve(core, &rings->options);
 	vqp_resource_fini(resource);
 	vqp_os_free(core->os, rings, sizeof(*rings));
 }
@@ -127,10 +135,7 @@ vqp_rings_new(struct vqp_core *core, const struct vqp_qpair_options *options,
 	}
 	rings = vqp_os_alloc(core->os, sizeof(*rings));
 	if (rings == NULL) {
-		vqp_os_lock(&core->pair_lock);
-		core->pair_bytes -= vqp_rings_bytes(options);
-		core->pair_count--;
-		vqp_os_unlock(&core->pair_lock);
+		vqp_rings_unreserve(core, options);
 		vqp_core_put(core);
 		return VQP_ERROR_NO_MEM;
 	}
@@ -521,7 +526,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 	bool local = (options->flags & VQP_QPAIR_LOCAL) != 0;
 	uint64_t epoch = vqp_qpairs_epoch(core);
 	int64_t result = VQP_SUCCESS_CREATED;
-	bool asleep;
+	bool keeps, asleep;
 	int status;
 
 	if (local && (options->flags & VQP_QPAIR_ATTACH_ONLY) != 0)
@@ -540,9 +545,9 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 	}
 	if (status != VQP_SUCCESS) {
 		/* Asked, and no answer: it may have them until it was reset. */
-		if (!end->rings->refused && (local || vqp_core_talks(core)))
-			vqp_rings_free(end->rings);
-		else if (!vqp_rings_quarantine(end->rings, &asleep))
+		keeps = end->rings->refused ||
+		    (!local && !vqp_core_talks(core));
+		if (!keeps || !vqp_rings_quarantine(end->rings, &asleep))
 			vqp_rings_free(end->rings);
 		return status;
 	}
@@ -653,39 +658,22 @@ vqp_qpairs_free_quarantine(struct vqp_core *core)
 	}
 }
 
-/*
- * The next end whose rings the device forgot: one at a time, since nothing may
- * be called under the lock.
- */
-static bool
-vqp_qpairs_lose_one(struct vqp_core *core)
-{
-	struct vqp_end *end;
-
-	vqp_os_lock(&core->pair_lock);
-	for (end = core->ends; end != NULL; end = end->next) {
-		if (!vqp_rings_local(end->rings) && !end->rings->lost)
-			break;
-	}
-	if (end != NULL) {
-		end->rings->lost = true;
-		vqp_pair_abandon(&end->qpair.pair);
-	}
-	vqp_os_unlock(&core->pair_lock);
-	return end != NULL;
-}
-
 void
 vqp_qpairs_lose(struct vqp_core *core)
 {
 	vqp_os_lock(&core->pair_lock);
 	core->pair_epoch++;
+	for (struct vqp_end *end = core->ends; end != NULL; end = end->next) {
+		if (vqp_rings_local(end->rings) || end->rings->lost)
+			continue;
+		end->rings->lost = true;
+		vqp_pair_abandon(&end->qpair.pair);
+	}
 	vqp_os_unlock(&core->pair_lock);
-	while (vqp_qpairs_lose_one(core))
-		;
 	vqp_qpairs_free_quarantine(core);
 }
 
+/* The next to tell clients of: nothing may be called under the lock. */
 static bool
 vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
 {
