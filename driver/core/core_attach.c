@@ -13,7 +13,7 @@ static void
 vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)
 {
 	/* From a device that was torn out there is one way. */
-	if (vqp_core_state(core) == VQP_CORE_GONE &&
+	if (vqp_load_relaxed(&core->state) == VQP_CORE_GONE &&
 	    state != VQP_CORE_UNPLUGGED)
 		return;
 	/* E6: what was agreed on is in place /before/ the state says so */
