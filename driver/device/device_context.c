@@ -362,6 +362,7 @@ vqp_device_create(struct vqp_hub *hub, const struct vqp_device_host *host,
 	made->out_room = VQP_DATAGRAM_BYTES_MAX;
 	made->tail = &made->head;
 	made->page_shift = VQP_PAGE_SHIFT_DEFAULT;
+	made->result = VQP_ERROR_UNAVAILABLE;
 	*device = made;
 	return VQP_SUCCESS;
 fail:

@@ -98,7 +98,8 @@ vqp_device_reset(struct vqp_device *device)
 	vqp_hub_qpair_detach_all(context);
 	vqp_device_drop_datagrams(device);
 	device->causes = 0;
-	device->result = 0;
+	/* Of a message cut in two the rest is swallowed: no success. */
+	device->result = VQP_ERROR_UNAVAILABLE;
 	device->page_shift = VQP_PAGE_SHIFT_DEFAULT;
 	device->out_high = 0;
 	device->in_high = 0;

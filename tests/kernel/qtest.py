@@ -24,8 +24,8 @@ import vm
 from qdevice import (
     ALLOC, ANY, BAR1, BITMAP, CAPS, CID, CONTROL, DATA_IN, GET_CID, ICR, IMR,
     IN_LOW, INT_DISABLE, INT_ENABLE, LINK, NAMES, OUT_LOW, PAGE, PAGES, QUERY,
-    RAM_MIB, RECEIVE, RESET, RESULT_LOW, RING, ROOT, SEND, SET_BITMAP, SHIFT,
-    STATUS, UNLINK, VECTORS, Device, Program, datagram, header, until)
+    RAM_MIB, RECEIVE, RESET, RING, ROOT, SEND, SET_BITMAP, SHIFT, STATUS,
+    UNLINK, VECTORS, Device, Program, datagram, header, until)
 
 CASES = []
 
@@ -229,7 +229,7 @@ def reset(d):
         same(struct.unpack_from("<I", p.wait(p.EVENT), 24)[0], 4)
         same(p.send((CID, 9), (2, 9), b""), -20)
         same(p.ring((CID, 5)), -21)
-        same(d.rd(RESULT_LOW), 0)
+        same(d.result(), -20)
         d.start()
         same(d.receive(), [])
         # The program still is an end of it.

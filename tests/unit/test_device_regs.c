@@ -54,8 +54,9 @@ TEST(after_creation, "each register reads as after a reset")
 	CHECK_EQ(fake_read32(&guest, VQP_REG_ICR), 0);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_IMR), 0);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_CAPS), 0x3c);
-	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), 0);
-	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_HIGH), 0);
+	CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+	    VQP_ERROR_UNAVAILABLE);
+	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_HIGH), UINT32_MAX);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_GUEST_PAGE_SHIFT), 12);
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), 0);
 	close_all();
@@ -108,7 +109,8 @@ TEST(bad_registers, "what is no register reads all ones and writes nowhere")
 	fake_write32(&guest, VQP_REG_RESULT_HIGH, 1);
 	fake_write32(&guest, VQP_REG_DATA_IN, 1);
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), count + 5);
-	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), 0);
+	CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+	    VQP_ERROR_UNAVAILABLE);
 	close_all();
 }
 
@@ -409,6 +411,27 @@ reset_guest(struct fake_program *program, const char *call)
 	(void)program;
 	if (strcmp(call, "datagram") == 0)
 		vqp_device_reset(guest.device);
+}
+
+TEST(reset_within, "what a reset cuts in two is no success")
+{
+	const struct vqp_handle bell = { VQP_CONTEXT_HOST, 5001 };
+	const struct {
+		struct vqp_datagram datagram;
+		struct vqp_handle handle;
+	} ring = { { { VQP_CONTEXT_HYPERVISOR, VQP_HYPERCALL_DOORBELL_NOTIFY },
+	    { VQP_CONTEXT_ANY, VQP_RESOURCE_ANY }, sizeof(bell) }, bell };
+
+	open_as(VQP_DEVICE_PORT, 0);
+	CHECK_EQ(vqp_program_link(host.program, bell.resource), VQP_SUCCESS);
+	vqp_device_data_out(guest.device, &ring, sizeof(ring));
+	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), VQP_SUCCESS);
+	vqp_device_data_out(guest.device, &ring, 24);
+	vqp_device_reset(guest.device);
+	vqp_device_data_out(guest.device, &ring.handle, sizeof(bell));
+	CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+	    VQP_ERROR_UNAVAILABLE);
+	close_all();
 }
 
 TEST(reset_from_a_call, "a program may reset the guest that it serves")
