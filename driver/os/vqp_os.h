@@ -160,8 +160,8 @@ void vqp_os_log(struct vqp_os *os, enum vqp_os_level level,
 
 /*
  * The core is gone and will not use `os` again.  The last call; at the end of
- * vqp_core_detach(), or, if clients still held something, when the last of
- * them lets go.							any
+ * vqp_core_detach(), or later, when the last client lets go of what it holds,
+ * or in deferred work.							any
  */
 void vqp_os_release(struct vqp_os *os);
 

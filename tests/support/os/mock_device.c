@@ -358,6 +358,10 @@ mock_close(struct mock *mock)
 
 	if (attached)
 		vqp_core_detach(mock->core);
+	/* What ended itself may hold it a little longer. */
+	for (unsigned i = 0; attached && !sim_os_released(mock->os) && i < 100;
+	    i++)
+		sim_sleep(1000);
 	sim_os_close(mock->os, attached);
 	sim_end();
 	for (unsigned i = 0; i < mock->message_count; i++)
