@@ -17,8 +17,7 @@ struct vqp_rings {
 	bool ready;			/* under pair_lock; may be attached to */
 	bool refused;			/* the device agreed oddly, and keeps it */
 	uint64_t epoch;			/* of pair_epoch, when it was made */
-	bool lost;			/* under pair_lock; the device forgot it */
-	bool said;			/* under pair_lock; that it is to */
+	bool said;			/* under pair_lock; forget it, to the device */
 	bool told;			/* under pair_lock; and clients know */
 	struct vqp_rings *quarantine_next;	/* under pair_lock */
 };
@@ -42,6 +41,14 @@ static bool
 vqp_rings_local(const struct vqp_rings *rings)
 {
 	return (rings->options.flags & VQP_QPAIR_LOCAL) != 0;
+}
+
+/* The device forgot it.  Under pair_lock. */
+static bool
+vqp_rings_lost(const struct vqp_rings *rings)
+{
+	return !vqp_rings_local(rings) &&
+	    rings->epoch != rings->resource.core->pair_epoch;
 }
 
 /*
@@ -251,7 +258,7 @@ vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
 	bool kept;
 
 	vqp_os_lock(&core->pair_lock);
-	kept = rings->epoch == core->pair_epoch;
+	kept = !vqp_rings_lost(rings);
 	*asleep = !vqp_core_talks(core);
 	if (kept) {
 		rings->quarantine_next = core->quarantine;
@@ -274,7 +281,7 @@ vqp_rings_close(struct vqp_rings *rings)
 	bool lost, said, asleep;
 
 	vqp_os_lock(&core->pair_lock);
-	lost = rings->lost;
+	lost = vqp_rings_lost(rings);
 	said = rings->said;
 	vqp_os_unlock(&core->pair_lock);
 	if (!vqp_rings_local(rings) && !lost)
@@ -343,15 +350,15 @@ vqp_qpairs_epoch(struct vqp_core *core)
 	return epoch;
 }
 
-/* False if the device may have forgotten the pair since `epoch`. */
+/* False if the device may have forgotten the pair. */
 static bool
-vqp_end_link(struct vqp_end *end, uint64_t epoch)
+vqp_end_link(struct vqp_end *end)
 {
 	struct vqp_core *core = end->core;
 	bool lives;
 
 	vqp_os_lock(&core->pair_lock);
-	lives = vqp_rings_local(end->rings) || epoch == core->pair_epoch;
+	lives = !vqp_rings_lost(end->rings);
 	if (lives) {
 		end->next = core->ends;
 		core->ends = end;
@@ -512,7 +519,7 @@ vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
 			(void)vqp_rings_close(end->rings);
 		return status;
 	}
-	(void)vqp_end_link(end, 0);
+	(void)vqp_end_link(end);
 	vqp_end_tell(end, VQP_EVENT_QP_PEER_ATTACH);
 	return VQP_SUCCESS_ATTACHED;
 }
@@ -556,12 +563,11 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 		(void)vqp_rings_close(end->rings);
 		return status;
 	}
-	if (!vqp_end_link(end, epoch)) {
+	if (!vqp_end_link(end)) {
 		/* It forgot its pairs before or after it agreed to this. */
 		result = vqp_rings_detach_call(end->rings);
-		end->rings->lost = result >= 0 ||
-		    result == VQP_ERROR_NOT_FOUND;
-		end->rings->epoch = vqp_qpairs_epoch(core);
+		if (result < 0 && result != VQP_ERROR_NOT_FOUND)
+			end->rings->epoch = vqp_qpairs_epoch(core);
 		(void)vqp_rings_close(end->rings);
 		return VQP_ERROR_UNAVAILABLE;
 	}
@@ -664,10 +670,8 @@ vqp_qpairs_lose(struct vqp_core *core)
 	vqp_os_lock(&core->pair_lock);
 	core->pair_epoch++;
 	for (struct vqp_end *end = core->ends; end != NULL; end = end->next) {
-		if (vqp_rings_local(end->rings) || end->rings->lost)
-			continue;
-		end->rings->lost = true;
-		vqp_pair_abandon(&end->qpair.pair);
+		if (vqp_rings_lost(end->rings))
+			vqp_pair_abandon(&end->qpair.pair);
 	}
 	vqp_os_unlock(&core->pair_lock);
 	vqp_qpairs_free_quarantine(core);
@@ -681,7 +685,7 @@ vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
 
 	vqp_os_lock(&core->pair_lock);
 	for (end = core->ends; end != NULL; end = end->next) {
-		if (end->rings->lost && !end->rings->told)
+		if (vqp_rings_lost(end->rings) && !end->rings->told)
 			break;
 	}
 	if (end != NULL) {
@@ -710,8 +714,8 @@ vqp_qpairs_say_one(struct vqp_core *core, struct vqp_handle *name)
 
 	vqp_os_lock(&core->pair_lock);
 	for (end = core->ends; end != NULL; end = end->next) {
-		if (!vqp_rings_local(end->rings) && !end->rings->lost &&
-		    !end->rings->said)
+		if (!vqp_rings_local(end->rings) &&
+		    !vqp_rings_lost(end->rings) && !end->rings->said)
 			break;
 	}
 	if (end != NULL) {
