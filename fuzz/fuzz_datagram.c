@@ -73,12 +73,12 @@ result_must_be(int64_t result)
 	MUST(result <= VQP_DATAGRAM_BYTES_MAX || result > 0);
 }
 
-/* By itself or by us, whoever was first; until then it may be called. */
+/* By itself or by us: it may be called until the first to end it is back. */
 static void
 ended(struct client *client, int status)
 {
 	MUST(status == VQP_SUCCESS || status == VQP_ERROR_NOT_FOUND);
-	client->lives = false;
+	client->lives &= status != VQP_SUCCESS;
 }
 
 static void

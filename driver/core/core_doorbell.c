@@ -354,8 +354,9 @@ void
 vqp_bells_relink(struct vqp_core *core)
 {
 	uint32_t context = vqp_core_context_id(core);
+	uint64_t words = vqp_load_relaxed(&core->bell_word_count);
 
-	for (uint32_t i = 0; i < VQP_BELL_COUNT; i++) {
+	for (uint32_t i = 0; i < words * 8; i++) {
 		struct vqp_call call;
 		struct vqp_bell *bell = vqp_bell_enter(core, i, &call);
 

@@ -69,6 +69,12 @@ answer(struct mock *mock, const uint8_t *bytes, uint64_t count)
 		return;
 	}
 	mock->result = 0;
+	if (count < sizeof(datagram) + sizeof(uint64_t) &&
+	    number != VQP_HYPERCALL_GET_CONTEXT_ID) {
+		/* A client may call, too. */
+		mock->result = VQP_ERROR_INVALID_ARGS;
+		return;
+	}
 	if (number == VQP_HYPERCALL_SET_NOTIFY_BITMAP) {
 		mock->bitmap_page = 0;
 		memcpy(&mock->bitmap_page, bytes + 24,
@@ -358,10 +364,6 @@ mock_close(struct mock *mock)
 
 	if (attached)
 		vqp_core_detach(mock->core);
-	/* What ended itself may hold it a little longer. */
-	for (unsigned i = 0; attached && !sim_os_released(mock->os) && i < 100;
-	    i++)
-		sim_sleep(1000);
 	sim_os_close(mock->os, attached);
 	sim_end();
 	for (unsigned i = 0; i < mock->message_count; i++)
