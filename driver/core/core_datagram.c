@@ -107,53 +107,76 @@ vqp_message_bytes(const struct vqp_core *core,
 	return bytes;
 }
 
-/* Wait, without the lock, for `busy` to become 0: false if it will not. */
-static bool
-vqp_send_wait(struct vqp_core *core, const struct vqp_dma_operation *operation)
+/* What the device says of the last message.  Under send.lock. */
+static int64_t
+vqp_send_result(struct vqp_core *core)
 {
-	uint64_t begin = vqp_os_now_ns(core->os);
-	unsigned late = 0;
+	/* By DMA too: the answer in the operation is no driver's yet. */
+	int64_t result = (int32_t)vqp_os_reg_read(core->os,
+	    VQP_REG_RESULT_LOW);
 
-	while (vqp_dma_busy(operation) != 0) {
-		if (!vqp_core_talks(core))
-			return false;
-		/* Who was stopped for long, or the machine, looks once more. */
-		if (vqp_os_now_ns(core->os) - begin > core->config.limit_ns &&
-		    ++late > VQP_SEND_LATE_LOOKS) {
-			VQP_CORE_COUNT(core, time_limits);
-			vqp_core_fail(core, "a message was not answered");
-			return false;
-		}
-		vqp_os_relax(core->os);
+	/* All ones is an answer, and what reads where nothing is. */
+	if (result == -1 && vqp_os_reg_read(core->os, VQP_REG_CAPS) ==
+	    VQP_ICR_DEVICE_GONE) {
+		vqp_core_gone(core);
+		result = VQP_ERROR_UNAVAILABLE;
 	}
+	return result;
+}
+
+/*
+ * Whether the buffer is free, under send.lock.  Who finds that its message was
+ * answered takes the answer for whoever waits for it: that one may be stopped
+ * on our own processor.
+ */
+static bool
+vqp_send_free(struct vqp_core *core)
+{
+	if (core->send.answer == NULL)
+		return true;
+	if (vqp_dma_busy(core->send.dma.base) != 0)
+		return false;
+	*core->send.answer = vqp_send_result(core);
+	core->send.answer = NULL;
 	return true;
 }
 
 /*
- * Under send.lock, which is given up if the device takes its time: then the
- * buffer is `taken` and others wait for it.  Returns with the lock held, and
- * false if no answer will come.
+ * Hand the buffer to the device; its answer, or why none will come.  Under
+ * send.lock, which is given up now and then if the device takes its time.
  */
-static bool
+static int64_t
 vqp_send_dma(struct vqp_core *core)
 {
-	struct vqp_dma_operation *operation = core->send.dma.base;
-	unsigned looks = VQP_SEND_LOOKS;
-	bool answered;
+	int64_t answer = 0;
+	unsigned late = 0;
+	uint64_t begin;
 
 	vqp_os_reg_write(core->os, VQP_REG_DATA_OUT_LOW,
 	    (uint32_t)core->send.dma.address);
-	while (looks-- > 0) {
-		if (vqp_dma_busy(operation) == 0)
-			return true;
+	core->send.answer = &answer;
+	for (unsigned looks = 0; looks < VQP_SEND_LOOKS; looks++) {
+		if (vqp_send_free(core))
+			return answer;
 	}
-	core->send.taken = true;
-	vqp_os_unlock(&core->send.lock);
-	answered = vqp_send_wait(core, operation);
-	vqp_os_lock(&core->send.lock);
-	/* A device that did not answer was reset, or is no more. */
-	core->send.taken = false;
-	return answered;
+	begin = vqp_os_now_ns(core->os);
+	/* Who was stopped for long, or the machine, looks once more. */
+	while (vqp_core_talks(core) && late <= VQP_SEND_LATE_LOOKS) {
+		vqp_os_unlock(&core->send.lock);
+		vqp_os_relax(core->os);
+		vqp_os_lock(&core->send.lock);
+		if (core->send.answer != &answer || vqp_send_free(core))
+			return answer;
+		late += vqp_os_now_ns(core->os) - begin >
+		    core->config.limit_ns;
+	}
+	core->send.answer = NULL;
+	if (vqp_core_talks(core)) {
+		VQP_CORE_COUNT(core, time_limits);
+		vqp_core_fail(core, "a message was not answered");
+	}
+	return vqp_core_state(core) == VQP_CORE_BROKEN ?
+	    VQP_ERROR_TIMEOUT : VQP_ERROR_UNAVAILABLE;
 }
 
 /* Get send.lock, and the buffer.  VQP_SUCCESS with the lock held. */
@@ -169,7 +192,7 @@ vqp_send_enter(struct vqp_core *core)
 			vqp_os_unlock(&core->send.lock);
 			return VQP_ERROR_UNAVAILABLE;
 		}
-		if (!core->send.taken)
+		if (vqp_send_free(core))
 			return VQP_SUCCESS;
 		vqp_os_unlock(&core->send.lock);
 		if (!waits)
@@ -188,7 +211,7 @@ vqp_core_send_idle(struct vqp_core *core)
 	bool idle;
 
 	vqp_os_lock(&core->send.lock);
-	idle = !core->send.taken;
+	idle = core->send.answer == NULL;
 	vqp_os_unlock(&core->send.lock);
 	return idle;
 }
@@ -228,19 +251,9 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 	}
 	if (core->dma) {
 		vqp_dma_begin(operation, 1, VQP_DMA_INLINE);
-		if (!vqp_send_dma(core)) {
-			vqp_os_unlock(&core->send.lock);
-			return vqp_core_state(core) == VQP_CORE_BROKEN ?
-			    VQP_ERROR_TIMEOUT : VQP_ERROR_UNAVAILABLE;
-		}
-	}
-	/* By DMA too: the answer in the operation is no driver's yet. */
-	result = (int32_t)vqp_os_reg_read(core->os, VQP_REG_RESULT_LOW);
-	/* All ones is an answer, and what reads where nothing is. */
-	if (result == -1 && vqp_os_reg_read(core->os, VQP_REG_CAPS) ==
-	    VQP_ICR_DEVICE_GONE) {
-		vqp_core_gone(core);
-		result = VQP_ERROR_UNAVAILABLE;
+		result = vqp_send_dma(core);
+	} else {
+		result = vqp_send_result(core);
 	}
 	vqp_os_unlock(&core->send.lock);
 	return result;
@@ -772,5 +785,4 @@ vqp_receive_reset(struct vqp_core *core)
 
 	receive->open = receive->wanted = receive->posted = false;
 	receive->held = 0;
-	core->send.taken = false;
 }

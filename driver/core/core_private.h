@@ -103,7 +103,7 @@ enum vqp_core_state {
 struct vqp_send {
 	struct vqp_os_lock lock;
 	struct vqp_os_dma dma;
-	bool taken;		/* under lock; the device works on the buffer */
+	int64_t *answer;	/* under lock; who waits wants it there, or NULL */
 };
 
 struct vqp_rings;

@@ -363,6 +363,42 @@ TEST(case_53_no_lock_while_waiting,
 	}
 }
 
+static void
+send_later(void *argument)
+{
+	struct vqp_datagram datagram = { case_host, *(struct vqp_handle *)
+	    argument, 40 };
+
+	CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 64);
+}
+
+TEST(case_53_stopped_while_waiting,
+    "53: one that is stopped while it waits for its answer keeps nobody back")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		const struct vqp_datagram datagram = { case_host, handle, 8 };
+		struct sim_thread *thread;
+		uint64_t begin;
+
+		mock.busy_held = case_dma;
+		thread = sim_spawn("stopped", SIM_TASK, send_later, &handle);
+		sim_sleep(10000);
+		sim_stop(thread, true);
+		if (case_dma)
+			mock_answer(&mock);
+		begin = sim_now_ns();
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 32);
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 32);
+		CHECK(sim_now_ns() - begin < 5 * 1000 * 1000);
+		sim_stop(thread, false);
+		sim_join(thread);
+		CHECK_EQ(case_counters().datagrams_sent, 3);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
 TEST(send_arguments, "abi 2.5: what cannot be sent never reaches the device")
 {
 	FOR_EACH_CASE() {

@@ -126,9 +126,10 @@ reg_read(void *device, uint32_t reg)
 }
 
 static void
-dma_out(struct mock *mock, uint32_t low)
+dma_out(struct mock *mock)
 {
-	const uint64_t address = low | (uint64_t)mock->out_high << 32;
+	const uint64_t address = mock->out_low |
+	    (uint64_t)mock->out_high << 32;
 	volatile struct vqp_dma_operation *operation =
 	    sim_os_bus(mock->os, address, sizeof(*operation));
 	uint32_t size;
@@ -136,7 +137,7 @@ dma_out(struct mock *mock, uint32_t low)
 
 	if (operation == NULL)
 		sim_fail("DATA_OUT_LOW is no memory of the guest's");
-	if (mock->never_busy_done)
+	if (mock->never_busy_done || mock->busy_held)
 		return;
 	size = operation->size;
 	bytes = sim_os_bus(mock->os, address + sizeof(*operation), size);
@@ -223,7 +224,8 @@ reg_write(void *device, uint32_t reg, uint32_t value)
 		mock->in_high = value;
 		break;
 	case VQP_REG_DATA_OUT_LOW:
-		dma_out(mock, value);
+		mock->out_low = value;
+		dma_out(mock);
 		break;
 	case VQP_REG_DATA_IN_LOW:
 		dma_in(mock, value);
@@ -370,6 +372,13 @@ mock_close(struct mock *mock)
 		free(mock->message[i].at);
 	free(mock->in);
 	free(mock->out);
+}
+
+void
+mock_answer(struct mock *mock)
+{
+	mock->busy_held = false;
+	dma_out(mock);
 }
 
 void

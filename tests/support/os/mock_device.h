@@ -45,13 +45,13 @@ struct mock {
 
 	/* DMA: what it does with an operation. */
 	bool never_busy_done;		/* leaves it as it was posted */
-	unsigned busy_delay;		/* ends it after so many steps */
+	bool busy_held;			/* until mock_answer() */
 	uint32_t busy_value;		/* that it writes into a receive; 0: 1 */
 	bool scribbles;			/* over opcode, size and result, too */
 
 	/* What was written. */
 	uint32_t caps_acked, imr, control, page_shift;
-	uint32_t in_high, out_high;
+	uint32_t in_high, out_high, out_low;
 	unsigned resets, enables, disables;
 	uint64_t accesses;		/* of any register */
 	struct vqp_handle pair[64];	/* it knows; {0, 0} is none */
@@ -85,6 +85,9 @@ int mock_attach(struct mock *mock);
 void mock_close(struct mock *mock);
 /* The two in one: the core works, or the test fails. */
 void mock_start(struct mock *mock, uint64_t seed, bool dma);
+
+/* Answer what `busy_held` kept, and hold no more. */
+void mock_answer(struct mock *mock);
 
 /* Bytes for the driver to find, as they are; and padded to 8. */
 void mock_give(struct mock *mock, const void *bytes, uint64_t count);

@@ -56,6 +56,7 @@ struct sim_thread {
 	enum sim_kind kind;
 	enum state state;
 	bool is_worker;
+	bool stopped;			/* by sim_stop() */
 	void (*run)(void *);
 	void *argument;
 	const void *channel;
@@ -280,6 +281,8 @@ choose(bool self_too)
 		for (unsigned i = 0; i < sim.thread_count; i++) {
 			struct sim_thread *thread = sim.thread[i];
 
+			if (thread->stopped)
+				continue;
 			if (thread->state == SLEEPING &&
 			    thread->until_ns <= sim.now_ns)
 				thread->state = READY;
@@ -508,6 +511,14 @@ bool
 sim_is_done(const struct sim_thread *thread)
 {
 	return thread->state == DONE;
+}
+
+void
+sim_stop(struct sim_thread *thread, bool stopped)
+{
+	while (thread->held_count != 0)
+		sim_sleep(50);
+	thread->stopped = stopped;
 }
 
 void
@@ -1508,9 +1519,16 @@ vqp_os_now_ns(struct vqp_os *os)
 void
 vqp_os_relax(struct vqp_os *os)
 {
+	const struct sim_thread *self = sim.current;
+
 	machine_check(os, "relax");
 	sim.now_ns += 1000;
-	give_way("relax", 0);
+	/* One in a while is stopped by others for longer than it hoped. */
+	if (self->kind == SIM_TASK && self->held_count == 0 &&
+	    self->read_count == 0 && rng_below(&sim.rng, 64) == 0)
+		sim_sleep(rng_below(&sim.rng, 500000));
+	else
+		give_way("relax", 0);
 }
 
 uintptr_t

@@ -62,6 +62,8 @@ struct sim_thread *sim_spawn(const char *name, enum sim_kind kind,
     void (*run)(void *), void *argument);
 void sim_join(struct sim_thread *thread);
 bool sim_is_done(const struct sim_thread *thread);
+/* Another thread does not run while it is stopped; with a lock, it goes on. */
+void sim_stop(struct sim_thread *thread, bool stopped);
 void sim_point(const char *where, uint64_t value);
 void sim_sleep(uint64_t nanoseconds);
 /* Wait until somebody wakes this channel; and wake all who wait for it. */
