@@ -312,6 +312,7 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	}
 	if (status != VQP_SUCCESS) {
 		vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
+		vqp_qpairs_lose(core);
 		vqp_os_work_drain(core->os, &core->breaker);
 		vqp_core_memory_free(core);
 	}

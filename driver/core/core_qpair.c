@@ -249,7 +249,7 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 
 /*
  * The device may still write into these: kept until it is reset.  False if it
- * was since they were made.  `asleep`: it is about to be.
+ * was since they were made, or is not there.  `asleep`: it is about to be.
  */
 static bool
 vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
@@ -258,7 +258,8 @@ vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
 	bool kept;
 
 	vqp_os_lock(&core->pair_lock);
-	kept = !vqp_rings_lost(rings);
+	kept = !vqp_rings_lost(rings) &&
+	    vqp_core_state(core) != VQP_CORE_UNPLUGGED;
 	*asleep = !vqp_core_talks(core);
 	if (kept) {
 		rings->quarantine_next = core->quarantine;

@@ -337,6 +337,49 @@ TEST(case_39_detach_refused,
 	/* And mock_close() saw all of it given back after the reset. */
 }
 
+/* As far as it gets. */
+static void
+alloc_and_detach(void *argument)
+{
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair;
+
+	(void)argument;
+	if (alloc(64, 64, 0, &handle, &qpair) >= 0)
+		(void)vqp_core_qpair_detach(mock.core, &qpair);
+}
+
+TEST(case_39_unplugged_meanwhile,
+    "39: a pair made while the device goes leaves no pages behind")
+{
+	FOR_EACH_CASE() {
+		bool *refuses = &mock.answers[VQP_HYPERCALL_RESOURCES_QUERY];
+		uint64_t bytes;
+
+		vqp_core_unplug(mock.core);
+		bytes = sim_os_bytes_live(mock.os);
+		for (unsigned round = 0; round < 60; round++) {
+			struct sim_thread *thread;
+
+			CHECK_EQ(vqp_core_plug(mock.core, case_dma), 0);
+			vqp_core_start(mock.core);
+			thread = sim_spawn("alloc", SIM_TASK,
+			    alloc_and_detach, NULL);
+			sim_sleep(rng_below(sim_rng(), 1500));
+			sim_stop(thread, true);
+			vqp_core_unplug(mock.core);
+			sim_stop(thread, false);
+			if (round % 2 == 0) {
+				*refuses = true;
+				CHECK(vqp_core_plug(mock.core, case_dma) < 0);
+				*refuses = false;
+			}
+			sim_join(thread);
+			CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+		}
+	}
+}
+
 TEST(case_41_strangers,
     "41: events of pairs that are not ours, twice or too early change nothing")
 {
