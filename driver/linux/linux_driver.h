@@ -27,6 +27,10 @@ extern struct vqp_os vqp_linux;
 /* A device works, or does no more: tell the sockets.  linux_kpi.c */
 void vqp_linux_ready(bool ready);
 
+/* The stock driver, too, exports it from a header of its own.  linux_kpi.c */
+struct vmci_datagram;
+int vmci_send_datagram(struct vmci_datagram *dg);
+
 /* Clients' adapters, for load and unload.  linux_kpi.c */
 void vqp_linux_kpi_fini(void);
 

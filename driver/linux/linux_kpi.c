@@ -181,9 +181,6 @@ int vmci_datagram_send(struct vmci_datagram *msg)
 }
 EXPORT_SYMBOL_GPL(vmci_datagram_send);
 
-/* Stock declares it in a header of its own. */
-int vmci_send_datagram(struct vmci_datagram *dg);
-
 int vmci_send_datagram(struct vmci_datagram *dg)
 {
 	return vqp_core_hypercall(vqp_linux.core, (struct vqp_datagram *)dg,

@@ -10,7 +10,7 @@
 struct vqp_os;
 
 struct vqp_os_lock {
-	spinlock_t lock;
+	spinlock_t lock;	/* of what, the core says */
 	unsigned long flags;	/* of who holds it */
 };
 
