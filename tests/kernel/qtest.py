@@ -959,6 +959,71 @@ def bad_indices(d):
         g.connect(3000, 90)
 
 
+@case("queue pairs without sockets, rung for")
+def raw_pairs(d):
+    same(d.bitmap(), 0)
+    same(d.hyper(LINK, handle(CID, 60) + struct.pack("<Q", 3)), 0)
+    # The guest comes first to one, the host to the others.
+    same(d.alloc((CID, 60), RING_BYTES, RING_BYTES), 4)
+    with Guest(d, "--pair-echo", "%d:60" % CID, "--pair-sink", "61",
+               "--pair-source", "%d:62=%d" % (CID, RING_BYTES)) as g:
+        def indices(of):
+            return struct.unpack("<QQ", d.q.read(of + 8, 16))
+
+        def ring(resource):
+            same(d.hyper(RING, handle(2, resource)), 0)
+
+        def ended(text, pair):
+            assert d.detach(pair) >= 0
+            assert until(lambda: text in g.host.said()), g.host.said()
+
+        d.q.write(g.DATA, b"hello, host")
+        d.q.write(g.OWN + 8, struct.pack("<Q", 11))
+        ring(60)
+        assert until(lambda: indices(g.PEER) == (11, 11)), g.host.said()
+        same(d.q.read(g.PEER_DATA, 11), b"hello, host")
+        # It was empty, and we may have slept.
+        assert until(lambda: d.q.read(BITMAP, 8) == bytes(3) + b"\1" +
+                     bytes(4)), "the guest was not rung"
+        ended("pair %d:60: in 11, out 11" % CID, (CID, 60))
+        for n in (1000, 2000):
+            assert until(lambda: d.alloc((2, 61), RING_BYTES,
+                                         RING_BYTES) == 5), g.host.said()
+            d.q.write(g.OWN + 8, struct.pack("<Q", n))
+            ring(61)
+            assert until(lambda: indices(g.PEER) == (0, n)), g.host.said()
+            d.q.write(g.OWN + 8, struct.pack("<Q", n + 5))
+            # Not rung for, and taken all the same.
+            ended("pair 2:61: in %d, out 0" % (n + 5), (2, 61))
+        same(d.alloc((CID, 62), RING_BYTES, RING_BYTES), 5)
+        full = RING_BYTES - 1
+        assert until(lambda: indices(g.PEER) == (full, 0)), g.host.said()
+        d.q.write(g.OWN + 16, struct.pack("<Q", full - 10))
+        ring(62)
+        assert until(lambda: indices(g.PEER) == (full - 11, 0))
+        d.q.write(g.OWN + 16, struct.pack("<Q", RING_BYTES))
+        ring(62)
+        assert until(lambda: "pair %d:62: the guest's index is none" % CID
+                     in g.host.said()), g.host.said()
+        ended("pair %d:62: in 0, out %d" % (CID, full + full - 10), (CID, 62))
+
+
+@case("doorbells of guest and host")
+def raw_doorbells(d):
+    same(d.bitmap(), 0)
+    with Guest(d, "--doorbell", "60", "--ring", "61") as g:
+        same(d.hyper(RING, handle(2, 61)), -21)
+        for n in (1, 2):
+            same(d.hyper(RING, handle(2, 60)), 0)
+            assert until(lambda: "doorbell 2:60: heard %d\n" % n in
+                         g.host.said()), g.host.said()
+        same(d.hyper(LINK, handle(CID, 61) + struct.pack("<Q", 5)), 0)
+        assert until(lambda: d.q.read(BITMAP, 8) == bytes(5) + b"\1" +
+                     bytes(2)), "not rung: " + g.host.said()
+        assert until(lambda: "doorbell %d:61: rung 1\n" % CID in
+                     g.host.said())
+
+
 @case("G79 G80 packets of a stranger, resets in each state")
 def strange_packets(d):
     with Guest(d) as g:

@@ -35,7 +35,7 @@ static struct port *
 new_port(uint32_t number)
 {
 	struct port *port = host_alloc(sizeof(*port));
-	const int64_t status = host_link_bind(number);
+	const int64_t status = host_link_have(VQP_LINK_BIND, number);
 
 	if (status < 0)
 		host_die("datagram port %u: %s", number,

@@ -5,6 +5,20 @@
 
 #include "host_stream.h"
 
+/* ---- host_end.c: what stands between an end and a ring, or a person. */
+/*
+ * As the end's take() and give(), with all there is in the ring or all it has
+ * room for; take: 0 for an empty one, give: HOST_WAIT for a full one.  `tell`
+ * is set if the guest is to be told of it.
+ */
+int64_t host_end_take(struct host_end *end, struct vqp_pair *pair,
+    bool *tell);
+int64_t host_end_give(struct host_end *end, struct vqp_pair *pair,
+    bool *tell);
+/* Bytes and throughput of one that is over and began at `since`. */
+void host_end_say(const char *name, uint64_t bytes_in, uint64_t bytes_out,
+    int64_t since);
+
 /* ---- host_builtin.c: services for tests and for moving a file. */
 struct host_end *host_end_echo(void);
 struct host_end *host_end_sink(void);
@@ -18,6 +32,18 @@ struct host_end *host_end_receive_file(const char *path);
 void host_unix_listen(const char *path);
 /* A stream to the socket <path>_<port>, or NULL. */
 struct host_end *host_unix_dial(const char *path, uint32_t port);
+
+/* ---- host_raw.c: queue pairs and doorbells, without sockets. */
+/* Be an end of this pair, again and again, with an end of that kind. */
+void host_raw_serve(struct vqp_handle handle, uint64_t size,
+    struct host_end *(*make_end)(void));
+/* Have a doorbell, and say how often it was rung. */
+void host_raw_count(uint32_t resource);
+/* Ring the guest's doorbell, once it has it. */
+void host_raw_ring(uint32_t resource);
+void host_raw_doorbell(struct vqp_handle handle);
+/* As host_stream_work(). */
+int host_raw_work(void);
 
 /* ---- host_datagram.c */
 /* Send back what comes to this port. */

@@ -24,6 +24,7 @@ struct kept {
 
 /* Tags of posts are their callers'; those of requests have this bit. */
 #define REQUEST_TAG	UINT32_C(0x80000000)
+#define NOBODYS_TAG	0
 
 uint32_t host_cid;
 uint32_t host_guest_cid;
@@ -121,7 +122,7 @@ result_came(uint32_t tag, const uint8_t *body)
 	if ((tag & REQUEST_TAG) != 0) {
 		answered = tag;
 		last_status = result.status;
-	} else if (result.status < 0) {
+	} else if (result.status < 0 && tag != NOBODYS_TAG) {
 		calls.refused(tag, result.status);
 	}
 }
@@ -212,6 +213,7 @@ deliver(const uint8_t *bytes, uint64_t length)
 	struct vqp_link_message message;
 	struct vqp_datagram datagram;
 	struct vqp_event_qpair event;
+	struct vqp_handle handle;
 	const uint8_t *body = bytes + sizeof(message);
 
 	memcpy(&message, bytes, sizeof(message));
@@ -223,6 +225,10 @@ deliver(const uint8_t *bytes, uint64_t length)
 	    length == sizeof(event)) {
 		memcpy(&event, body, sizeof(event));
 		calls.event(&event);
+	} else if (message.type == VQP_LINK_DOORBELL &&
+	    length == sizeof(handle)) {
+		memcpy(&handle, body, sizeof(handle));
+		calls.doorbell(handle);
 	}
 }
 
@@ -272,11 +278,18 @@ host_link_request(enum vqp_link_type type, const void *body, uint64_t bytes)
 }
 
 int64_t
-host_link_bind(uint32_t resource)
+host_link_have(enum vqp_link_type type, uint32_t resource)
 {
 	const struct vqp_handle handle = { host_cid, resource };
 
-	return host_link_request(VQP_LINK_BIND, &handle, sizeof(handle));
+	return host_link_request(type, &handle, sizeof(handle));
+}
+
+void
+host_link_ring(struct vqp_handle handle)
+{
+	send_packet(VQP_LINK_RING, NOBODYS_TAG, &handle, sizeof(handle), NULL,
+	    0);
 }
 
 void

@@ -28,6 +28,7 @@ struct host_link_calls {
 	void (*datagram)(const struct vqp_datagram *datagram,
 	    const void *payload);
 	void (*event)(const struct vqp_event_qpair *event);
+	void (*doorbell)(struct vqp_handle handle);
 	/* A post with that tag was not taken. */
 	void (*refused)(uint32_t tag, int64_t status);
 };
@@ -45,11 +46,14 @@ bool host_link_has_kept(void);
 /* Ask and wait for the result. */
 int64_t host_link_request(enum vqp_link_type type, const void *body,
     uint64_t bytes);
-int64_t host_link_bind(uint32_t resource);
+/* BIND or LINK: datagrams to this resource of ours, or rings of it. */
+int64_t host_link_have(enum vqp_link_type type, uint32_t resource);
 /* Send a datagram, and wait for no result.  tag is not 0. */
 void host_link_post(const struct vqp_datagram *datagram, const void *payload,
     uint32_t tag);
-/* The same, and wait. */
+/* Ring, and do not ask whether somebody heard. */
+void host_link_ring(struct vqp_handle handle);
+/* As host_link_post(), and wait. */
 int64_t host_link_send(const struct vqp_datagram *datagram,
     const void *payload);
 

@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_end.h"
 #include "host_loop.h"
-#include "host_stream.h"
 
 #define RING_BYTES	262144
 #define RING_BYTES_MIN	128
@@ -163,17 +163,13 @@ die(struct host_stream *stream)
 	if (stream->state == STATE_DEAD)
 		return;
 	if (stream->state >= STATE_OPEN) {
-		const double seconds =
-		    (double)(host_now_ms() - stream->opened) / 1000;
-		const double bytes =
-		    (double)(stream->bytes_in + stream->bytes_out);
+		char name[48];
 
-		host_say("%u:%u %s %u: in %llu, out %llu bytes, %.3f s, "
-		    "%.1f MB/s", stream->cid, stream->port,
-		    stream->ours ? "<-" : "->", stream->own_port,
-		    (unsigned long long)stream->bytes_in,
-		    (unsigned long long)stream->bytes_out, seconds,
-		    seconds > 0 ? bytes / seconds / 1e6 : 0.0);
+		snprintf(name, sizeof(name), "%u:%u %s %u", stream->cid,
+		    stream->port, stream->ours ? "<-" : "->",
+		    stream->own_port);
+		host_end_say(name, stream->bytes_in, stream->bytes_out,
+		    stream->opened);
 	}
 	stream->state = STATE_DEAD;
 	stream->attached = false;
@@ -377,21 +373,12 @@ host_stream_connect(uint32_t cid, uint32_t port, struct host_end *end)
  * ---- Bytes.
  */
 
-static void
-to_iovec(struct iovec to[2], const struct vqp_span from[2])
-{
-	for (int i = 0; i < 2; i++) {
-		to[i].iov_base = from[i].base;
-		to[i].iov_len = from[i].length;
-	}
-}
-
 /* From the ring, or from what was left of it, to the end. */
 static int64_t
 take_some(struct host_stream *stream)
 {
-	struct vqp_span spans[2];
 	struct iovec io[2] = { { 0 }, { 0 } };
+	bool tell;
 	int64_t n;
 
 	if (!stream->attached) {
@@ -402,14 +389,8 @@ take_some(struct host_stream *stream)
 		stream->rest_at += n > 0 ? (uint64_t)n : 0;
 		return n;
 	}
-	n = vqp_rx_peek(&stream->pair.rx, UINT64_MAX / 2, spans);
-	if (n == VQP_ERROR_NO_DATA)
-		return 0;
-	if (n < 0)
-		return HOST_BROKEN;
-	to_iovec(io, spans);
-	n = stream->end->take(stream->end, io);
-	if (n > 0 && vqp_rx_release_edge(&stream->pair.rx, (uint64_t)n))
+	n = host_end_take(stream->end, &stream->pair, &tell);
+	if (tell)
 		say(stream, VQP_VSOCK_READ, 0, NULL);
 	return n;
 }
@@ -417,17 +398,10 @@ take_some(struct host_stream *stream)
 static int64_t
 give_some(struct host_stream *stream)
 {
-	struct vqp_span spans[2];
-	struct iovec io[2];
-	int64_t n = vqp_tx_reserve(&stream->pair.tx, UINT64_MAX / 2, spans);
+	bool tell;
+	const int64_t n = host_end_give(stream->end, &stream->pair, &tell);
 
-	if (n == VQP_ERROR_NO_SPACE)
-		return HOST_WAIT;
-	if (n < 0)
-		return HOST_BROKEN;
-	to_iovec(io, spans);
-	n = stream->end->give(stream->end, io);
-	if (n > 0 && vqp_tx_commit_edge(&stream->pair.tx, (uint64_t)n))
+	if (tell)
 		say(stream, VQP_VSOCK_WROTE, 0, NULL);
 	return n;
 }
@@ -674,6 +648,6 @@ void
 host_stream_init(host_listener *function)
 {
 	listener = function;
-	if (host_link_bind(VQP_VSOCK_RESOURCE) < 0)
+	if (host_link_have(VQP_LINK_BIND, VQP_VSOCK_RESOURCE) < 0)
 		host_die("the control port of stream sockets is taken");
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * vqp-host: the host of a guest in QEMU, `-device vmci,socket=LINK`.  It is
- * CID 2 there, and serves stream and datagram sockets of the guest.
+ * CID 2 there, and serves stream and datagram sockets of the guest, and queue
+ * pairs and doorbells without them.
  */
 #include <getopt.h>
 #include <signal.h>
@@ -32,15 +33,35 @@ static const char usage[] =
 "  --datagram PORT        datagrams by the Unix socket PATH_PORT.dgram, with\n"
 "                         eight bytes of address before each (needs --vsock)\n"
 "\n"
+"Below sockets, PAIR is N or CONTEXT:N, the context ours or the guest's:\n"
+"\n"
+"  --pair-echo PAIR[=BYTES], --pair-sink PAIR[=BYTES],\n"
+"  --pair-source PAIR[=BYTES]\n"
+"                         create that queue pair, or attach to the guest's, of\n"
+"                         two rings of so many bytes (262144); it has our\n"
+"                         doorbell N rung for bytes and for room, and we ring\n"
+"                         the guest's of that number\n"
+"  --doorbell N           have it, and say how often the guest rang it\n"
+"  --ring N               ring that of the guest, as soon as it is there\n"
+"\n"
 "  --cid CID              be another context than 2\n"
 "\n"
-"Each stream that ends is told on standard error, with its throughput.\n";
+"Each stream and pair that ends is told on standard error, with its\n"
+"throughput.\n";
 
-enum kind { ECHO, SINK, SOURCE, SEND, RECEIVE, DATAGRAM_ECHO, DATAGRAM };
+#define PAIR_BYTES	262144
+
+enum kind {
+	ECHO, SINK, SOURCE, SEND, RECEIVE,
+	/* No streams. */
+	DATAGRAM_ECHO, DATAGRAM, PAIR_ECHO, PAIR_SINK, PAIR_SOURCE, DOORBELL,
+	RING,
+};
 
 struct service {
 	struct service *next;
 	enum kind kind;
+	uint32_t context;	/* of a pair; 0 for ours */
 	uint32_t port;
 	const char *value;	/* behind '='; NULL for none */
 };
@@ -56,6 +77,11 @@ static const struct option options[] = {
 	{ "receive", required_argument, NULL, RECEIVE },
 	{ "datagram-echo", required_argument, NULL, DATAGRAM_ECHO },
 	{ "datagram", required_argument, NULL, DATAGRAM },
+	{ "pair-echo", required_argument, NULL, PAIR_ECHO },
+	{ "pair-sink", required_argument, NULL, PAIR_SINK },
+	{ "pair-source", required_argument, NULL, PAIR_SOURCE },
+	{ "doorbell", required_argument, NULL, DOORBELL },
+	{ "ring", required_argument, NULL, RING },
 	{ "vsock", required_argument, NULL, 'v' },
 	{ "cid", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
@@ -77,6 +103,11 @@ add_service(enum kind kind, char *argument)
 
 	service->kind = kind;
 	service->port = (uint32_t)strtoul(argument, &end, 0);
+	if (*end == ':' && kind >= PAIR_ECHO && kind <= PAIR_SOURCE) {
+		argument = end + 1;
+		service->context = service->port;
+		service->port = (uint32_t)strtoul(argument, &end, 0);
+	}
 	if (end == argument || (*end != '\0' && *end != '='))
 		wrong("that is no port");
 	service->value = *end == '=' ? end + 1 : NULL;
@@ -128,12 +159,68 @@ datagram(const struct vqp_datagram *datagram, const void *payload)
 		host_datagram_take(datagram, payload);
 }
 
+static struct host_end *
+endless_source(void)
+{
+	return host_end_source(0);
+}
+
+static void
+serve_pair(const struct service *service)
+{
+	const struct vqp_handle handle = {
+		service->context == 0 ? host_cid : service->context,
+		service->port,
+	};
+
+	host_raw_serve(handle, service->value == NULL ? PAIR_BYTES :
+	    strtoull(service->value, NULL, 0),
+	    service->kind == PAIR_ECHO ? host_end_echo :
+	    service->kind == PAIR_SINK ? host_end_sink : endless_source);
+}
+
+/* Those that are not asked for by a stream. */
+static void
+begin(const struct service *service)
+{
+	switch (service->kind) {
+	case DATAGRAM_ECHO:
+		host_datagram_echo(service->port);
+		break;
+	case DATAGRAM:
+		if (vsock_path == NULL)
+			wrong("--datagram needs --vsock");
+		host_datagram_unix(vsock_path, service->port);
+		break;
+	case PAIR_ECHO:
+	case PAIR_SINK:
+	case PAIR_SOURCE:
+		serve_pair(service);
+		break;
+	case DOORBELL:
+		host_raw_count(service->port);
+		break;
+	case RING:
+		host_raw_ring(service->port);
+		break;
+	default:
+		break;
+	}
+}
+
+static int
+sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int
 main(int argc, char **argv)
 {
 	static const struct host_link_calls calls = {
 		.datagram = datagram,
 		.event = host_stream_event,
+		.doorbell = host_raw_doorbell,
 		.refused = host_stream_refused,
 	};
 	uint32_t cid = VQP_CONTEXT_HOST;
@@ -155,20 +242,14 @@ main(int argc, char **argv)
 	host_stream_init(answer);
 	if (vsock_path != NULL)
 		host_unix_listen(vsock_path);
-	for (struct service *s = services; s != NULL; s = s->next) {
-		if (s->kind == DATAGRAM_ECHO)
-			host_datagram_echo(s->port);
-		else if (s->kind == DATAGRAM && vsock_path == NULL)
-			wrong("--datagram needs --vsock");
-		else if (s->kind == DATAGRAM)
-			host_datagram_unix(vsock_path, s->port);
-	}
+	for (struct service *s = services; s != NULL; s = s->next)
+		begin(s);
 	host_say("context %u of guest %u, ready", host_cid, host_guest_cid);
 	for (;;) {
 		int wait;
 
 		host_link_deliver();
-		wait = host_stream_work();
+		wait = sooner(host_stream_work(), host_raw_work());
 		/* Requests of that work may have brought something. */
 		host_loop_turn(host_link_has_kept() ? 0 : wait);
 	}
