@@ -481,13 +481,17 @@ ssize_t vmci_qpair_peek(struct vmci_qp *qpair, void *buf, size_t buf_size,
 }
 EXPORT_SYMBOL_GPL(vmci_qpair_peek);
 
+/*
+ * Spans lie in a mapping of ours.  copy_from_iter() would search for it among
+ * all mappings of the kernel, under a lock that all processors share, so here
+ * it is _copy_from_iter(), and not for a second span of nothing.
+ */
 ssize_t vmci_qpair_enquev(struct vmci_qp *qpair, struct msghdr *msg,
 			  size_t iov_size, int mode)
 {
 	struct vqp_span span[2];
-	size_t copied = 0, want;
+	size_t copied, want;
 	ssize_t n;
-	int i;
 
 	if (!qpair || !msg)
 		return VMCI_ERROR_INVALID_ARGS;
@@ -497,9 +501,10 @@ ssize_t vmci_qpair_enquev(struct vmci_qp *qpair, struct msghdr *msg,
 	n = vqp_tx_reserve(&pair_of(qpair)->tx, want, span);
 	if (n < 0)
 		return n;
-	for (i = 0; i < 2; i++)
-		copied += copy_from_iter(span[i].base, span[i].length,
-					 &msg->msg_iter);
+	copied = _copy_from_iter(span[0].base, span[0].length, &msg->msg_iter);
+	if (span[1].length > 0)
+		copied += _copy_from_iter(span[1].base, span[1].length,
+					  &msg->msg_iter);
 	if (copied != n) {
 		/* What did not come whole was never sent. */
 		iov_iter_revert(&msg->msg_iter, copied);
@@ -514,9 +519,8 @@ EXPORT_SYMBOL_GPL(vmci_qpair_enquev);
 static ssize_t linux_peek(struct vmci_qp *qpair, struct msghdr *msg)
 {
 	struct vqp_span span[2];
-	size_t copied = 0, want;
+	size_t copied, want;
 	ssize_t n;
-	int i;
 
 	if (!qpair || !msg)
 		return VMCI_ERROR_INVALID_ARGS;
@@ -526,9 +530,10 @@ static ssize_t linux_peek(struct vmci_qp *qpair, struct msghdr *msg)
 	n = vqp_rx_peek(&pair_of(qpair)->rx, want, span);
 	if (n < 0)
 		return n;
-	for (i = 0; i < 2; i++)
-		copied += copy_to_iter(span[i].base, span[i].length,
-				       &msg->msg_iter);
+	copied = _copy_to_iter(span[0].base, span[0].length, &msg->msg_iter);
+	if (span[1].length > 0)
+		copied += _copy_to_iter(span[1].base, span[1].length,
+					&msg->msg_iter);
 	if (copied != n) {
 		iov_iter_revert(&msg->msg_iter, copied);
 		return VMCI_ERROR_INVALID_ARGS;
