@@ -21,12 +21,10 @@ Exit status: 0 all well, 1 something failed, 77 this machine cannot run it.
 """
 import argparse
 import json
-import os
 import pathlib
 import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -58,16 +56,6 @@ END = re.compile(r"end (\S+) (\d+) (\d+) ns (\d+) idle (\d+) irq (\d+)")
 
 class Failed(Exception):
     """A boot that did not do what it should."""
-
-
-def build_program():
-    source = ROOT / "bench" / "guest" / "vbench.c"
-    program = vm.OUT / "vbench"
-    vm.OUT.mkdir(parents=True, exist_ok=True)
-    subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-O2", "-static",
-                    "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-                    source, "-o", program], check=True)
-    return program
 
 
 def cases_of(lines):
@@ -156,7 +144,7 @@ def measure(options):
     kernel = vm.Kernel()
     if not made_for(options.module, kernel):
         raise vm.Skip(f"{options.module} is not for Linux {kernel.release}")
-    program = build_program()
+    program = vm.build_program(ROOT / "bench" / "guest" / "vbench.c")
     modules = {"stock": None, "ours": options.module}
 
     def both(name, arguments, times=1, extra=(), device=""):

@@ -20,23 +20,16 @@
  * executes two instructions a turn, of 2 ns each, so that its share is known
  * exactly: IDLE, 0 without it.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/vm_sockets.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "guest_socket.h"
 
 #define HOST		2
 #define LOCAL_PORT	7000
@@ -59,13 +52,6 @@ static struct {
 	uint64_t ns, turns;
 	unsigned long irq;
 } now;
-
-static void
-fail(const char *what)
-{
-	printf("# vbench: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static uint64_t
 clock_ns(void)
@@ -127,30 +113,6 @@ end(void)
 	    now.bytes, now.count, (unsigned long long)ns,
 	    (unsigned long long)idle, interrupts() - now.irq);
 	tcdrain(STDOUT_FILENO);
-}
-
-static struct sockaddr_vm
-address(unsigned cid, unsigned port)
-{
-	struct sockaddr_vm a;
-
-	memset(&a, 0, sizeof(a));
-	a.svm_family = AF_VSOCK;
-	a.svm_cid = cid;
-	a.svm_port = port;
-	return a;
-}
-
-static unsigned
-own_cid(void)
-{
-	unsigned cid = 0;
-	int fd = open("/dev/vsock", O_RDONLY);
-
-	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) != 0)
-		fail("local cid");
-	close(fd);
-	return cid;
 }
 
 static int

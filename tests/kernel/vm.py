@@ -134,15 +134,13 @@ class Cpio:
         return b"".join(self.parts)
 
 
-def build_guest_program():
-    """guest/vtest.c, linked statically."""
-    source = HERE / "guest" / "vtest.c"
-    program = OUT / "vtest"
-    if not program.exists() or \
-            program.stat().st_mtime < source.stat().st_mtime:
-        subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-static",
-                        "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
-                        source, "-o", program], check=True)
+def build_program(source):
+    """A program of guests, linked statically."""
+    program = OUT / source.stem
+    subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-O2", "-static",
+                    "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
+                    "-I", ROOT / "bench" / "guest", source, "-o", program],
+                   check=True)
     return program
 
 
@@ -157,7 +155,7 @@ def initramfs(kernel, vmci, script, extra=()):
         cpio.folder(name)
     cpio.add("dev/console", 0o020600, major=5, minor=1)
     cpio.file("bin/busybox", pathlib.Path(busybox))
-    cpio.file("bin/vtest", build_guest_program())
+    cpio.file("bin/vtest", build_program(HERE / "guest" / "vtest.c"))
     cpio.file("init", HERE / "guest" / "init")
     cpio.file("script", script)
     cpio.file("modules/vsock.ko", kernel.module("net/vmw_vsock/vsock.ko"))

@@ -15,29 +15,15 @@
  *	vtest burst CID PORT COUNT	many small ones there and back
  *	vtest nobody CID PORT		a datagram for a port that is nobody's
  */
-#include <errno.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <time.h>
-#include <unistd.h>
-#include <linux/vm_sockets.h>
+
+#include "guest_socket.h"
 
 #define CHUNK	65536
 #define PATIENCE_MS	60000
-
-static void
-fail(const char *what)
-{
-	fprintf(stderr, "# vtest: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
 
 static void
 wrong(const char *what, long long a, long long b)
@@ -66,30 +52,6 @@ judge(const unsigned char *buffer, size_t n, unsigned long long at)
 		if (buffer[i] != pattern(at + i))
 			wrong("another byte at", (long long)(at + i),
 			    buffer[i]);
-}
-
-static struct sockaddr_vm
-address(unsigned cid, unsigned port)
-{
-	struct sockaddr_vm a;
-
-	memset(&a, 0, sizeof(a));
-	a.svm_family = AF_VSOCK;
-	a.svm_cid = cid;
-	a.svm_port = port;
-	return a;
-}
-
-static unsigned
-own_cid(void)
-{
-	unsigned cid = 0;
-	int fd = open("/dev/vsock", O_RDONLY);
-
-	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) != 0)
-		fail("local cid");
-	close(fd);
-	return cid;
 }
 
 static int

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the programs of a Linux guest share: vbench.c, tests/kernel/guest. */
+#ifndef GUEST_SOCKET_H
+#define GUEST_SOCKET_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/vm_sockets.h>
+
+static void
+fail(const char *what)
+{
+	fprintf(stderr, "# %s: %s: %s\n", program_invocation_short_name, what,
+	    strerror(errno));
+	exit(1);
+}
+
+static struct sockaddr_vm
+address(unsigned cid, unsigned port)
+{
+	struct sockaddr_vm a;
+
+	memset(&a, 0, sizeof(a));
+	a.svm_family = AF_VSOCK;
+	a.svm_cid = cid;
+	a.svm_port = port;
+	return a;
+}
+
+static unsigned
+own_cid(void)
+{
+	unsigned cid = 0;
+	int fd = open("/dev/vsock", O_RDONLY);
+
+	if (fd < 0 || ioctl(fd, IOCTL_VM_SOCKETS_GET_LOCAL_CID, &cid) != 0)
+		fail("local cid");
+	close(fd);
+	return cid;
+}
+
+#endif
