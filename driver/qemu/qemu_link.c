@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * socket=PATH: packets to and from programs of the host (vqp_link.h).  Nothing
+ * Packets to and from programs of the host (vqp_link.h): of socket=PATH, where
+ * any number connects, and of chardev=ID, which has one at a time.  Nothing
  * waits for a program, but for its word that it has let go of memory.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/notify.h"
+#include "chardev/char-socket.h"
 #include "sysemu/sysemu.h"
 #include "qapi/error.h"
 
@@ -20,10 +22,11 @@
 #define READ_BATCH	64
 
 struct VmciLink {
-	int fd;
+	int fd;			/* of socket=, or -1 */
 	char *path;
 	Notifier at_exit;
 	QLIST_HEAD(, VmciProgram) programs;
+	VmciProgram *by_chardev;	/* one of them, or NULL */
 };
 
 static void update_handlers(VmciProgram *p);
@@ -61,16 +64,21 @@ drop_packets(VmciPackets *packets)
 
 /* True when it is gone, one way or the other. */
 static bool
-try_send(VmciProgram *p, const VmciPacket *packet)
+try_send(VmciProgram *p, VmciPacket *packet)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct iovec iov = { (void *)packet->bytes, packet->length };
+	const size_t first = p->stream != NULL ?
+	    offsetof(VmciPacket, length) : offsetof(VmciPacket, bytes);
+	const size_t at = first + packet->sent;
+	const size_t end = offsetof(VmciPacket, bytes) + packet->length;
+	struct iovec iov = { (uint8_t *)packet + at, end - at };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
 
-	if (packet->fd >= 0) {
+	if (packet->fd >= 0 && packet->sent == 0) {
 		struct cmsghdr *header = &control.align;
 
 		memset(&control, 0, sizeof(control));
@@ -81,8 +89,11 @@ try_send(VmciProgram *p, const VmciPacket *packet)
 		header->cmsg_type = SCM_RIGHTS;
 		memcpy(CMSG_DATA(header), &packet->fd, sizeof(int));
 	}
-	if (sendmsg(p->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-		return true;
+	n = sendmsg(p->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n >= 0) {
+		packet->sent += (uint32_t)n;
+		return at + (size_t)n == end;
+	}
 	if (errno == EAGAIN || errno == EINTR)
 		return false;
 	vmci_link_break(p, reason(errno));
@@ -115,6 +126,7 @@ vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
 		return;
 	packet = g_malloc(sizeof(*packet) + length);
 	packet->length = (uint32_t)length;
+	packet->sent = 0;
 	packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	memcpy(packet->bytes, &message, sizeof(message));
 	memcpy(packet->bytes + sizeof(message), body, body_bytes);
@@ -134,26 +146,73 @@ vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
  * ---- In.
  */
 
+static VmciPacket *
+new_packet(const uint8_t *bytes, uint32_t length)
+{
+	VmciPacket *packet = g_malloc(sizeof(*packet) + length);
+
+	packet->fd = -1;
+	packet->length = length;
+	memcpy(packet->bytes, bytes, length);
+	return packet;
+}
+
+/* recv() said so, and it may be no more than that there is nothing now. */
+static void
+received_none(VmciProgram *p, ssize_t n)
+{
+	if (n == 0)
+		vmci_link_break(p, NULL);
+	else if (errno != EAGAIN && errno != EINTR)
+		vmci_link_break(p, reason(errno));
+}
+
+static VmciPacket *
+receive_stream(VmciProgram *p)
+{
+	uint32_t length, whole;
+	ssize_t n;
+
+	for (;;) {
+		whole = sizeof(length);
+		if (p->stream_bytes >= sizeof(length)) {
+			memcpy(&length, p->stream, sizeof(length));
+			if (length > VQP_LINK_BYTES_MAX) {
+				vmci_link_break(p, "a packet that is too long");
+				return NULL;
+			}
+			whole += length;
+			if (p->stream_bytes == whole)
+				break;
+		}
+		n = recv(p->fd, p->stream + p->stream_bytes,
+		    whole - p->stream_bytes, MSG_DONTWAIT);
+		if (n <= 0) {
+			received_none(p, n);
+			return NULL;
+		}
+		p->stream_bytes += (uint32_t)n;
+	}
+	p->stream_bytes = 0;
+	return new_packet(p->stream + sizeof(length), length);
+}
+
 /* The next packet of the socket, or NULL. */
 static VmciPacket *
 receive(VmciProgram *p)
 {
-	VmciPacket *packet = g_malloc(sizeof(*packet) + VQP_LINK_BYTES_MAX);
-	const ssize_t n = recv(p->fd, packet->bytes, VQP_LINK_BYTES_MAX,
-	    MSG_DONTWAIT | MSG_TRUNC);
+	uint8_t bytes[VQP_LINK_BYTES_MAX];
+	ssize_t n;
 
-	packet->fd = -1;
-	if (n > 0 && n <= VQP_LINK_BYTES_MAX) {
-		packet->length = (uint32_t)n;
-		return packet;
-	}
-	g_free(packet);
-	if (n == 0)
-		vmci_link_break(p, NULL);
-	else if (n > 0)
+	if (p->stream != NULL)
+		return receive_stream(p);
+	n = recv(p->fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_TRUNC);
+	if (n <= 0)
+		received_none(p, n);
+	else if (n > VQP_LINK_BYTES_MAX)
 		vmci_link_break(p, "a packet that is too long");
-	else if (errno != EAGAIN && errno != EINTR)
-		vmci_link_break(p, reason(errno));
+	else
+		return new_packet(bytes, (uint32_t)n);
 	return NULL;
 }
 
@@ -270,7 +329,13 @@ vmci_link_break(VmciProgram *p, const char *why)
 static void
 close_program(VmciProgram *p)
 {
+	VmciLink *link = p->s->link;
+
 	p->broken = true;
+	if (link->by_chardev == p) {
+		link->by_chardev = NULL;
+		qemu_chr_fe_disconnect(&p->s->chardev);
+	}
 	vmci_program_exit(p);
 	qemu_set_fd_handler(p->fd, NULL, NULL, NULL);
 	close(p->fd);
@@ -278,6 +343,7 @@ close_program(VmciProgram *p)
 	drop_packets(&p->out);
 	qemu_bh_delete(p->later);
 	QLIST_REMOVE(p, next);
+	g_free(p->stream);
 	g_free(p);
 }
 
@@ -292,16 +358,11 @@ later(void *opaque)
 		readable(p);
 }
 
-static void
-acceptable(void *opaque)
+static VmciProgram *
+new_program(VmciState *s, int fd)
 {
-	VmciState *s = opaque;
-	const int fd = accept4(s->link->fd, NULL, NULL, SOCK_CLOEXEC);
-	VmciProgram *p;
+	VmciProgram *p = g_new0(VmciProgram, 1);
 
-	if (fd < 0)
-		return;
-	p = g_new0(VmciProgram, 1);
 	p->s = s;
 	p->fd = fd;
 	p->later = qemu_bh_new(later, p);
@@ -310,6 +371,65 @@ acceptable(void *opaque)
 	QLIST_INSERT_HEAD(&s->link->programs, p, next);
 	vmci_program_init(p);
 	update_handlers(p);
+	return p;
+}
+
+static void
+acceptable(void *opaque)
+{
+	VmciState *s = opaque;
+	const int fd = accept4(s->link->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		new_program(s, fd);
+}
+
+/*
+ * The chardev listens, connects and reconnects; what is sent is between its
+ * socket and us.  Who waits for RELEASED cannot do so through a chardev.
+ */
+static int
+chardev_can_read(void *opaque)
+{
+	return 0;
+}
+
+static void
+chardev_opened(VmciState *s)
+{
+	SocketChardev *socket =
+	    SOCKET_CHARDEV(qemu_chr_fe_get_driver(&s->chardev));
+	struct sockaddr_storage name = { 0 };
+	socklen_t length = sizeof(name);
+	int fd = -1;
+
+	if (socket->ioc == QIO_CHANNEL(socket->sioc) &&
+	    getsockname(socket->sioc->fd, (struct sockaddr *)&name,
+	    &length) == 0 && name.ss_family == AF_UNIX)
+		fd = fcntl(socket->sioc->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0) {
+		warn_report("vmci: chardev: guest memory can be passed over "
+		    "a plain Unix socket only");
+		qemu_chr_fe_disconnect(&s->chardev);
+		return;
+	}
+	s->link->by_chardev = new_program(s, fd);
+	s->link->by_chardev->stream = g_malloc(sizeof(uint32_t) +
+	    VQP_LINK_BYTES_MAX);
+}
+
+static void
+chardev_event(void *opaque, QEMUChrEvent event)
+{
+	VmciState *s = opaque;
+	VmciProgram *p = s->link->by_chardev;
+
+	if (event == CHR_EVENT_OPENED) {
+		chardev_opened(s);
+	} else if (event == CHR_EVENT_CLOSED && p != NULL) {
+		s->link->by_chardev = NULL;
+		vmci_link_break(p, NULL);
+	}
 }
 
 /* QEMU ends without unplugging its devices. */
@@ -319,15 +439,13 @@ at_exit(Notifier *notifier, void *data)
 	unlink(container_of(notifier, VmciLink, at_exit)->path);
 }
 
-bool
-vmci_link_start(VmciState *s, Error **errp)
+static bool
+start_socket(VmciState *s, Error **errp)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	VmciLink *link;
+	VmciLink *link = s->link;
 	int fd;
 
-	if (s->socket == NULL)
-		return true;
 	if (strlen(s->socket) >= sizeof(address.sun_path)) {
 		error_setg(errp, "vmci: socket=%s is too long", s->socket);
 		return false;
@@ -342,14 +460,33 @@ vmci_link_start(VmciState *s, Error **errp)
 			close(fd);
 		return false;
 	}
-	link = g_new0(VmciLink, 1);
 	link->fd = fd;
 	link->path = g_strdup(s->socket);
-	QLIST_INIT(&link->programs);
 	link->at_exit.notify = at_exit;
 	qemu_add_exit_notifier(&link->at_exit);
-	s->link = link;
 	qemu_set_fd_handler(fd, acceptable, NULL, s);
+	return true;
+}
+
+bool
+vmci_link_start(VmciState *s, Error **errp)
+{
+	Chardev *chardev = qemu_chr_fe_get_driver(&s->chardev);
+
+	if (chardev != NULL && object_dynamic_cast(OBJECT(chardev),
+	    TYPE_CHARDEV_SOCKET) == NULL) {
+		error_setg(errp, "vmci: chardev=%s is no socket",
+		    chardev->label);
+		return false;
+	}
+	s->link = g_new0(VmciLink, 1);
+	s->link->fd = -1;
+	QLIST_INIT(&s->link->programs);
+	if (s->socket != NULL && !start_socket(s, errp))
+		return false;
+	if (chardev != NULL)
+		qemu_chr_fe_set_handlers(&s->chardev, chardev_can_read, NULL,
+		    chardev_event, NULL, s, NULL, true);
 	return true;
 }
 
@@ -360,13 +497,17 @@ vmci_link_stop(VmciState *s)
 
 	if (link == NULL)
 		return;
+	qemu_chr_fe_set_handlers(&s->chardev, NULL, NULL, NULL, NULL, NULL,
+	    NULL, true);
 	while (!QLIST_EMPTY(&link->programs))
 		close_program(QLIST_FIRST(&link->programs));
-	qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
-	close(link->fd);
-	qemu_remove_exit_notifier(&link->at_exit);
-	unlink(link->path);
-	g_free(link->path);
+	if (link->fd >= 0) {
+		qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
+		close(link->fd);
+		qemu_remove_exit_notifier(&link->at_exit);
+		unlink(link->path);
+		g_free(link->path);
+	}
 	g_free(link);
 	s->link = NULL;
 }

@@ -13,6 +13,8 @@
 typedef struct VmciPacket {
 	QSIMPLEQ_ENTRY(VmciPacket) next;
 	int fd;			/* to pass along, or -1; closed with it */
+	uint32_t sent;		/* of a stream: bytes that are out */
+	/* One behind the other, as they are sent on a stream. */
 	uint32_t length;
 	uint8_t bytes[];
 } VmciPacket;
@@ -24,6 +26,8 @@ struct VmciProgram {
 	VmciState *s;
 	int fd;
 	bool broken;		/* to be closed; say nothing more */
+	uint8_t *stream;	/* chardev=: a packet that comes, and its length */
+	uint32_t stream_bytes;
 	QEMUBH *later;
 	VmciPackets in;		/* came while we waited for another */
 	VmciPackets out;	/* the socket was full */

@@ -11,6 +11,7 @@
 #include "hw/pci/msi.h"
 #include "hw/pci/msix.h"
 #include "hw/qdev-properties.h"
+#include "hw/qdev-properties-system.h"
 #include "migration/vmstate.h"
 
 #include "qemu_vmci.h"
@@ -365,6 +366,7 @@ static Property vmci_properties[] = {
 	DEFINE_PROP_BOOL("trace", VmciState, trace.on, false),
 	DEFINE_PROP_BOOL("log", VmciState, log, true),
 	DEFINE_PROP_STRING("socket", VmciState, socket),
+	DEFINE_PROP_CHR("chardev", VmciState, chardev),
 	DEFINE_PROP_UINT32("release-ms", VmciState, release_ms, 5000),
 	DEFINE_PROP_UINT32("x-drop-irq", VmciState, drop_irq.every, 0),
 	DEFINE_PROP_UINT32("x-double-irq", VmciState, double_irq.every, 0),
@@ -395,6 +397,7 @@ static const struct {
 	{ "trace", "tell each access of a register on standard error" },
 	{ "log", "tell what was refused to the guest" },
 	{ "socket", "path of a Unix socket for programs of the host" },
+	{ "chardev", "a -chardev socket for one such program" },
 	{ "release-ms", "how long such a program may take to unmap" },
 	{ "x-drop-irq", "lose every n-th interrupt" },
 	{ "x-double-irq", "send every n-th interrupt twice" },

@@ -6,6 +6,7 @@
 #ifndef QEMU_VMCI_H
 #define QEMU_VMCI_H
 
+#include "chardev/char-fe.h"
 #include "hw/pci/pci.h"
 #include "qemu/timer.h"
 
@@ -62,6 +63,7 @@ struct VmciState {
 	bool ppn64;
 	bool log;
 	char *socket;
+	CharBackend chardev;
 	uint32_t release_ms;
 
 	VmciTrace trace;

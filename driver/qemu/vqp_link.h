@@ -23,8 +23,9 @@
  *	RELEASED	->			unmapped; QEMU waits for this
  *			<- EVENT		PEER_DETACH
  *
- * Each message is one packet: a struct vqp_link_message, then its body.  Every
- * request (of the program) but RELEASED is answered by one RESULT with its tag,
+ * Each message is one packet: a struct vqp_link_message, then its body.  On the
+ * SOCK_STREAM of a chardev each packet, and any descriptor, comes behind its
+ * length, a uint32_t.  Every request (of the program) but RELEASED is answered by one RESULT with its tag,
  * in order.  All numbers are those of the machine; both ends run on it.
  *
  * Trust: the program is given all of the guest's memory, so QEMU is as safe

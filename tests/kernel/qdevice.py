@@ -66,6 +66,7 @@ class Qemu:
     def __init__(self, device, machine="pc", extra=()):
         self.folder = tempfile.mkdtemp(prefix="vqp-")
         self.link_path = os.path.join(self.folder, "link")
+        self.chardev_path = os.path.join(self.folder, "chardev")
         qtest, qtest_end = socket.socketpair()
         qmp, qmp_end = socket.socketpair()
         ends = (qtest_end.fileno(), qmp_end.fileno())
@@ -77,6 +78,8 @@ class Qemu:
              "-qtest", "chardev:qtest", "-qtest-log", "/dev/null",
              "-chardev", "socket,id=qmp,fd=%d" % ends[1],
              "-mon", "chardev=qmp,mode=control",
+             "-chardev", "socket,id=link,server=on,wait=off,path=" +
+             self.chardev_path,
              "-device", "vmci,id=v,addr=%d,cid=%d,log=off,socket=%s%s" % (
                  SLOT, CID, self.link_path, device and "," + device),
              *extra],

@@ -30,6 +30,7 @@ uint32_t host_cid;
 uint32_t host_guest_cid;
 
 static struct host_watch watch = { .fd = -1 };
+static bool is_stream;		/* a chardev's: a packet follows its length */
 static struct host_link_calls calls;
 static struct kept *kept_first, **kept_last = &kept_first;
 static struct host_pair *pairs;
@@ -56,12 +57,15 @@ send_packet(enum vqp_link_type type, uint32_t tag, const void *body,
     uint64_t body_bytes, const void *more, uint64_t more_bytes)
 {
 	struct vqp_link_message message = { type, tag };
-	struct iovec iov[3] = {
+	uint32_t length = (uint32_t)(sizeof(message) + body_bytes +
+	    more_bytes);
+	struct iovec iov[4] = {
+		{ &length, is_stream ? sizeof(length) : 0 },
 		{ &message, sizeof(message) },
 		{ (void *)body, body_bytes },
 		{ (void *)more, more_bytes },
 	};
-	struct msghdr packet = { .msg_iov = iov, .msg_iovlen = 3 };
+	struct msghdr packet = { .msg_iov = iov, .msg_iovlen = 4 };
 
 	while (sendmsg(watch.fd, &packet, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
@@ -175,6 +179,30 @@ take_packet(const uint8_t *bytes, uint64_t length, int fd)
 	}
 }
 
+static void
+receive_whole(void *to, size_t bytes)
+{
+	ssize_t n;
+
+	for (size_t at = 0; at < bytes; at += (size_t)n) {
+		n = recv(watch.fd, (uint8_t *)to + at, bytes - at,
+		    MSG_WAITALL);
+		if (n <= 0)
+			ended(n < 0 ? errno : EPIPE);
+	}
+}
+
+/* A stream's packet, of whose length some bytes are here; how long it is. */
+static ssize_t
+receive_rest(void *packet, uint32_t *length, size_t here)
+{
+	receive_whole((uint8_t *)length + here, sizeof(*length) - here);
+	if (*length > VQP_LINK_BYTES_MAX)
+		host_die("from QEMU: a packet that is too long");
+	receive_whole(packet, *length);
+	return *length;
+}
+
 /* One packet; waits for it unless `now`.  False: there is none. */
 static bool
 read_packet(bool now)
@@ -184,21 +212,30 @@ read_packet(bool now)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
+	uint32_t length;
 	struct iovec iov = { bytes, sizeof(bytes) };
 	struct msghdr packet = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
-	ssize_t n = recvmsg(watch.fd, &packet, MSG_CMSG_CLOEXEC |
-	    (now ? MSG_DONTWAIT : 0));
-	struct cmsghdr *header = CMSG_FIRSTHDR(&packet);
+	struct cmsghdr *header;
+	ssize_t n;
 	int fd = -1;
 
+	if (is_stream) {
+		iov.iov_base = &length;
+		iov.iov_len = sizeof(length);
+	}
+	n = recvmsg(watch.fd, &packet, MSG_CMSG_CLOEXEC |
+	    (now ? MSG_DONTWAIT : 0));
+	header = CMSG_FIRSTHDR(&packet);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n <= 0)
 		ended(n < 0 ? errno : EPIPE);
+	if (is_stream)
+		n = receive_rest(bytes, &length, (size_t)n);
 	if (n < (ssize_t)sizeof(struct vqp_link_message))
 		host_die("from QEMU: a packet that is too short");
 	if (header != NULL && header->cmsg_type == SCM_RIGHTS)
@@ -348,6 +385,21 @@ host_pair_close(struct host_pair *pair)
 	*at = pair->next;
 }
 
+static int
+dial(const struct sockaddr_un *address, int type)
+{
+	const int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)address,
+	    sizeof(*address)) == 0)
+		return fd;
+	error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
 void
 host_link_open(const char *path, uint32_t cid,
     const struct host_link_calls *functions)
@@ -356,15 +408,19 @@ host_link_open(const char *path, uint32_t cid,
 	const struct vqp_link_hello hello = {
 		.version = VQP_LINK_VERSION, .cid = cid,
 	};
-	const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	int64_t status;
+	int fd;
 
 	calls = *functions;
 	if (strlen(path) >= sizeof(address.sun_path))
 		host_die("%s: too long for the address of a socket", path);
 	strcpy(address.sun_path, path);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address,
-	    sizeof(address)) != 0)
+	fd = dial(&address, SOCK_SEQPACKET);
+	if (fd < 0 && errno == EPROTOTYPE) {
+		is_stream = true;
+		fd = dial(&address, SOCK_STREAM);
+	}
+	if (fd < 0)
 		host_die("%s: %s", path, strerror(errno));
 	host_watch_add(&watch, fd, EPOLLIN, readable);
 	status = host_link_request(VQP_LINK_HELLO, &hello, sizeof(hello));

@@ -17,7 +17,8 @@
 static const char usage[] =
 "usage: vqp-host LINK [options]\n"
 "\n"
-"LINK is the socket that QEMU made: -device vmci,socket=LINK.\n"
+"LINK is the socket that QEMU made: -device vmci,socket=LINK, or that of a\n"
+"-chardev socket,path=LINK,... which the device has as chardev=.\n"
 "Ports are of stream sockets, and any number of each can be given:\n"
 "\n"
 "  --echo PORT            send back what comes\n"
