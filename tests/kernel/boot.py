@@ -31,6 +31,8 @@ import time
 import vm
 
 CID = 16
+PAIR = 77
+DOORBELLS = 0x8
 MEGABYTE = 1 << 20
 
 # Name: options of the device, of the machine, how many interrupts it uses,
@@ -57,7 +59,7 @@ check 'capabilities are {0:#x}' sh -c \\
 """
 # insmod tries twice when the module refuses to stay.
 CASE = r"""
-load {0}
+load {0} host={1}
 dmesg | sed -n 's/^\[[^]]*\] *\(\(not \)*ok\) [0-9]* -* */\1 - kernel: /p' |
     awk '!seen[$0]++'
 rmmod {0} 2>/dev/null
@@ -201,9 +203,10 @@ class Results:
 def run_variant(name, kernel, arguments, results):
     options, machine, vectors, caps = VARIANTS[name]
     echo = arguments.echo
+    pair = PAIR if arguments.case and caps & DOORBELLS else 0
     script = SCRIPT.format(
         cid=CID, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
-        case=CASE.format(arguments.case.stem) if arguments.case else "",
+        case=CASE.format(arguments.case.stem, pair) if arguments.case else "",
         stock="" if arguments.module else STOCK.format(caps))
     extra = [("modules/" + arguments.case.name, arguments.case)] \
         if arguments.case else []
@@ -224,7 +227,7 @@ def run_variant(name, kernel, arguments, results):
                     "--source", "19=%d" % (4 * MEGABYTE),
                     "--receive", "10=%s" % kept,
                     "--datagram-echo", "5007", "--vsock", path,
-                    "--datagram", "5008",
+                    "--datagram", "5008", "--pair-echo", str(PAIR),
                     name=name + "-host") as host:
             servers = unix_echo(path, stop), datagram_echo(path, stop)
             if guest.wait("guest: listening on 6000", 240):
@@ -236,6 +239,7 @@ def run_variant(name, kernel, arguments, results):
             for server in servers:
                 server.join(5)
             host_ended = vm.ended_well(host.process)
+            told = host.said()
         for line in guest.lines:
             found = re.match(r"(not )?ok - (.*)", line)
             if found:
@@ -245,6 +249,10 @@ def run_variant(name, kernel, arguments, results):
                 print(line)
         results.line(bool(ended), name + ": powered off")
         results.line(host_ended, name + ": the host ended with it")
+        if pair:
+            results.line("pair 2:%d: in %d, out %d" % (
+                pair, 4 * MEGABYTE, 4 * MEGABYTE) in told,
+                name + ": the host told of its queue pair")
         results.line(kept.exists() and kept.read_bytes() == data,
                      name + ": the file that was received")
         loud = [line for line in guest.lines if re.search(

@@ -4,6 +4,7 @@
  * vmw_vmci.ko is loaded is held to the cases.  Loading runs them; KTAP goes to
  * the log, and the module does not stay if one failed.
  */
+#include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -23,6 +24,10 @@
 static char *only;
 module_param(only, charp, 0444);
 MODULE_PARM_DESC(only, "Run this case alone");
+
+static int host;
+module_param(host, int, 0444);
+MODULE_PARM_DESC(host, "Then stream to vqp-host --pair-echo of this number");
 
 /* A callback of the cases', behind one of the kernel's type. */
 struct subject_call {
@@ -349,6 +354,84 @@ static const struct conform_verbs subject_verbs = {
 	.consume_indexes = subject_consume_indexes,
 };
 
+/* ---- A program on the host, whose rings are these pages. */
+
+#define HOST_RING_BYTES	262144
+#define HOST_BYTES	(16 * HOST_RING_BYTES)
+#define HOST_CHUNK	10007
+
+static DECLARE_COMPLETION(host_rang);
+
+static void host_ring(void *argument)
+{
+	complete(&host_rang);
+}
+
+static u8 host_byte(u64 at)
+{
+	return at ^ at >> 8;
+}
+
+/* False if a byte is another, or nothing happens any more. */
+static bool host_echoes(struct vmci_qp *pair, struct vmci_handle bell,
+			u8 *buffer)
+{
+	u64 sent = 0, came = 0, before, i;
+	ssize_t n;
+
+	while (came < HOST_BYTES) {
+		before = sent + came;
+		n = min_t(u64, HOST_CHUNK, HOST_BYTES - sent);
+		for (i = 0; i < n; i++)
+			buffer[i] = host_byte(sent + i);
+		if (n > 0)
+			n = vmci_qpair_enqueue(pair, buffer, n, 0);
+		sent += n > 0 ? n : 0;
+		n = vmci_qpair_dequeue(pair, buffer, HOST_CHUNK, 0);
+		for (i = 0; n > 0 && i < n; i++)
+			if (buffer[i] != host_byte(came + i))
+				return false;
+		came += n > 0 ? n : 0;
+		if (sent + came != before)
+			vmci_doorbell_notify(bell, VMCI_NO_PRIVILEGE_FLAGS);
+		else if (!wait_for_completion_timeout(&host_rang, 30 * HZ))
+			return false;
+	}
+	return true;
+}
+
+static bool host_case(u8 *buffer)
+{
+	struct vmci_handle bell = vmci_make_handle(VMCI_HOST_CONTEXT_ID, host);
+	struct vmci_handle own = vmci_make_handle(vmci_get_context_id(), host);
+	struct vmci_handle name = bell;
+	struct vmci_qp *pair;
+	bool good = false;
+
+	if (vmci_doorbell_create(&own, 0, VMCI_NO_PRIVILEGE_FLAGS, host_ring,
+				 NULL) < 0)
+		return false;
+	if (vmci_qpair_alloc(&pair, &name, HOST_RING_BYTES, HOST_RING_BYTES,
+			     VMCI_HOST_CONTEXT_ID, 0,
+			     VMCI_NO_PRIVILEGE_FLAGS) >= 0) {
+		good = host_echoes(pair, bell, buffer);
+		vmci_qpair_detach(&pair);
+	}
+	vmci_doorbell_destroy(own);
+	return good;
+}
+
+static int host_run(void)
+{
+	u8 *buffer = kmalloc(HOST_CHUNK, GFP_KERNEL);
+	const bool good = buffer && host_case(buffer);
+
+	pr_info("%sok 1 - kernel.host_pair: the host sends back what it is sent\n",
+		good ? "" : "not ");
+	kfree(buffer);
+	return good ? 0 : -EIO;
+}
+
 static int __init subject_init(void)
 {
 	static const struct conform_subject subject = {
@@ -359,7 +442,9 @@ static int __init subject_init(void)
 		.print = subject_print,
 	};
 
-	return conform_run(&subject, only) ? -EIO : 0;
+	if (conform_run(&subject, only))
+		return -EIO;
+	return host ? host_run() : 0;
 }
 
 static void __exit subject_exit(void)
