@@ -6,31 +6,29 @@
 
 Each variant of the device is one boot: the modules are loaded, then stream
 and datagram sockets carry bytes whose values are checked, between guest and
-vqp-host in both directions and within the guest.  Results are in the form of
-the kernel's tests (KTAP).
+vqp-host in both directions and within the guest.  Other boots:
+
+    programs    Python, socat and the kernel's own tests of AF_VSOCK
+
+Results are in the form of the kernel's tests (KTAP).
 
     --module FILE   this vmw_vmci.ko, not the kernel's own
     --case FILE     load this module, whose results are in the kernel's log
-    --all           every variant, not the usual ones
+    --all           every variant and the other boots, not the usual ones
     --list          name them
     --echo          show the guest's console
 
 Exit status: 0 all passed, 1 something failed, 77 this machine cannot run it.
 """
 import argparse
-import os
 import pathlib
-import re
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 
+import programs
+import scene
 import vm
 
-CID = 16
 PAIR = 77
 DOORBELLS = 0x8
 MEGABYTE = 1 << 20
@@ -64,6 +62,10 @@ dmesg | sed -n 's/^\[[^]]*\] *\(\(not \)*ok\) [0-9]* -* */\1 - kernel: /p' |
     awk '!seen[$0]++'
 rmmod {0} 2>/dev/null
 """
+# Boots of another kind.
+SCENES = {
+    "programs": programs.run,
+}
 USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
 
 SCRIPT = r"""
@@ -107,158 +109,36 @@ check 'echo after a second load' vtest echo 2 7 100000
 """
 
 
-def pattern(count):
-    return bytes(((at * 2654435761 >> 13) ^ at >> 3) & 255
-                 for at in range(count))
-
-
-def unix_echo(path, stop):
-    """Serve <path>_8 until stop is set."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind("%s_8" % path)
-    listener.listen()
-    listener.settimeout(0.2)
-
-    def serve():
-        while not stop.is_set():
-            try:
-                one, _ = listener.accept()
-            except socket.timeout:
-                continue
-            one.settimeout(60)
-            with one:
-                try:
-                    while data := one.recv(65536):
-                        one.sendall(data)
-                except OSError:
-                    pass
-        listener.close()
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    return thread
-
-
-def datagram_echo(path, stop):
-    """Behind <path>_5008.dgram, until stop is set."""
-    peer = "%s_5008.dgram" % path
-    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    one.bind("%s.me" % path)
-    one.settimeout(0.2)
-
-    def serve():
-        while not stop.is_set() and not os.path.exists(peer):
-            time.sleep(0.05)
-        with one:
-            one.sendto(b"", peer)
-            while not stop.is_set():
-                try:
-                    # Eight bytes say from whom, and now to whom.
-                    one.sendto(one.recv(70000), peer)
-                except OSError:
-                    continue
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    return thread
-
-
-def connect_to_guest(path, port, data):
-    """Send, end, and read back, through CONNECT.  What came, or why not."""
-    one = socket.socket(socket.AF_UNIX)
-    one.settimeout(60)
-    with one:
-        one.connect(str(path))
-        one.sendall(b"CONNECT %d\n" % port)
-        line = b""
-        while not line.endswith(b"\n"):
-            byte = one.recv(1)
-            if not byte:
-                return "no OK, only %r" % line
-            line += byte
-        if not re.fullmatch(rb"OK \d+\n", line):
-            return "not OK but %r" % line
-        back = bytearray()
-
-        def send():
-            one.sendall(data)
-            one.shutdown(socket.SHUT_WR)
-        sender = threading.Thread(target=send, daemon=True)
-        sender.start()
-        while part := one.recv(65536):
-            back += part
-        sender.join(60)
-        return bytes(back)
-
-
-class Results:
-    def __init__(self):
-        self.count = self.failed = 0
-
-    def line(self, good, name):
-        self.count += 1
-        self.failed += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name),
-              flush=True)
-
-
 def run_variant(name, kernel, arguments, results):
     options, machine, vectors, caps = VARIANTS[name]
-    echo = arguments.echo
     pair = PAIR if arguments.case and caps & DOORBELLS else 0
     script = SCRIPT.format(
-        cid=CID, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
+        cid=scene.CID, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
         case=CASE.format(arguments.case.stem, pair) if arguments.case else "",
         stock="" if arguments.module else STOCK.format(caps))
-    extra = [("modules/" + arguments.case.name, arguments.case)] \
+    files = [("modules/" + arguments.case.name, arguments.case)] \
         if arguments.case else []
-    stop = threading.Event()
-    with tempfile.TemporaryDirectory(prefix="vqp-") as folder:
-        folder = pathlib.Path(folder)
-        link, path, kept = (folder / part for part in
-                            ("link", "vsock", "kept"))
-        device = "vmci,cid=%d,socket=%s" % (CID, link)
-        if options:
-            device += "," + options
-        data = pattern(MEGABYTE)
-        with vm.Machine(kernel, device,
-                        vm.initramfs(kernel, arguments.module, script,
-                                     extra),
-                        name=name, echo=echo, **machine) as guest, \
-            vm.Host(link, "--echo", "7", "--sink", "9",
-                    "--source", "19=%d" % (4 * MEGABYTE),
-                    "--receive", "10=%s" % kept,
-                    "--datagram-echo", "5007", "--vsock", path,
-                    "--datagram", "5008", "--pair-echo", str(PAIR),
-                    name=name + "-host") as host:
-            servers = unix_echo(path, stop), datagram_echo(path, stop)
-            if guest.wait("guest: listening on 6000", 240):
-                back = connect_to_guest(path, 6000, data)
-                results.line(back == data, "%s: connected to the guest%s" % (
-                    name, "" if isinstance(back, bytes) else ": " + back))
-            ended = guest.wait("guest: done", 240) and guest.finish(30)
-            stop.set()
-            for server in servers:
-                server.join(5)
-            host_ended = vm.ended_well(host.process)
-            told = host.said()
-        for line in guest.lines:
-            found = re.match(r"(not )?ok - (.*)", line)
-            if found:
-                results.line(not found.group(1), name + ": " +
-                             found.group(2).strip())
-            elif line.startswith("# "):
-                print(line)
-        results.line(bool(ended), name + ": powered off")
-        results.line(host_ended, name + ": the host ended with it")
+    data = scene.pattern(MEGABYTE)
+    with scene.Scene(
+            name, kernel, arguments, results, script, options, machine,
+            files, host=("--echo", "7", "--sink", "9", "--source",
+                         "19=%d" % (4 * MEGABYTE), "--receive",
+                         "10={folder}/kept", "--datagram-echo", "5007",
+                         "--datagram", "5008")) as play:
+        scene.listen(play, 8, scene.echo)
+        scene.datagram_echo(play, 5008)
+        if play.guest.wait("guest: listening on 6000", 240):
+            back = scene.connect_and_echo(play.path, 6000, data)
+            play.check(back == data, "connected to the guest" +
+                       ("" if isinstance(back, bytes) else ": " + back))
+        play.guest.wait("ok - sent a file", 240)
+        kept = play.folder / "kept"
+        play.check(kept.exists() and kept.read_bytes() == data,
+                   "the file that was received")
         if pair:
-            results.line("pair 2:%d: in %d, out %d" % (
-                pair, 4 * MEGABYTE, 4 * MEGABYTE) in told,
-                name + ": the host told of its queue pair")
-        results.line(kept.exists() and kept.read_bytes() == data,
-                     name + ": the file that was received")
-        loud = [line for line in guest.lines if re.search(
-            r"BUG:|Oops|WARNING:|Call Trace|panic", line)]
-        results.line(not loud, name + ": a quiet kernel log" +
-                     "".join("\n# " + line for line in loud[:5]))
+            play.check("pair 2:%d: in %d, out %d" % (
+                pair, 4 * MEGABYTE, 4 * MEGABYTE) in play.host.said(),
+                "the host told of its queue pair")
 
 
 def main():
@@ -271,24 +151,26 @@ def main():
     parser.add_argument("variants", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
-        print("\n".join(VARIANTS))
+        print("\n".join([*VARIANTS, *SCENES]))
         return 0
-    names = arguments.variants or (VARIANTS if arguments.all else USUAL)
-    unknown = [name for name in names if name not in VARIANTS]
+    names = arguments.variants or (
+        [*VARIANTS, *SCENES] if arguments.all else USUAL)
+    unknown = [name for name in names
+               if name not in VARIANTS and name not in SCENES]
     if unknown:
         parser.error("no variant " + ", ".join(unknown))
     build = subprocess.run([vm.ROOT / "driver" / "qemu" / "build"],
                            stdout=subprocess.DEVNULL)
     if build.returncode != 0:
         return build.returncode
-    results = Results()
+    results = scene.Results()
     try:
         kernel = vm.Kernel()
         print("KTAP version 1\n# Linux %s, %s" % (
             kernel.release, arguments.module or "its own vmw_vmci"),
             flush=True)
         for name in names:
-            run_variant(name, kernel, arguments, results)
+            SCENES.get(name, run_variant)(name, kernel, arguments, results)
     except vm.Skip as why:
         print("1..0 # SKIP %s" % why)
         return 77

@@ -39,23 +39,30 @@ def output(*command, **options):
 
 # ---- The kernel.
 
+def download(package):
+    """Debian's package as a file, installed nowhere."""
+    if not shutil.which("apt-get"):
+        raise Skip("no apt-get to fetch %s with" % package)
+    print("# fetching " + package, flush=True)
+    if subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
+                       "download", package], cwd=OUT,
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        raise Skip("cannot download " + package)
+    return sorted(OUT.glob(package + "_*.deb"))[-1]
+
+
 def find_deb():
-    """Debian's package of the kernel, downloaded unless it is there."""
+    """The package of the kernel, downloaded unless it is there."""
     here = sorted(OUT.glob("linux-image-6.1.0-*-cloud-amd64_*.deb"))
     if here:
         return here[-1]
-    if not shutil.which("apt-get"):
-        raise Skip("no apt-get to fetch a kernel with")
+    if not shutil.which("apt-cache"):
+        raise Skip("no apt to find a kernel with")
     names = re.findall(r"^(%s) " % IMAGE, output(
         "apt-cache", "search", "--names-only", "^%s$" % IMAGE), re.M)
     if not names:
         raise Skip("apt knows no linux-image-6.1.0-*-cloud-amd64")
-    newest = max(names, key=lambda name: int(name.split("-")[3]))
-    print("# fetching " + newest, flush=True)
-    if subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
-                       "download", newest], cwd=OUT).returncode != 0:
-        raise Skip("cannot download " + newest)
-    return sorted(OUT.glob(newest + "_*.deb"))[-1]
+    return download(max(names, key=lambda name: int(name.split("-")[3])))
 
 
 def unpack(deb):
@@ -109,6 +116,7 @@ class Cpio:
     def __init__(self):
         self.parts = []
         self.inode = 0
+        self.folders = set()
 
     def add(self, name, mode, data=b"", major=0, minor=0):
         self.inode += 1
@@ -120,9 +128,13 @@ class Cpio:
                        b"\0" * (-len(data) % 4)]
 
     def folder(self, name):
-        self.add(name, 0o040755)
+        if name not in self.folders:
+            self.folders.add(name)
+            self.add(name, 0o040755)
 
     def file(self, name, data, mode=0o755):
+        for parent in reversed(pathlib.PurePath(name).parents[:-1]):
+            self.folder(str(parent))
         if isinstance(data, str):
             data = data.encode()
         elif not isinstance(data, bytes):
@@ -151,7 +163,7 @@ def initramfs(kernel, vmci, script, extra=()):
             ["readelf", "-lW", busybox], stdout=subprocess.PIPE).stdout:
         raise Skip("no static busybox: install busybox-static")
     cpio = Cpio()
-    for name in ("bin", "dev", "proc", "sys", "modules", "tmp"):
+    for name in ("dev", "proc", "sys", "tmp"):
         cpio.folder(name)
     cpio.add("dev/console", 0o020600, major=5, minor=1)
     cpio.file("bin/busybox", pathlib.Path(busybox))
@@ -254,6 +266,21 @@ class Machine:
         self.process.wait()
         self.reader.join(5)
         self.log.close()
+
+
+class Beside:
+    """A program of the host, for as long as it is needed."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        preexec_fn=die_with_parent)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
 
 
 def ended_well(process, seconds=5):

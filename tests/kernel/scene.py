@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""A guest and its host for one script, programs of the host beside them, and
+results in the form of the kernel's tests (KTAP)."""
+import contextlib
+import os
+import pathlib
+import re
+import socket
+import tempfile
+import threading
+import time
+
+import vm
+
+CID = 16
+LOUD = r"BUG[: ]|Oops|WARNING:|Call Trace|panic"
+
+
+class Results:
+    def __init__(self):
+        self.count = self.failed = 0
+
+    def line(self, good, name):
+        self.count += 1
+        self.failed += not good
+        print("%sok %d - %s" % ("" if good else "not ", self.count, name),
+              flush=True)
+
+    def skip(self, name, why):
+        self.line(True, "%s # SKIP %s" % (name, why))
+
+    def console(self, name, lines):
+        """What a guest said of itself."""
+        for line in lines:
+            found = re.match(r"(not )?ok - (.*)", line)
+            if found:
+                self.line(not found.group(1), name + ": " +
+                          found.group(2).strip())
+            elif line.startswith("# "):
+                print(line)
+
+
+class Scene:
+    """A script in a guest.  Use as a context manager: at its end the guest
+    has ended, and what it and its host have to say is in the results."""
+
+    def __init__(self, name, kernel, arguments, results, script, device="",
+                 machine=None, files=(), append="", host=(), seconds=240):
+        self.name = name
+        self.results = results
+        self.seconds = seconds
+        self.stop = threading.Event()
+        self.threads = []
+        self.stack = contextlib.ExitStack()
+        self.folder = pathlib.Path(self.stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="vqp-")))
+        self.link = self.folder / "link"
+        self.path = self.folder / "vsock"
+        self.options = [option.format(folder=self.folder)
+                        for option in host]
+        self.start = (kernel, "vmci,cid=%d,socket=%s%s" % (
+            CID, self.link, "," + device if device else ""),
+            vm.initramfs(kernel, arguments.module, script, files))
+        self.how = dict(machine or {}, name=name, append=append,
+                        echo=arguments.echo)
+
+    def __enter__(self):
+        self.guest = self.stack.enter_context(vm.Machine(*self.start,
+                                                         **self.how))
+        self.new_host()
+        return self
+
+    def new_host(self):
+        """Another one, when there is none or it has died."""
+        self.host = self.stack.enter_context(vm.Host(
+            self.link, *self.options, "--vsock", self.path,
+            name=self.name + "-host"))
+
+    def check(self, good, name):
+        self.results.line(good, self.name + ": " + name)
+
+    def thread(self, function, *arguments):
+        one = threading.Thread(target=function, args=arguments, daemon=True)
+        one.start()
+        self.threads.append(one)
+
+    def __exit__(self, kind, *_):
+        with self.stack:
+            if kind is None:
+                self.end()
+
+    def end(self):
+        ended = self.guest.wait("guest: done", self.seconds) and \
+            self.guest.finish(30)
+        self.stop.set()
+        for one in self.threads:
+            one.join(5)
+        host_ended = vm.ended_well(self.host.process)
+        self.results.console(self.name, self.guest.lines)
+        self.check(bool(ended), "powered off")
+        self.check(host_ended, "the host ended with it")
+        loud = [line for line in self.guest.lines if re.search(LOUD, line)]
+        self.check(not loud, "a quiet kernel log" +
+                   "".join("\n# " + line for line in loud[:5]))
+
+
+# ---- Programs of the host, at the Unix sockets of vqp-host.
+
+def pattern(count):
+    return bytes(((at * 2654435761 >> 13) ^ at >> 3) & 255
+                 for at in range(count))
+
+
+def listen(scene, port, talk):
+    """For each connection of the guest to `port`: talk(socket)."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind("%s_%d" % (scene.path, port))
+    listener.listen()
+    listener.settimeout(0.2)
+
+    def serve():
+        while not scene.stop.is_set():
+            try:
+                one, _ = listener.accept()
+            except socket.timeout:
+                continue
+            one.settimeout(60)
+            with one, contextlib.suppress(OSError):
+                talk(one)
+        listener.close()
+    scene.thread(serve)
+
+
+def echo(one):
+    while data := one.recv(65536):
+        one.sendall(data)
+
+
+def datagram_port(scene, port):
+    """A socket to which vqp-host sends what the guest sends to `port`."""
+    peer = "%s_%d.dgram" % (scene.path, port)
+    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    one.bind(peer + ".me")
+    while not scene.stop.is_set() and not os.path.exists(peer):
+        time.sleep(0.05)
+    one.connect(peer)
+    one.send(b"")
+    return one
+
+
+def datagram_echo(scene, port):
+    """Send back each datagram to `port`."""
+    def serve():
+        with datagram_port(scene, port) as one:
+            one.settimeout(0.2)
+            while not scene.stop.is_set():
+                # Eight bytes say from whom, and now to whom.
+                with contextlib.suppress(OSError):
+                    one.send(one.recv(70000))
+    scene.thread(serve)
+
+
+def everything(one):
+    """What comes until the end of the stream."""
+    all_of_it = bytearray()
+    while part := one.recv(65536):
+        all_of_it += part
+    return bytes(all_of_it)
+
+
+def connect(path, port):
+    """A socket that is connected to the guest's port.  OSError if nobody
+    listens there."""
+    one = socket.socket(socket.AF_UNIX)
+    one.settimeout(60)
+    one.connect(str(path))
+    one.sendall(b"CONNECT %d\n" % port)
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = one.recv(1)
+        if not byte:
+            one.close()
+            raise ConnectionRefusedError("no OK, only %r" % line)
+        line += byte
+    if not re.fullmatch(rb"OK \d+\n", line):
+        one.close()
+        raise OSError("not OK but %r" % line)
+    return one
+
+
+def connect_and_echo(path, port, data):
+    """Send, end, and read back.  What came, or why not."""
+    try:
+        with connect(path, port) as one:
+            def send():
+                with contextlib.suppress(OSError):
+                    one.sendall(data)
+                    one.shutdown(socket.SHUT_WR)
+            sender = threading.Thread(target=send, daemon=True)
+            sender.start()
+            back = everything(one)
+            sender.join(60)
+            return back
+    except OSError as why:
+        return str(why)
