@@ -347,6 +347,20 @@ close_program(VmciProgram *p)
 	g_free(p);
 }
 
+void
+vmci_link_reap(VmciProgram *but)
+{
+	VmciProgram *p, *next;
+
+	QLIST_FOREACH_SAFE(p, &but->s->link->programs, next, next) {
+		struct pollfd look = { .fd = p->fd };
+
+		if (p != but && (p->broken || (poll(&look, 1, 0) > 0 &&
+		    (look.revents & POLLHUP) != 0)))
+			close_program(p);
+	}
+}
+
 static void
 later(void *opaque)
 {

@@ -49,6 +49,9 @@ bool vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle);
 /* Close it, but not now: somebody may be in the middle of it. */
 void vmci_link_break(VmciProgram *p, const char *why);
 
+/* Close those that have ended already, which was not read yet, but for one. */
+void vmci_link_reap(VmciProgram *but);
+
 /* ---- qemu_program.c */
 
 void vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length);

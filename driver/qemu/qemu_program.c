@@ -175,6 +175,8 @@ hello(VmciProgram *p, const void *body)
 		return VQP_ERROR_OBSOLETE;
 	if (p->program != NULL)
 		return VQP_ERROR_ALREADY_EXISTS;
+	/* It may be there to take the place of one that was killed. */
+	vmci_link_reap(p);
 	config.cid = hello.cid;
 	config.privileges = hello.privileges;
 	status = vqp_program_create(p->s->hub, &config, &calls, &p->program);

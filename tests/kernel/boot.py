@@ -9,6 +9,7 @@ and datagram sockets carry bytes whose values are checked, between guest and
 vqp-host in both directions and within the guest.  Other boots:
 
     programs    Python, socat and the kernel's own tests of AF_VSOCK
+    killed      the host dies under load, ten times, and another comes
 
 Results are in the form of the kernel's tests (KTAP).
 
@@ -25,6 +26,7 @@ import pathlib
 import subprocess
 import sys
 
+import endure
 import programs
 import scene
 import vm
@@ -65,6 +67,7 @@ rmmod {0} 2>/dev/null
 # Boots of another kind.
 SCENES = {
     "programs": programs.run,
+    "killed": endure.killed,
 }
 USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
 
@@ -124,7 +127,8 @@ def run_variant(name, kernel, arguments, results):
             files, host=("--echo", "7", "--sink", "9", "--source",
                          "19=%d" % (4 * MEGABYTE), "--receive",
                          "10={folder}/kept", "--datagram-echo", "5007",
-                         "--datagram", "5008")) as play:
+                         "--datagram", "5008", "--pair-echo", str(PAIR))
+            ) as play:
         scene.listen(play, 8, scene.echo)
         scene.datagram_echo(play, 5008)
         if play.guest.wait("guest: listening on 6000", 240):

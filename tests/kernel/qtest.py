@@ -834,6 +834,25 @@ def goes(d):
     whole(d)
 
 
+@case("another takes the place of one that died", generations=("port",))
+def successor(d):
+    p = Program(d)
+    for i in range(10):
+        same(d.alloc((CID, i), 4096, 4096), 4)
+        same(p.alloc((CID, i), 4096, 4096), 5)
+        # Connected, but nobody yet: that version is not spoken.
+        other = Program(d, version=99)
+        d.q.process.send_signal(signal.SIGSTOP)
+        p.close()
+        other.post(p.HELLO, struct.pack("<IIII", 1, 2, 0, 0), 8)
+        d.q.process.send_signal(signal.SIGCONT)
+        same(struct.unpack("<q", other.wait(p.RESULT, 8))[0], 2)
+        assert d.detach((CID, i)) >= 0
+        p = other
+    p.close()
+    whole(d)
+
+
 # ---- vqp-host, and a guest that is not what it says.
 
 INVALID, REQUEST, NEGOTIATE, OFFER, ATTACH, WROTE, READ, RST, SHUTDOWN, \

@@ -51,6 +51,7 @@ class Scene:
         self.seconds = seconds
         self.stop = threading.Event()
         self.threads = []
+        self.hosts = 0
         self.stack = contextlib.ExitStack()
         self.folder = pathlib.Path(self.stack.enter_context(
             tempfile.TemporaryDirectory(prefix="vqp-")))
@@ -72,9 +73,13 @@ class Scene:
 
     def new_host(self):
         """Another one, when there is none or it has died."""
+        self.hosts += 1
         self.host = self.stack.enter_context(vm.Host(
             self.link, *self.options, "--vsock", self.path,
-            name=self.name + "-host"))
+            name="%s-host-%d" % (self.name, self.hosts)))
+        while self.host.process.poll() is None and \
+                "ready" not in self.host.said():
+            time.sleep(0.02)
 
     def check(self, good, name):
         self.results.line(good, self.name + ": " + name)

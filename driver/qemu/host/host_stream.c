@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "host_end.h"
 #include "host_loop.h"
@@ -70,7 +71,7 @@ struct host_stream {
 
 static struct host_stream *streams;
 static host_listener *listener;
-static uint32_t last_tag, last_port = PORT_MIN, last_resource = RESOURCE_MIN;
+static uint32_t last_tag, last_port, last_resource;
 
 /*
  * ---- Control packets.
@@ -320,6 +321,7 @@ on_negotiate(struct host_stream *stream,
 {
 	const bool second = packet->type == VQP_VSOCK_NEGOTIATE2;
 	union vqp_vsock_body body = { 0 };
+	int64_t status;
 
 	if (!stream->ours || stream->state != STATE_ASKED ||
 	    packet->body.size < RING_BYTES_MIN ||
@@ -335,8 +337,17 @@ on_negotiate(struct host_stream *stream,
 		if (++last_resource < RESOURCE_MIN)
 			last_resource = RESOURCE_MIN;
 		body.handle.resource = last_resource;
-	} while (host_pair_open(&stream->link, body.handle, stream->cid, 0,
-	    stream->size) == VQP_ERROR_ALREADY_EXISTS);
+		status = host_pair_open(&stream->link, body.handle,
+		    stream->cid, 0, stream->size);
+		/* One of ours, or what a guest kept of who was here before. */
+	} while (status == VQP_ERROR_ALREADY_EXISTS ||
+	    status == VQP_ERROR_UNAVAILABLE);
+	if (status < 0) {
+		host_say("%u:%u: no queue pair: %s", stream->cid,
+		    stream->port, vqp_status_name(status));
+		reset(stream);
+		return;
+	}
 	stream->state = STATE_OFFERED;
 	say(stream, VQP_VSOCK_OFFER, 0, &body);
 }
@@ -644,10 +655,26 @@ host_stream_work(void)
 	return wait;
 }
 
+/*
+ * Somewhere: a guest may still have sockets of a program that was here before,
+ * and would take what we say for its.
+ */
+static uint32_t
+somewhere(uint32_t min)
+{
+	uint32_t value;
+
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		host_die("no random number");
+	return min + value % (UINT32_MAX / 2);
+}
+
 void
 host_stream_init(host_listener *function)
 {
 	listener = function;
+	last_port = somewhere(PORT_MIN);
+	last_resource = somewhere(RESOURCE_MIN);
 	if (host_link_have(VQP_LINK_BIND, VQP_VSOCK_RESOURCE) < 0)
 		host_die("the control port of stream sockets is taken");
 }

@@ -14,8 +14,10 @@
  *	vtest datagram CID PORT BYTES	one there and back
  *	vtest burst CID PORT COUNT	many small ones there and back
  *	vtest nobody CID PORT		a datagram for a port that is nobody's
+ *	vtest outlive CID NAME		streams and datagrams to a host that dies
  */
 #include <poll.h>
+#include <signal.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -277,6 +279,94 @@ burst(unsigned cid, unsigned port, unsigned count)
 	}
 }
 
+/* A child that sends, or receives, until it is told that the peer is gone. */
+static void
+until_end(int fd, int sends)
+{
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	static unsigned char buffer[CHUNK];
+	ssize_t n;
+
+	if (fork() != 0)
+		return;
+	setsockopt(fd, SOL_SOCKET, sends ? SO_SNDTIMEO : SO_RCVTIMEO,
+	    &patience, sizeof(patience));
+	do
+		n = sends ? send(fd, buffer, sizeof(buffer), MSG_NOSIGNAL) :
+		    recv(fd, buffer, sizeof(buffer), 0);
+	while (n > 0);
+	if (n < 0 && errno == EAGAIN)
+		fail(sends ? "nobody ended a send" : "nobody ended a recv");
+	exit(0);
+}
+
+/* One that waits in poll() for the same. */
+static void
+until_hangup(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLRDHUP };
+
+	if (fork() != 0)
+		return;
+	if (poll(&p, 1, PATIENCE_MS) <= 0)
+		wrong("nobody ended a poll", 0, 0);
+	exit(0);
+}
+
+/* Datagrams there and back, lost or not, until it is killed. */
+static pid_t
+storm(unsigned cid, unsigned port)
+{
+	static unsigned char buffer[2000];
+	struct sockaddr_vm to = address(cid, port);
+	pid_t child = fork();
+	int fd;
+
+	if (child != 0)
+		return child;
+	fd = datagram_socket();
+	for (;;) {
+		sendto(fd, buffer, sizeof(buffer), 0, (struct sockaddr *)&to,
+		    sizeof(to));
+		while (recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
+/*
+ * Each kind of stream, idle and busy, ours and one of the host's; the host
+ * echoes on 7, reads on 9, reads nothing on 11 and sends on 19.  When all have
+ * ended, but are not closed, the next host connects to the same port.
+ */
+static void
+outlive(unsigned cid, const char *name)
+{
+	int listening = listener(6000), status, echo, busy = 8;
+	pid_t child, datagrams;
+
+	printf("guest: listening %s\n", name);
+	until_end(accept_one(listening), 0);
+	until_end(dial(cid, 7), 0);
+	until_hangup(dial(cid, 7));
+	until_end(dial(cid, 9), 1);
+	until_end(dial(cid, 11), 1);
+	until_end(dial(cid, 19), 0);
+	echo = dial(cid, 7);
+	until_end(echo, 0);
+	until_end(echo, 1);
+	datagrams = storm(cid, 5007);
+	printf("guest: loaded %s\n", name);
+	while (busy > 0) {
+		child = wait(&status);
+		if (child == datagrams || status != 0)
+			wrong("a child", child == datagrams, status);
+		busy--;
+	}
+	kill(datagrams, SIGKILL);
+	printf("guest: outlived %s\n", name);
+	serve(accept_one(listening), 200000);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -328,6 +418,8 @@ main(int argc, char **argv)
 		    (struct sockaddr *)&to, sizeof(to)) >= 0 ||
 		    errno != EHOSTUNREACH)
 			fail("sent to nobody");
+	} else if (strcmp(verb, "outlive") == 0 && argc == 4) {
+		outlive((unsigned)a[0], argv[3]);
 	} else {
 		fprintf(stderr, "# vtest: no case '%s'\n", verb);
 		return 2;
