@@ -10,6 +10,7 @@ vqp-host in both directions and within the guest.  Other boots:
 
     programs    Python, socat and the kernel's own tests of AF_VSOCK
     killed      the host dies under load, ten times, and another comes
+    rounds      our driver is loaded and unloaded a hundred times
 
 Results are in the form of the kernel's tests (KTAP).
 
@@ -68,6 +69,7 @@ rmmod {0} 2>/dev/null
 SCENES = {
     "programs": programs.run,
     "killed": endure.killed,
+    "rounds": endure.rounds,
 }
 USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
 
