@@ -30,8 +30,11 @@ static uint64_t
 registers_read(void *opaque, hwaddr offset, unsigned width)
 {
 	VmciState *s = opaque;
-	uint64_t value = vqp_device_read(s->device, offset, width);
+	uint64_t value;
 
+	if (s->gone)
+		return UINT64_MAX;
+	value = vqp_device_read(s->device, offset, width);
 	value = vmci_fault_read(s, offset, width, value);
 	vmci_trace_read(s, offset, width, value);
 	return value;
@@ -42,6 +45,8 @@ registers_write(void *opaque, hwaddr offset, uint64_t value, unsigned width)
 {
 	VmciState *s = opaque;
 
+	if (s->gone)
+		return;
 	vmci_trace_write(s, offset, width, value);
 	vmci_fault_write(s, offset, width, value);
 	if (offset == VQP_REG_CONTROL && (value & VQP_CONTROL_RESET) != 0)
@@ -105,6 +110,8 @@ send_interrupt(VmciState *s, uint32_t vector, bool level)
 {
 	PCIDevice *pci = PCI_DEVICE(s);
 
+	if (s->gone)
+		return;
 	if (msix_enabled(pci)) {
 		if (level && vector < s->vectors)
 			msix_notify(pci, vector);
@@ -131,12 +138,21 @@ interrupt(void *opaque, uint32_t vector, bool level)
 		send_interrupt(s, vector, level);
 }
 
+static uint32_t
+config_read(PCIDevice *pci, uint32_t address, int length)
+{
+	return VMCI(pci)->gone ? UINT32_MAX :
+	    pci_default_read_config(pci, address, length);
+}
+
 static void
 config_write(PCIDevice *pci, uint32_t address, uint32_t value, int length)
 {
 	VmciState *s = VMCI(pci);
 	const bool msix = msix_enabled(pci), msi = msi_enabled(pci);
 
+	if (s->gone)
+		return;
 	pci_default_write_config(pci, address, value, length);
 	if (msix == msix_enabled(pci) && msi == msi_enabled(pci))
 		return;
@@ -354,6 +370,19 @@ vmci_reset(DeviceState *device)
 	vqp_device_set_interrupts(s->device, VQP_INTERRUPTS_SHARED);
 }
 
+/* For QMP, once: its pairs end, and the guest finds nothing there any more. */
+static void
+set_gone(Object *object, bool value, Error **errp)
+{
+	VmciState *s = VMCI(object);
+
+	if (!value || s->device == NULL)
+		return;
+	vqp_device_reset(s->device);
+	vmci_fault_reset(s);
+	s->gone = true;
+}
+
 static Property vmci_properties[] = {
 	DEFINE_PROP_UINT32("cid", VmciState, cid, 16),
 	DEFINE_PROP_UINT32("caps", VmciState, caps, 0),
@@ -404,6 +433,7 @@ static const struct {
 	{ "x-corrupt-header", "lie about the size of every n-th datagram" },
 	{ "x-short-result", "make the result of every n-th sent one smaller" },
 	{ "x-late-busy-us", "let DMA sends stay busy for so long" },
+	{ "x-gone", "be torn out of the machine, once that is set" },
 };
 
 static void
@@ -414,6 +444,7 @@ vmci_class_init(ObjectClass *class, void *data)
 
 	pci->realize = vmci_realize;
 	pci->exit = vmci_exit;
+	pci->config_read = config_read;
 	pci->config_write = config_write;
 	pci->vendor_id = VQP_PCI_VENDOR;
 	pci->device_id = VQP_PCI_DEVICE;
@@ -427,6 +458,7 @@ vmci_class_init(ObjectClass *class, void *data)
 	set_bit(DEVICE_CATEGORY_MISC, device->categories);
 	device_class_set_props(device, vmci_properties);
 	object_class_property_add_str(class, "counts", get_counts, NULL);
+	object_class_property_add_bool(class, "x-gone", NULL, set_gone);
 	for (size_t i = 0; i < ARRAY_SIZE(descriptions); i++)
 		object_class_property_set_description(class,
 		    descriptions[i].name, descriptions[i].text);

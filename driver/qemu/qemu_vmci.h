@@ -51,6 +51,7 @@ struct VmciState {
 	struct vqp_hub *hub;
 	struct vqp_device *device;
 	bool exclusive;		/* the guest uses a vector for each cause */
+	bool gone;		/* torn out, as far as the guest can tell */
 
 	/* Properties. */
 	uint32_t cid;

@@ -11,6 +11,7 @@ vqp-host in both directions and within the guest.  Other boots:
     programs    Python, socat and the kernel's own tests of AF_VSOCK
     killed      the host dies under load, ten times, and another comes
     rounds      our driver is loaded and unloaded a hundred times
+    and those of life.py, of our driver while things happen to the device
 
 Results are in the form of the kernel's tests (KTAP).
 
@@ -28,6 +29,7 @@ import subprocess
 import sys
 
 import endure
+import life
 import programs
 import scene
 import vm
@@ -70,6 +72,7 @@ SCENES = {
     "programs": programs.run,
     "killed": endure.killed,
     "rounds": endure.rounds,
+    **{name: life.run for name in life.VARIANTS},
 }
 USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
 

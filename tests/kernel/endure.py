@@ -122,6 +122,6 @@ def rounds(name, kernel, arguments, results):
     with scene.Scene(
             name, kernel, arguments, results,
             ROUNDS.format(cid=scene.CID, count=100, lost=2048),
-            append="slub_debug=U,kmalloc-*",
+            machine={"append": "slub_debug=U,kmalloc-*"},
             host=("--echo", "7", "--datagram-echo", "5007")):
         pass

@@ -2,7 +2,6 @@
 """Our device in QEMU without a guest: a script is the processor (QEMU's
 qtest protocol), and, if need be, the program on the host (vqp_link.h)."""
 import ctypes
-import json
 import os
 import pathlib
 import shutil
@@ -13,6 +12,8 @@ import subprocess
 import tempfile
 import threading
 import time
+
+import qmp
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 QEMU = ROOT / "driver" / "qemu" / "vqp-qemu"
@@ -68,34 +69,28 @@ class Qemu:
         self.link_path = os.path.join(self.folder, "link")
         self.chardev_path = os.path.join(self.folder, "chardev")
         qtest, qtest_end = socket.socketpair()
-        qmp, qmp_end = socket.socketpair()
-        ends = (qtest_end.fileno(), qmp_end.fileno())
+        self.qmp = qmp.Monitor()
+        ends = (qtest_end.fileno(), self.qmp.fd)
         self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [QEMU, "-M", machine, "-accel", "tcg", "-S", "-nodefaults",
              "-m", str(RAM_MIB), "-display", "none",
              "-chardev", "socket,id=qtest,fd=%d" % ends[0],
              "-qtest", "chardev:qtest", "-qtest-log", "/dev/null",
-             "-chardev", "socket,id=qmp,fd=%d" % ends[1],
-             "-mon", "chardev=qmp,mode=control",
              "-chardev", "socket,id=link,server=on,wait=off,path=" +
              self.chardev_path,
              "-device", "vmci,id=v,addr=%d,cid=%d,log=off,socket=%s%s" % (
                  SLOT, CID, self.link_path, device and "," + device),
-             *extra],
+             *self.qmp.arguments, *extra],
             pass_fds=ends, preexec_fn=die_with_parent,
             stdin=subprocess.DEVNULL, stderr=self.errors)
         qtest_end.close()
-        qmp_end.close()
+        self.qmp.started()
         qtest.settimeout(20)
-        qmp.settimeout(20)
         self.qtest = qtest
         self.replies = qtest.makefile("r")
-        self.qmp_in = qmp.makefile("r")
-        self.qmp = qmp
+        self.monitor = self.qmp.ask
         self.irqs = []
-        self.qmp_in.readline()
-        self.monitor("qmp_capabilities")
 
     def close(self):
         if self.process.poll() is None:
@@ -108,16 +103,6 @@ class Qemu:
         self.qmp.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         return said
-
-    def monitor(self, verb, **arguments):
-        self.qmp.sendall(json.dumps({
-            "execute": verb, "arguments": arguments}).encode() + b"\n")
-        while True:
-            answer = json.loads(self.qmp_in.readline())
-            if "return" in answer:
-                return answer["return"]
-            if "error" in answer:
-                raise RuntimeError(answer["error"]["desc"])
 
     def counts(self):
         text = self.monitor("qom-get", path="/machine/peripheral/v",
@@ -349,9 +334,9 @@ class Program:
     RESULT, DATAGRAM, DOORBELL, EVENT, FILE, MEMORY, PIECES, NO_MEMORY, \
         GUEST = range(32, 41)
 
-    def __init__(self, device, cid=2, privileges=0, version=1):
+    def __init__(self, machine, cid=2, privileges=0, version=1):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.socket.connect(device.q.link_path)
+        self.socket.connect(str(machine.link_path))
         self.kept = []
         self.files = []
         self.cut_off = False

@@ -159,7 +159,7 @@ def ppn32(d):
     # FreeBSD leaves what was on its stack in the other half.
     same(d.hyper(SET_BITMAP, struct.pack("<II", BITMAP // PAGE,
                                          0xdeadbeef)), 0)
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.status, 2)
         same(d.alloc((CID, 1), 8192, 4096), 4)
         same(p.alloc((CID, 1), 4096, 8192), 5)
@@ -219,7 +219,7 @@ def every_register(d):
 
 @case("F74 RESET forgets everything")
 def reset(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.bitmap(), 0)
         same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 5)), 0)
         same(d.alloc((CID, 1), 4096, 4096), 4)
@@ -362,7 +362,7 @@ def bare(d):
 
 @case("C51 sources that lie")
 def sources(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.bind(5), 0)
         for source in ((17, 5), (0, 0), (0, 5), (2, 5), (CID ^ 1, 1)):
             same(d.send(datagram((2, 5), source, b"x")), -7)
@@ -382,7 +382,7 @@ def destinations(d):
     same(d.hyper(12), -1)
     same(d.hyper(6, bytes(8)), -1)
     same(d.hyper(0x7fffffff), -1)
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.send(datagram((2, 5), (CID, 5), b"x")), -1)
         same(p.bind(5), 0)
         same(p.bind(5), -9)
@@ -393,7 +393,7 @@ def destinations(d):
 
 @case("C47 every length, and the longest")
 def lengths(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         for size in (1, 7, 8, 4048, 4049, 4056, 4072, 4073, 5000, 69608):
             payload = bytes(i * 7 & 255 for i in range(size))
             same(p.send((CID, 9), (2, 5), payload), 24 + size)
@@ -407,7 +407,7 @@ def lengths(d):
 
 @case("C54 a flood, in order, with a limit, and room for events")
 def flood(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         sent = 0
         while sent < 200:
             status = p.send((CID, 9), (2, 5), struct.pack("<I", sent) * 500)
@@ -465,7 +465,7 @@ def operations(d):
 def forged(d):
     payload = struct.pack("<IIII", 0, 0, 99, 0)
     same(d.send(datagram((CID, 0), (0, 0), payload)), -7)
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.send((CID, 0), (0, 0), payload), -7)
         same(p.send((CID, 0), (2, 0), payload), 24 + 16)
         same(d.receive()[0][0][2:4], (2, 0))
@@ -473,7 +473,7 @@ def forged(d):
 
 @case("H97 what is reserved is zero")
 def leaks(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         same(p.detach((CID, 1)), 0)
@@ -522,7 +522,7 @@ def others_doorbell(d):
     same(d.hyper(RING, handle(ANY, 5)), -2)
     assert d.hyper(LINK, handle(2, 5) + struct.pack("<Q", 3)) < 0
     assert d.hyper(LINK, handle(99, 5) + struct.pack("<Q", 3)) < 0
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.ring((CID, 5)), -21)
         same(d.hyper(LINK, handle(CID, 5) + struct.pack("<Q", 3)), 0)
         same(p.ring((CID, 5)), 0)
@@ -565,7 +565,7 @@ def bad_page(d):
 
 @case("a queue pair from end to end")
 def end_to_end(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 8192 + 100, 4096), 4)
         # The headers are the device's to write.
         same(d.q.read(PAGES, 24), struct.pack("<IIQQ", CID, 1, 0, 0))
@@ -589,7 +589,7 @@ def end_to_end(d):
 
 @case("a queue pair that the host creates")
 def host_creates(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.alloc((2, 1024), 4096, 4096), 4)
         same(p.alloc((2, 1024), 4096, 4096), -22)
         same(d.alloc((2, 1024), 4096, 4096, flags=1), 5)
@@ -604,7 +604,7 @@ def host_creates(d):
 
 @case("B24 sizes that do not mirror")
 def mirror(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 8192, 4096), 4)
         for sizes_ in ((8192, 4096), (4096, 8191), (4096, 8193),
                        (4096, 12288), (4096, 0)):
@@ -614,7 +614,7 @@ def mirror(d):
 
 @case("B25 flags")
 def flags(d):
-    with Program(d):
+    with Program(d.q):
         for bad in (0x80000000, 0x10, 2, 3):
             same(d.alloc((CID, 1), 4096, 4096, flags=bad), -2)
         same(d.alloc((CID, 1), 4096, 4096), 4)
@@ -622,7 +622,7 @@ def flags(d):
 
 @case("B26 another than the named peer")
 def named(d):
-    with Program(d) as p, Program(d, cid=17) as other:
+    with Program(d.q) as p, Program(d.q, cid=17) as other:
         same(other.status, 17)
         same(d.alloc((CID, 1), 4096, 4096, peer=2), 4)
         same(other.alloc((CID, 1), 4096, 4096), -7)
@@ -632,7 +632,7 @@ def named(d):
 
 @case("B27 a third end, and one twice")
 def third(d):
-    with Program(d) as p, Program(d, cid=17) as other:
+    with Program(d.q) as p, Program(d.q, cid=17) as other:
         same(d.alloc((CID, 1), 4096, 4096, peer=ANY), 4)
         same(d.alloc((CID, 1), 4096, 4096, peer=ANY), -22)
         same(p.alloc((CID, 1), 4096, 4096), 5)
@@ -643,7 +643,7 @@ def third(d):
 
 @case("B28 attach to what is not there")
 def attach_only(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 4096, 4096, flags=1), -21)
         same(p.alloc((CID, 1), 4096, 4096, flags=1), -21)
         same(d.detach((CID, 1)), -21)
@@ -651,7 +651,7 @@ def attach_only(d):
 
 @case("B29 restricted and trusted")
 def privileges(d):
-    with Program(d, privileges=1) as p:
+    with Program(d.q, privileges=1) as p:
         same(p.status, 2)
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), -7)
@@ -661,7 +661,7 @@ def privileges(d):
 
 @case("B30 handles of others")
 def handles(d):
-    with Program(d):
+    with Program(d.q):
         for context in (0, 1, 17, 99):
             same(d.alloc((context, 1), 4096, 4096), -7)
         same(d.alloc((ANY, 1), 4096, 4096), -2)
@@ -672,7 +672,7 @@ def handles(d):
 
 @case("B31 sizes without measure")
 def measures(d):
-    with Program(d):
+    with Program(d.q):
         same(d.alloc((CID, 1), 0, 0, pages=[1, 2]), -2)
         for produce, consume in (((1 << 64) - 1, 2), (128 << 20, 1),
                                  (1 << 63, 1 << 63), (1 << 32, 1)):
@@ -682,7 +682,7 @@ def measures(d):
 
 @case("B32 to the limit of all bytes, and back", generations=("port",))
 def byte_limit(d):
-    with Program(d):
+    with Program(d.q):
         # All pages may be the same: no matter to the device.
         page = PAGES // PAGE
         for i in range(4):
@@ -695,7 +695,7 @@ def byte_limit(d):
 
 @case("B33 page counts that do not fit the sizes")
 def page_counts(d):
-    with Program(d):
+    with Program(d.q):
         page = PAGES // PAGE
         for count in (0, 1, 3, 5, (1 << 32) + 2, (1 << 64) - 1):
             same(d.alloc((CID, 1), 4096, 4096, count=count,
@@ -707,7 +707,7 @@ def page_counts(d):
 
 @case("B34 pages that are no memory of the guest")
 def odd_pages(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         page = PAGES // PAGE
         for bad in (BAR1 // PAGE, (RAM_MIB << 20) // PAGE, 0xfee00,
                     (1 << 52) - 1, 1 << 44, 1 << 52, (1 << 64) - 1):
@@ -724,7 +724,7 @@ def odd_pages(d):
 
 @case("B38 twice detached")
 def twice(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         same(d.detach((CID, 1)), 0)
@@ -736,7 +736,7 @@ def twice(d):
 
 @case("B40 the host's program dies")
 def dies(d):
-    p = Program(d)
+    p = Program(d.q)
     same(d.alloc((CID, 1), 4096, 4096), 4)
     same(p.alloc((CID, 1), 4096, 4096), 5)
     d.events()
@@ -752,7 +752,7 @@ def dies(d):
 
 @case("B39 it does not let go", "release-ms=300")
 def holds_on(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         p.lets_go = False
@@ -767,19 +767,19 @@ def holds_on(d):
 @case("H89 contexts that are not to be had", generations=("port",))
 def hello(d):
     for cid in (0, 1, 3, 15, 1 << 31, 0xfffffffe):
-        with Program(d, cid=cid) as p:
+        with Program(d.q, cid=cid) as p:
             same(p.status, -2)
             same(p.bind(5), -1000)
-    with Program(d, cid=CID) as p:
+    with Program(d.q, cid=CID) as p:
         same(p.status, -22)
-    with Program(d, privileges=3) as p:
+    with Program(d.q, privileges=3) as p:
         same(p.status, -2)
-    with Program(d, version=2) as p:
+    with Program(d.q, version=2) as p:
         same(p.status, -30)
         same(p.ask(p.HELLO, struct.pack("<IIII", 1, 2, 0, 0)), 2)
         same(p.wait(p.GUEST), struct.pack("<II", CID, 0))
         same(p.ask(p.HELLO, struct.pack("<IIII", 1, 18, 0, 0)), -22)
-    with Program(d, cid=ANY) as p:
+    with Program(d.q, cid=ANY) as p:
         assert p.status > CID, p.status
 
 
@@ -792,10 +792,10 @@ def packets(d):
                 struct.pack("<II", Program.BIND, 0) + bytes(9),
                 struct.pack("<II", Program.ALLOC, 0) + bytes(39),
                 bytes(70000)):
-        with Program(d) as p:
+        with Program(d.q) as p:
             p.socket.send(bad)
             assert p.is_cut_off()
-    with Program(d) as p:
+    with Program(d.q) as p:
         for size in (0, 1, 3, 5, 1 << 32, (1 << 64) - 20):
             same(p.ask(p.SEND, header((CID, 9), (2, 9), size) + b"1234"), -2)
         same(p.send((CID, 9), (2, 9), b"1234"), 28)
@@ -804,7 +804,7 @@ def packets(d):
 
 @case("H95 pairs and doorbells of others", generations=("port",))
 def strangers(d):
-    with Program(d) as p, Program(d, cid=17) as other:
+    with Program(d.q) as p, Program(d.q, cid=17) as other:
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         same(other.detach((CID, 1)), -34)
@@ -817,7 +817,7 @@ def strangers(d):
       generations=("port",))
 def goes(d):
     for _ in range(30):
-        p = Program(d)
+        p = Program(d.q)
         assert until(lambda: p.status == 2 or p.ask(
             p.HELLO, struct.pack("<IIII", 1, 2, 0, 0)) == 2)
         for i in range(4):
@@ -1175,7 +1175,7 @@ def short(d):
 
 @case("fault: a header that lies", "x-corrupt-header=1")
 def corrupt(d):
-    with Program(d) as p:
+    with Program(d.q) as p:
         same(p.send((CID, 9), (2, 9), b"12345678"), 32)
         if not d.dma:
             data = struct.pack("<8I", *(int(word, 0) for word in d.q.run(
@@ -1193,6 +1193,18 @@ def late(d):
     same(d.q.read32(SEND), 1)
     same(d.result(), CID)
     assert until(lambda: d.q.read32(SEND) == 0), "busy for ever"
+
+
+@case("fault: torn out", own=True)
+def gone(d):
+    with Program(d.q) as p:
+        same(d.alloc((CID, 2048), 4096, 4096), 4)
+        same(p.alloc((CID, 2048), 4096, 4096), 5)
+        d.q.monitor("qom-set", path="/machine/peripheral/v",
+                    property="x-gone", value=True)
+        same(struct.unpack("<II", p.wait(p.NO_MEMORY)), (CID, 2048))
+        same(d.rd(CAPS), ANY)
+        same(d.q.config(0), ANY)
 
 
 # ---- Running them.

@@ -45,7 +45,7 @@ class Scene:
     has ended, and what it and its host have to say is in the results."""
 
     def __init__(self, name, kernel, arguments, results, script, device="",
-                 machine=None, files=(), append="", host=(), seconds=240):
+                 machine=None, files=(), host=(), seconds=240):
         self.name = name
         self.results = results
         self.seconds = seconds
@@ -55,15 +55,15 @@ class Scene:
         self.stack = contextlib.ExitStack()
         self.folder = pathlib.Path(self.stack.enter_context(
             tempfile.TemporaryDirectory(prefix="vqp-")))
-        self.link = self.folder / "link"
+        self.link_path = self.folder / "link"
         self.path = self.folder / "vsock"
         self.options = [option.format(folder=self.folder)
                         for option in host]
-        self.start = (kernel, "vmci,cid=%d,socket=%s%s" % (
-            CID, self.link, "," + device if device else ""),
-            vm.initramfs(kernel, arguments.module, script, files))
-        self.how = dict(machine or {}, name=name, append=append,
-                        echo=arguments.echo)
+        self.device = "vmci,id=v,cid=%d,socket=%s%s" % (
+            CID, self.link_path, device and "," + device)
+        self.start = (kernel, self.device, vm.initramfs(
+            kernel, arguments.module, script, files))
+        self.how = dict(machine or {}, name=name, echo=arguments.echo)
 
     def __enter__(self):
         self.guest = self.stack.enter_context(vm.Machine(*self.start,
@@ -75,7 +75,7 @@ class Scene:
         """Another one, when there is none or it has died."""
         self.hosts += 1
         self.host = self.stack.enter_context(vm.Host(
-            self.link, *self.options, "--vsock", self.path,
+            self.link_path, *self.options, "--vsock", self.path,
             name="%s-host-%d" % (self.name, self.hosts)))
         while self.host.process.poll() is None and \
                 "ready" not in self.host.said():

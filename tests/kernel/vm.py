@@ -17,6 +17,8 @@ import sys
 import threading
 import time
 
+import qmp
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OUT = ROOT / "build" / "vm"
 QEMU = ROOT / "driver" / "qemu" / "vqp-qemu"
@@ -75,9 +77,8 @@ def unpack(deb):
     return folder
 
 
-def vmlinux(folder):
+def vmlinux(folder, image):
     """The kernel itself, which boots in half the time of the bzImage."""
-    image = next((folder / "boot").glob("vmlinuz-*"))
     plain = folder / "vmlinux"
     if plain.exists():
         return plain
@@ -102,7 +103,8 @@ class Kernel:
     def __init__(self):
         OUT.mkdir(parents=True, exist_ok=True)
         folder = unpack(find_deb())
-        self.image = vmlinux(folder)
+        self.packed = next((folder / "boot").glob("vmlinuz-*"))
+        self.plain = vmlinux(folder, self.packed)
         self.release = next((folder / "lib/modules").iterdir()).name
         self.modules = folder / "lib/modules" / self.release / "kernel"
 
@@ -193,7 +195,7 @@ class Machine:
 
     def __init__(self, kernel, device, file_system, name="guest",
                  machine="pc", smp=1, memory=256, append="", extra=(),
-                 echo=False):
+                 packed=False, echo=False):
         if not shutil.which("qemu-system-x86_64"):
             raise Skip("no qemu-system-x86_64")
         if not DEVICE.exists():
@@ -205,15 +207,19 @@ class Machine:
         self.echo = echo
         self.changed = threading.Condition()
         self.done = False
+        monitor = qmp.Monitor()
+        self.ask = monitor.ask
         self.process = subprocess.Popen(
             [QEMU, "-M", machine, "-accel", "tcg", "-m", str(memory),
              "-smp", str(smp), "-nodefaults", "-display", "none",
-             "-no-reboot", "-serial", "stdio", "-kernel", kernel.image,
-             "-initrd", image, "-append", APPEND + " " + append,
-             "-device", device, *extra],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace",
-            preexec_fn=die_with_parent)
+             "-no-reboot", "-serial", "stdio", "-kernel",
+             kernel.packed if packed else kernel.plain, "-initrd", image,
+             "-append", APPEND + " " + append, "-device", device,
+             *monitor.arguments, *extra],
+            pass_fds=(monitor.fd,), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace", preexec_fn=die_with_parent)
+        monitor.started()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
@@ -230,23 +236,28 @@ class Machine:
             self.done = True
             self.changed.notify_all()
 
-    def wait(self, pattern, seconds):
-        """The match of the first line with `pattern`; None if it ends or
-        takes longer."""
+    def each(self, pattern, seconds):
+        """The match of each line with `pattern`, until it ends or for so
+        long."""
         wanted = re.compile(pattern)
         end = time.monotonic() + seconds
         at = 0
-        with self.changed:
-            while True:
-                while at < len(self.lines):
-                    found = wanted.search(self.lines[at])
-                    if found:
-                        return found
-                    at += 1
-                left = end - time.monotonic()
-                if self.done or left <= 0:
-                    return None
-                self.changed.wait(left)
+        while True:
+            with self.changed:
+                while at == len(self.lines):
+                    left = end - time.monotonic()
+                    if self.done or left <= 0:
+                        return
+                    self.changed.wait(left)
+                line = self.lines[at]
+            at += 1
+            found = wanted.search(line)
+            if found:
+                yield found
+
+    def wait(self, pattern, seconds):
+        """The first, or None."""
+        return next(self.each(pattern, seconds), None)
 
     def finish(self, seconds):
         """Wait for it to power off.  False if it does not."""

@@ -15,12 +15,22 @@
  *	vtest burst CID PORT COUNT	many small ones there and back
  *	vtest nobody CID PORT		a datagram for a port that is nobody's
  *	vtest outlive CID NAME		streams and datagrams to a host that dies
+ *
+ * Of what goes on while something happens to the device.  FILE is there from
+ * when it is up until it may end:
+ *
+ *	vtest stream CID PORT FILE	back and forth, or until it is lost
+ *	vtest idle CID PORT FILE	asleep until it is lost
+ *	vtest keep CID PORT FILE	a datagram before and one after, one socket
+ *	vtest sleep			as for an image to hibernate with, and back
  */
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <linux/suspend_ioctls.h>
 
 #include "guest_socket.h"
 
@@ -367,6 +377,138 @@ outlive(unsigned cid, const char *name)
 	serve(accept_one(listening), 200000);
 }
 
+/* ---- While something happens. */
+
+static void
+up(const char *file)
+{
+	if (close(open(file, O_CREAT | O_WRONLY, 0644)) != 0)
+		fail(file);
+}
+
+static bool
+may_end(const char *file)
+{
+	return access(file, F_OK) != 0;
+}
+
+/* Lost: whoever holds the socket holds what the driver has for it. */
+static void
+lost(int fd, const char *file, const char *how, unsigned long long at)
+{
+	printf("# %s after %llu bytes\n", how, at);
+	while (!may_end(file))
+		usleep(20000);
+	close(fd);
+}
+
+/* What came back, 0 for nothing yet, -1 if there will be no more. */
+static ssize_t
+take_back(int fd, unsigned long long at, const char **how)
+{
+	static unsigned char from[CHUNK];
+	ssize_t n = recv(fd, from, sizeof(from), MSG_DONTWAIT);
+
+	if (n > 0)
+		judge(from, (size_t)n, at);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n <= 0)
+		*how = n == 0 ? "ended" : strerror(errno);
+	return n == 0 ? -1 : n;
+}
+
+static void
+stream(int fd, const char *file)
+{
+	static unsigned char to[CHUNK];
+	unsigned long long sent = 0, received = 0;
+	const char *how = NULL;
+	bool is_up = false;
+	ssize_t n;
+
+	while (!is_up || !may_end(file)) {
+		struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+		if (sent - received >= sizeof(to))
+			p.events = POLLIN;
+		if (poll(&p, 1, PATIENCE_MS) <= 0)
+			wrong("stuck", (long long)sent, (long long)received);
+		if ((p.events & POLLOUT) != 0) {
+			fill(to, 4000, sent);
+			n = send(fd, to, 4000, MSG_NOSIGNAL | MSG_DONTWAIT);
+			if (n < 0 && errno != EAGAIN) {
+				lost(fd, file, strerror(errno), received);
+				return;
+			}
+			sent += n > 0 ? (size_t)n : 0;
+		}
+		n = take_back(fd, received, &how);
+		if (n < 0) {
+			lost(fd, file, how, received);
+			return;
+		}
+		received += (size_t)n;
+		if (!is_up && received > 100000) {
+			is_up = true;
+			up(file);
+		}
+	}
+	printf("# goes on after %llu bytes\n", received);
+	close(fd);
+}
+
+/* Asleep when it happens: that is what is to wake it. */
+static void
+idle(int fd, const char *file)
+{
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	ssize_t n;
+	char byte;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	up(file);
+	/* With a time limit it is not restarted after a suspend. */
+	do
+		n = recv(fd, &byte, 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0 || (n < 0 && errno == EAGAIN))
+		wrong("not told of the loss", n, errno);
+	lost(fd, file, n == 0 ? "ended" : strerror(errno), 0);
+}
+
+static void
+keep(struct sockaddr_vm peer, const char *file)
+{
+	int fd = datagram_socket();
+
+	send_datagram(fd, peer, 1000, 5);
+	receive_datagram(fd, peer, 1000, 5);
+	up(file);
+	while (!may_end(file))
+		usleep(20000);
+	send_datagram(fd, peer, 1000, 6);
+	receive_datagram(fd, peer, 1000, 6);
+}
+
+/*
+ * Devices are frozen, an image is made in memory, devices thaw; then nobody
+ * wants the image.
+ */
+static void
+sleep_for_image(void)
+{
+	int fd = open("/dev/snapshot", O_RDONLY), kept = 0;
+
+	if (fd < 0 || ioctl(fd, SNAPSHOT_FREEZE) != 0)
+		fail("freeze");
+	if (ioctl(fd, SNAPSHOT_CREATE_IMAGE, &kept) != 0 || kept != 1)
+		fail("image");
+	ioctl(fd, SNAPSHOT_FREE);
+	if (ioctl(fd, SNAPSHOT_UNFREEZE) != 0)
+		fail("unfreeze");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -420,6 +562,14 @@ main(int argc, char **argv)
 			fail("sent to nobody");
 	} else if (strcmp(verb, "outlive") == 0 && argc == 4) {
 		outlive((unsigned)a[0], argv[3]);
+	} else if (strcmp(verb, "stream") == 0) {
+		stream(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
+	} else if (strcmp(verb, "idle") == 0) {
+		idle(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
+	} else if (strcmp(verb, "keep") == 0) {
+		keep(address((unsigned)a[0], (unsigned)a[1]), argv[4]);
+	} else if (strcmp(verb, "sleep") == 0) {
+		sleep_for_image();
 	} else {
 		fprintf(stderr, "# vtest: no case '%s'\n", verb);
 		return 2;

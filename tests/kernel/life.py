@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+"""What may happen to a guest's device while its sockets are in use: sleep,
+removal, another driver, an IOMMU, a host that lies.  Variants of boot.py.
+
+A script is the guest's.  A line "guest: wants ..." of it calls what STEPS has for
+that; whether it was done the guest sees itself.
+"""
+import os
+import struct
+
+import qdevice
+import scene
+import vm
+
+# Beside what happens: a stream that is busy, one asleep, a datagram socket.
+# Each has a file until it may end.
+BESIDE = r"""
+begin()		# VERB PORT
+{
+	vtest $1 2 $2 /tmp/$1 &
+	eval "beside_$1=$!"
+	while [ ! -e /tmp/$1 ] && eval "kill -0 \$beside_$1"; do
+		sleep 0.1
+	done
+	[ -e /tmp/$1 ]
+	result $? "$1 is up"
+}
+
+finish()	# VERB NAME
+{
+	rm -f /tmp/$1
+	eval "wait \$beside_$1"
+	result $? "$2"
+}
+
+begin_all()
+{
+	begin stream 7
+	begin idle 7
+	begin keep 5007
+}
+
+finish_all()	# AFTER-WHAT
+{
+	finish stream "a stream goes on or is lost $1"
+	finish idle "who sleeps is woken $1"
+	finish keep "a datagram socket works on $1"
+}
+
+# The device works, for those who stayed and for those who come.
+works()		# AFTER-WHAT
+{
+	check "the resident client $1" sh -c 'echo 1 >$resident/check'
+	check "a stream $1" vtest echo 2 7 300000
+	check "a local stream $1" vtest local 16 100000
+	check "a large datagram $1" vtest datagram 2 5007 60000
+}
+
+# As long as it is false, up to a minute.
+until_true()	# COMMAND...
+{
+	for until_try in $(seq 600); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+
+export resident=/sys/module/vmci_resident/parameters
+driver=/sys/bus/pci/drivers/vmw_vmci
+device=$(basename $(dirname $(grep -l 0x0740 /sys/bus/pci/devices/*/device)))
+counters=/sys/kernel/debug/vmw_vmci/counters
+mount -t debugfs debugfs /sys/kernel/debug
+load vsock
+load vmw_vmci
+load vmw_vsock_vmci_transport
+load vmci_resident
+"""
+
+SUSPEND = r"""
+asleep()	# STATE
+{
+	echo "guest: wants to be woken from $1"
+	echo $1 >/sys/power/state
+	asleep_status=$?
+	echo "guest: awake from $1"
+	return $asleep_status
+}
+
+# A key wakes it from s2idle.
+echo enabled >/sys/bus/serio/devices/serio0/power/wakeup
+for state in freeze mem; do
+	begin_all
+	check "suspend: $state" asleep $state
+	finish_all "after $state"
+	works "after $state"
+done
+begin_all
+check 'hibernation: freeze and thaw' vtest sleep
+finish_all 'after a thaw'
+works 'after a thaw'
+check 'a resident client was told each time' \
+    sh -c '[ "$(cut -d " " -f 3 $resident/seen)" = 3 ]'
+"""
+
+
+UNPLUG = r"""
+unplugged()	# HOW
+{
+	check "the device is gone: $1" \
+	    until_true [ ! -e /sys/bus/pci/devices/$device ]
+	finish stream "a stream ends with it"
+	finish idle "who sleeps is woken by it"
+	check 'nobody is reached' sh -c '! vtest echo 2 7 1 2>/dev/null'
+	check 'and nobody waits' sh -c '! echo 1 2>/dev/null >$resident/check'
+}
+
+plugged()	# HOW
+{
+	check "the device is back: $1" until_true bound
+	check 'and its host' until_true sh -c 'vtest echo 2 7 1 2>/dev/null'
+	finish keep "a datagram socket works on"
+	works "after it"
+}
+
+bound()
+{
+	device=$(cd $driver && echo 0000:*)
+	[ -e $driver/$device ]
+}
+
+begin_all
+echo 1 >/sys/bus/pci/devices/$device/remove
+unplugged sysfs
+echo 1 >/sys/bus/pci/rescan
+plugged rescan
+
+begin_all
+echo 'guest: wants to lose its device'
+unplugged hotplug
+echo 'guest: wants a device'
+plugged hotplug
+
+begin_all
+echo 'guest: wants its device torn out'
+check 'it answers no more' until_true sh -c \
+    "od -An -tx1 -N2 /sys/bus/pci/devices/$device/config | grep 'ff ff'"
+vtest echo 2 7 1 2>/dev/null
+echo 1 >/sys/bus/pci/devices/$device/remove
+unplugged 'torn out'
+echo 'guest: wants another device'
+plugged 'another'
+"""
+
+REBIND = r"""
+check 'the module stays while it is used' sh -c '! rmmod vmw_vmci 2>/dev/null'
+
+# Connections all the time: what they find is theirs to bear.
+touch /tmp/load
+while [ -e /tmp/load ]; do
+	timeout 2 vtest echo 2 7 50000 >/dev/null 2>&1
+	timeout 2 vtest datagram 2 5007 30000 >/dev/null 2>&1
+done &
+load=$!
+for round in 1 2 3 4 5 6; do
+	begin stream 7
+	begin idle 7
+	check "unbind, round $round" sh -c "echo $device >$driver/unbind"
+	check "bind, round $round" sh -c "echo $device >$driver/bind"
+	finish stream "a stream ends with it"
+	finish idle "who sleeps is woken by it"
+done
+rm /tmp/load
+wait $load
+works 'after it was bound again'
+
+begin_all
+check 'the transport stays while it is used' \
+    sh -c '! rmmod vmw_vsock_vmci_transport 2>/dev/null'
+override=/sys/bus/pci/devices/$device/driver_override
+echo nobody >$override
+echo $device >$driver/unbind
+check 'it is of another driver' \
+    sh -c "! echo $device 2>/dev/null >$driver/bind"
+finish stream "a stream ends with it"
+finish idle "who sleeps is woken by it"
+echo >$override
+check 'and then ours' sh -c "echo $device >/sys/bus/pci/drivers_probe"
+finish keep 'a datagram socket works on'
+works 'after an override'
+
+echo $device >$driver/unbind
+unload vmci_resident
+unload vmw_vsock_vmci_transport
+unload vmw_vmci
+load vmw_vmci
+load vmw_vsock_vmci_transport
+load vmci_resident
+works 'after a second load'
+"""
+
+
+# Of both rings, in the headers that the host writes (hostile-peer matrix, A).
+LIES = (262144, 262145, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1)
+HOSTILE = r"""
+counted()	# COUNTER
+{
+	[ $(sed -n "s/^$1 //p" $counters) -gt 0 ]
+}
+
+echo 'guest: wants to be lied to'
+check 'who is nobody is counted' until_true counted receive_no_endpoint
+for lie in LIES; do
+	begin idle 7
+	finish idle "index $lie ends that stream"
+done
+echo 'guest: wants an honest host'
+check 'and its host' until_true sh -c 'vtest echo 2 7 1 2>/dev/null'
+works 'after the lies'
+""".replace("LIES", " ".join(map(str, LIES)))
+
+NEGOTIATE2, OFFER, ATTACH, WROTE, REQUEST2 = 12, 3, 4, 5, 11
+
+
+def control(program, kind, to_port, body=b"", proto=0, source=1, cut=32):
+    """A control packet of stream sockets, from port 7 of the host."""
+    packet = struct.pack("<BBHIII", 1, kind, proto, 7, to_port, 0) + body
+    return program.send((program.guest, 1), (2, source),
+                        packet.ljust(32, b"\0")[:cut])
+
+
+def heard(program, kind):
+    """The ports and the rest of the guest's next packet of this kind."""
+    while True:
+        body = program.wait(program.DATAGRAM, seconds=60)[24:]
+        if body[1] == kind:
+            return struct.unpack_from("<I", body, 4)[0], body[16:]
+
+
+def lie(program, index):
+    port, size = heard(program, REQUEST2)
+    control(program, NEGOTIATE2, port, size, proto=1)
+    _, offer = heard(program, OFFER)
+    handle = struct.unpack_from("<II", offer)
+    size = struct.unpack_from("<Q", size)[0]
+    program.alloc(handle, size, size, program.guest, 1)
+    _, pieces = program.memory()
+    control(program, ATTACH, port, offer)
+    # Produced by us: the first page; ours begins with tail and head.
+    number, _, offset, _ = pieces[0]
+    os.pwrite(program.files[number], struct.pack("<QQ", index, index),
+              offset + 8)
+    control(program, WROTE, port)
+
+
+def malformed(program):
+    """None is answered with more than a reset (C46 to C52, G84)."""
+    for kind in (*range(16), 255):
+        for cut in (0, 1, 16, 31, 32):
+            for source in (1, 2, 15):
+                control(program, kind, 7000, b"\xff" * 16, 0xffff, source,
+                        cut)
+    for resource in (0, 1, 2, 1023, 1024, 5007, 0xfffffffe, 0xffffffff):
+        for size in (0, 1, 23, 24, 4096, 69608):
+            program.send((program.guest, resource), (2, 0), b"\xff" * size)
+            program.send((program.guest, resource), (0, 0), b"\xff" * size)
+
+
+def deceive(play):
+    play.host.__exit__()
+    with qdevice.Program(play) as program:
+        program.guest = scene.CID
+        program.bind(1)
+        malformed(program)
+        for index in LIES:
+            lie(program, index)
+        play.guest.wait("guest: wants an honest host", 120)
+
+
+def remove(play):
+    play.guest.ask("device_del", id="v")
+    # What it was connected to ends with it.
+    play.check(vm.ended_well(play.host.process, 60),
+               "the host ends with the device")
+
+
+def add(play):
+    play.guest.ask("human-monitor-command", **{
+        "command-line": "device_add " + play.device})
+    play.new_host()
+
+
+def tear_out(play):
+    play.guest.ask("qom-set", path="/machine/peripheral/v",
+                   property="x-gone", value=True)
+
+
+def replace(play):
+    remove(play)
+    add(play)
+
+
+def wake(play, state):
+    while not play.guest.wait("guest: awake from " + state, 1):
+        if state == "freeze":
+            play.guest.ask("send-key", keys=[{"type": "qcode",
+                                              "data": "spc"}])
+        elif play.guest.ask("query-status")["status"] == "suspended":
+            play.guest.ask("system_wakeup")
+
+
+class Life:
+    def __init__(self, options, script, **machine):
+        self.options = options
+        self.script = BESIDE + script
+        self.machine = machine
+
+
+# Words of a line "guest: wants ...".
+STEPS = {
+    "to be woken from freeze": lambda play: wake(play, "freeze"),
+    "to be woken from mem": lambda play: wake(play, "mem"),
+    "to lose its device": remove,
+    "a device": add,
+    "its device torn out": tear_out,
+    "another device": replace,
+    "to be lied to": deceive,
+    "an honest host": scene.Scene.new_host,
+}
+
+# A kernel started as PVH does not find back from S3.
+VARIANTS = {
+    "hostile-mmio": Life("mmio=on", HOSTILE),
+    "hostile-port": Life("vectors=1", HOSTILE),
+    "suspend-mmio": Life("mmio=on", SUSPEND, packed=True),
+    "suspend-port": Life("", SUSPEND, packed=True),
+    "unplug-mmio": Life("mmio=on", UNPLUG),
+    "unplug-port": Life("vectors=1", UNPLUG),
+    "rebind-smp": Life("mmio=on", REBIND, smp=2),
+}
+
+
+def run(name, kernel, arguments, results):
+    if not arguments.module:
+        results.skip(name, "for our driver alone")
+        return
+    variant = VARIANTS[name]
+    resident = arguments.module.with_name("vmci_resident.ko")
+    with scene.Scene(
+            name, kernel, arguments, results, variant.script,
+            variant.options, variant.machine,
+            [("modules/" + resident.name, resident)],
+            host=("--echo", "7", "--datagram-echo", "5007")) as play:
+        for found in play.guest.each("guest: (?:wants (.*)|done)", 240):
+            if not found.group(1):
+                break
+            STEPS[found.group(1)](play)
