@@ -15,14 +15,18 @@
 struct vqp_os {
 	struct vqp_core *core;		/* from load to unload */
 	struct workqueue_struct *works;
-	struct mutex device_mutex;	/* of `device`, against its removal */
+	struct mutex device_mutex;	/* of the next two */
 	struct pci_dev *device;		/* NULL without one */
+	struct list_head mapped;	/* pages that the device can reach */
 	bool ready;			/* under linux_kpi.c's mutex */
 	void __iomem *registers;
 	struct completion released;	/* the core is gone */
 };
 
 extern struct vqp_os vqp_linux;
+
+/* Whoever asks for pages of the device has them, or finds none.  linux_os.c */
+void vqp_linux_device_set(struct pci_dev *device);
 
 /* A device works, or does no more: tell the sockets.  linux_kpi.c */
 void vqp_linux_ready(bool ready);

@@ -5,6 +5,7 @@
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
 #include <linux/ktime.h>
+#include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -28,22 +29,63 @@ uint32_t vqp_os_page_shift(struct vqp_os *os)
 	return PAGE_SHIFT;
 }
 
-/* What a struct vqp_os_pages keeps for us. */
+/*
+ * What a struct vqp_os_pages keeps for us.  A page has two references: the DMA
+ * API's until it is unmapped, and ours, since clients may look at pages longer
+ * than there is a device or a driver of it.
+ */
 struct linux_pages {
-	struct device *device;
+	struct list_head mapped;	/* on os->mapped, if there is `device` */
+	struct device *device;		/* under device_mutex */
+	const uint64_t *numbers;
 	uint32_t count;
 	struct page *page[];	/* and, if mirrored, all but the first again */
 };
 
-static void linux_pages_free(struct linux_pages *pages, const uint64_t *numbers)
+/* The device can reach them no more.  Under device_mutex. */
+static void linux_pages_unmap(struct linux_pages *pages)
 {
 	uint32_t i;
 
 	for (i = 0; i < pages->count && pages->page[i]; i++)
 		dma_free_pages(pages->device, PAGE_SIZE, pages->page[i],
-			       numbers[i] << PAGE_SHIFT, DMA_BIDIRECTIONAL);
+			       pages->numbers[i] << PAGE_SHIFT,
+			       DMA_BIDIRECTIONAL);
+	list_del(&pages->mapped);
 	put_device(pages->device);
+	pages->device = NULL;
+}
+
+static void linux_pages_free(struct vqp_os *os, struct linux_pages *pages)
+{
+	uint32_t i;
+
+	mutex_lock(&os->device_mutex);
+	if (pages->device)
+		linux_pages_unmap(pages);
+	mutex_unlock(&os->device_mutex);
+	for (i = 0; i < pages->count && pages->page[i]; i++)
+		put_page(pages->page[i]);
+	kvfree(pages->numbers);
 	kvfree(pages);
+}
+
+void vqp_linux_device_set(struct pci_dev *device)
+{
+	struct linux_pages *pages, *next;
+
+	mutex_lock(&vqp_linux.device_mutex);
+	vqp_linux.device = device;
+	/*
+	 * No mapping may outlive the driver.  What is decrypted stays so as
+	 * long as it is looked at, and is behind no IOMMU.
+	 */
+	if (!device && !cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
+		list_for_each_entry_safe(pages, next, &vqp_linux.mapped,
+					 mapped)
+			linux_pages_unmap(pages);
+	}
+	mutex_unlock(&vqp_linux.device_mutex);
 }
 
 /*
@@ -61,6 +103,7 @@ static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
 						 GFP_KERNEL | __GFP_ZERO);
 		if (!pages->page[i])
 			return false;
+		get_page(pages->page[i]);
 		numbers[i] = address >> PAGE_SHIFT;
 	}
 	return true;
@@ -89,11 +132,13 @@ bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 		kvfree(pages->page_numbers);
 		return false;
 	}
+	mine->numbers = pages->page_numbers;
 	mine->count = page_count;
 	/* The device may be taken away meanwhile, but not during this. */
 	mutex_lock(&os->device_mutex);
 	if (os->device) {
 		mine->device = get_device(&os->device->dev);
+		list_add(&mine->mapped, &os->mapped);
 		filled = linux_pages_fill(mine, pages->page_numbers);
 	}
 	mutex_unlock(&os->device_mutex);
@@ -110,8 +155,7 @@ bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 	pages->shell = mine;
 	return true;
 fail:
-	linux_pages_free(mine, pages->page_numbers);
-	kvfree(pages->page_numbers);
+	linux_pages_free(os, mine);
 	pages->base = NULL;
 	return false;
 }
@@ -119,8 +163,7 @@ fail:
 void vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
 {
 	vunmap(pages->base);
-	linux_pages_free(pages->shell, pages->page_numbers);
-	kvfree(pages->page_numbers);
+	linux_pages_free(os, pages->shell);
 }
 
 bool vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes,

@@ -171,14 +171,6 @@ static int linux_mask(struct pci_dev *device)
 					 DMA_BIT_MASK(64) : DMA_BIT_MASK(44));
 }
 
-/* Whoever asks for pages of the device has them, or finds none. */
-static void linux_device(struct pci_dev *device)
-{
-	mutex_lock(&vqp_linux.device_mutex);
-	vqp_linux.device = device;
-	mutex_unlock(&vqp_linux.device_mutex);
-}
-
 static int linux_plug(struct pci_dev *device)
 {
 	bool dma;
@@ -192,7 +184,7 @@ static int linux_plug(struct pci_dev *device)
 	status = linux_mask(device);
 	if (status)
 		return status;
-	linux_device(device);
+	vqp_linux_device_set(device);
 	pci_set_master(device);
 	status = vqp_core_plug(vqp_linux.core, dma);
 	if (status < 0) {
@@ -216,7 +208,7 @@ plugged:
 	vqp_core_unplug(vqp_linux.core);
 master:
 	pci_clear_master(device);
-	linux_device(NULL);
+	vqp_linux_device_set(NULL);
 	return status;
 }
 
@@ -253,7 +245,7 @@ static void linux_remove(struct pci_dev *device)
 	linux_vectors_free(device);
 	vqp_core_unplug(vqp_linux.core);
 	pci_clear_master(device);
-	linux_device(NULL);
+	vqp_linux_device_set(NULL);
 	vqp_linux.registers = NULL;
 	mutex_unlock(&vqp_linux_mutex);
 }
@@ -304,6 +296,7 @@ static int __init linux_init(void)
 
 	init_completion(&vqp_linux.released);
 	mutex_init(&vqp_linux.device_mutex);
+	INIT_LIST_HEAD(&vqp_linux.mapped);
 	vqp_linux.works = alloc_ordered_workqueue("vmw_vmci", 0);
 	if (!vqp_linux.works)
 		return -ENOMEM;

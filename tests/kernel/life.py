@@ -219,6 +219,48 @@ check 'and its host' until_true sh -c 'vtest echo 2 7 1 2>/dev/null'
 works 'after the lies'
 """.replace("LIES", " ".join(map(str, LIES)))
 
+# In bytes, of what the device can reach.
+IOMMU = r"""
+trace=/sys/kernel/tracing
+mount -t tracefs tracefs $trace
+reach()		# EVENT SIZE
+{
+	sed -n "s/.* $1: .*[ _]size=\([0-9]*\).*/\1/p" $trace/trace |
+	    awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+as_many()
+{
+	echo "# mapped $(reach map), unmapped $(reach unmap)"
+	[ $(reach map) -gt 1000000 ] && [ $(reach map) = $(reach unmap) ]
+}
+
+check 'behind an IOMMU' grep -q DMA /sys/bus/pci/devices/$device/iommu_group/type
+works 'behind an IOMMU'
+echo $device >$driver/unbind
+echo 8192 >$trace/buffer_size_kb
+echo 1 >$trace/events/iommu/enable
+echo $device >$driver/bind
+works 'after it was bound again'
+begin stream 7
+begin idle 7
+echo $device >$driver/unbind
+check 'nothing stays mapped' as_many
+echo 1 >/sys/bus/pci/devices/$device/remove
+finish stream 'a stream ends with it'
+finish idle 'and then lets go of its memory'
+check 'which was not mapped' as_many
+echo 1 >/sys/bus/pci/rescan
+check 'the device is back' until_true [ -e $driver/$device ]
+works 'after it was found again'
+echo $device >$driver/unbind
+unload vmci_resident
+unload vmw_vsock_vmci_transport
+unload vmw_vmci
+check 'after all nothing is mapped' as_many
+"""
+
+
 NEGOTIATE2, OFFER, ATTACH, WROTE, REQUEST2 = 12, 3, 4, 5, 11
 
 
@@ -337,6 +379,8 @@ VARIANTS = {
     "unplug-mmio": Life("mmio=on", UNPLUG),
     "unplug-port": Life("vectors=1", UNPLUG),
     "rebind-smp": Life("mmio=on", REBIND, smp=2),
+    "iommu": Life("mmio=on", IOMMU, machine="q35", append="intel_iommu=on",
+                  extra=("-device", "intel-iommu")),
 }
 
 
