@@ -235,6 +235,9 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 		status = VQP_ERROR_PAYLOAD_TOO_LARGE;
 	else if (bytes != sizeof(*head) + head->payload_size)
 		status = VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
+	else if (message->pages[0] != NULL &&
+	    message->epoch != vqp_qpairs_epoch(core))
+		status = VQP_ERROR_UNAVAILABLE;	/* and not of these pages */
 	if (status != VQP_SUCCESS) {
 		vqp_os_unlock(&core->send.lock);
 		return status;
@@ -263,7 +266,7 @@ int64_t
 vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
     struct vqp_datagram *call, uint64_t bytes)
 {
-	struct vqp_message message = { call, bytes, NULL, 0, { NULL, NULL } };
+	struct vqp_message message = { call, bytes, NULL, 0, { NULL, NULL }, 0 };
 
 	call->dst.context = VQP_CONTEXT_HYPERVISOR;
 	call->dst.resource = number;
@@ -289,7 +292,7 @@ vqp_core_hypercall(struct vqp_core *core, const struct vqp_datagram *datagram,
 	    VQP_QPAIR_PAGE_COUNT_MAX * sizeof(uint64_t))
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	message = (struct vqp_message){ datagram, sizeof(*datagram), payload,
-	    datagram->payload_size, { NULL, NULL } };
+	    datagram->payload_size, { NULL, NULL }, 0 };
 	return vqp_core_exchange(core, &message);
 }
 
@@ -315,7 +318,7 @@ vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
 	if (head.src.context == VQP_INVALID_ID)
 		return VQP_ERROR_NO_RESOURCES;
 	message = (struct vqp_message){ &head, sizeof(head), payload,
-	    head.payload_size, { NULL, NULL } };
+	    head.payload_size, { NULL, NULL }, 0 };
 	result = vqp_core_exchange(core, &message);
 	/* All of it or an error; what the hypervisor serves answers as it likes. */
 	if (result > (int64_t)(sizeof(head) + head.payload_size) ||

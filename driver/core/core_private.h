@@ -7,7 +7,7 @@
  *	table_lock	what has a name: writers only, lookup takes none
  *	resource.lock	who is being called, and whether it still may be
  *
- * send.lock and service_lock stand alone.
+ * send.lock comes before all of them, service_lock stands alone.
  */
 #ifndef CORE_PRIVATE_H
 #define CORE_PRIVATE_H
@@ -281,6 +281,7 @@ struct vqp_message {
 	const void *body;
 	uint64_t body_bytes;
 	const struct vqp_os_pages *pages[2];	/* their numbers follow */
+	uint64_t epoch;		/* of pair_epoch, before there were pages */
 };
 
 /* Talk to the device, also while it is being brought up.  Any. */
@@ -319,6 +320,9 @@ void vqp_event_dispatch(struct vqp_core *core,
 /*
  * core_qpair.c
  */
+
+/* Another, after the device forgot all pairs.  Any. */
+uint64_t vqp_qpairs_epoch(struct vqp_core *core);
 
 /* The device forgets all pairs: mark them, and free what it refused to. */
 void vqp_qpairs_lose(struct vqp_core *core);

@@ -235,7 +235,7 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 		.page_count = pages,
 	};
 	struct vqp_message message = { &call, sizeof(call), NULL, 0,
-	    { &rings->pages[0], &rings->pages[1] } };
+	    { &rings->pages[0], &rings->pages[1] }, rings->epoch };
 	int64_t result = vqp_core_exchange(core, &message);
 
 	if (result > 0 && result != VQP_SUCCESS_CREATED &&
@@ -340,7 +340,7 @@ vqp_end_open(struct vqp_end *end)
 	return vqp_pair_attach(&end->qpair.pair, &config);
 }
 
-static uint64_t
+uint64_t
 vqp_qpairs_epoch(struct vqp_core *core)
 {
 	uint64_t epoch;

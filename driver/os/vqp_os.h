@@ -46,6 +46,9 @@ uint32_t vqp_os_page_shift(struct vqp_os *os);
  * If `mirror`, the shell may map all but the first once more behind the last,
  * and says in `mirrored` whether it did.				task
  * Returns false on shortage, and then nothing is allocated.
+ *
+ * After vqp_core_unplug() a shell may take them out of the device's reach; the
+ * memory stays until it is freed.
  */
 struct vqp_os_pages {
 	void *base;

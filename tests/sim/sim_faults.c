@@ -48,6 +48,7 @@ befall(struct world_guest *guest, enum world_fault fault)
 		guest->lossy = true;
 		guest->deaf++;
 		vqp_core_unplug(rig->core);
+		sim_os_forget(rig->os);
 		nap(100000);
 		if (vqp_core_plug(rig->core, rig->options.mmio) ==
 		    VQP_SUCCESS)

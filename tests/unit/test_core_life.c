@@ -715,6 +715,54 @@ TEST(suspend_in_the_midst,
 	CHECK(allocs > 0);
 }
 
+static bool held;
+
+static void
+hold(void)
+{
+	sim_on_pages = NULL;
+	held = true;
+	sim_wait(&held, "hold");
+}
+
+static void
+make_one_pair(void *status)
+{
+	struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
+	const struct vqp_qpair_options options = {
+		.produce_bytes = 64,
+		.consume_bytes = 64,
+		.peer = VQP_CONTEXT_ANY,
+	};
+	struct vqp_qpair *qpair;
+
+	*(int *)status = vqp_core_qpair_alloc(mock.core, &options, &handle,
+	    &qpair);
+}
+
+TEST(other_device_in_the_midst,
+    "74: no device is told of pages that were for the one before")
+{
+	FOR_EACH_CASE() {
+		struct sim_thread *thread;
+		int status = VQP_SUCCESS;
+
+		held = false;
+		sim_on_pages = hold;
+		thread = sim_spawn("pair", SIM_TASK, make_one_pair, &status);
+		while (!held)
+			sim_sleep(1000);
+		vqp_core_unplug(mock.core);
+		sim_os_forget(mock.os);
+		CHECK_EQ(vqp_core_plug(mock.core, case_dma), VQP_SUCCESS);
+		vqp_core_start(mock.core);
+		sim_wake(&held);
+		sim_join(thread);
+		CHECK_EQ(status, VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 0);
+	}
+}
+
 /* Falls silent after the second query: when it is asked for our id. */
 static void
 silent_after_queries(struct mock *device, const struct vqp_datagram *datagram)

@@ -89,6 +89,7 @@ struct memory {
 	uint64_t mapped;	/* of pages and DMA: what to unmap, guards too */
 	uint64_t offset;	/* in the machine's memory */
 	uint64_t *page_numbers;	/* of pages and DMA */
+	bool forgotten;		/* by the bus */
 	struct memory *next;
 };
 
@@ -153,6 +154,7 @@ static void *stacks[THREADS_MAX];
 static unsigned stack_count;
 
 void (*sim_on_fail)(void);
+void (*sim_on_pages)(void);
 
 /* ---- Failing, and telling. */
 
@@ -937,6 +939,9 @@ bus_add(struct vqp_os *os, struct memory *memory, uint64_t i)
 static void
 bus_remove(struct vqp_os *os, struct memory *memory, uint64_t count)
 {
+	if (memory->forgotten)
+		return;
+	memory->forgotten = true;
 	for (uint64_t i = 0; i < count; i++) {
 		struct bus_page **link =
 		    &os->bus[memory->page_numbers[i] % BUCKETS];
@@ -1088,6 +1093,8 @@ vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 		.mirrored = mirrored,
 		.shell = memory,
 	};
+	if (sim_on_pages != NULL)
+		sim_on_pages();
 	return true;
 }
 
@@ -1105,6 +1112,20 @@ vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
 	bus_remove(os, memory, pages->page_count);
 	memory_retire(os, pages->base, MEMORY_PAGES,
 	    pages->page_count * PAGE, "pages_free");
+}
+
+void
+sim_os_forget(struct vqp_os *os)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		for (struct memory *memory = os->memory[i]; memory != NULL;
+		    memory = memory->next) {
+			if (memory->kind == MEMORY_DMA)
+				sim_fail("DMA memory outlives its device");
+			if (memory->kind == MEMORY_PAGES)
+				bus_remove(os, memory, memory->bytes / PAGE);
+		}
+	}
 }
 
 bool

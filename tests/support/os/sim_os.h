@@ -125,6 +125,15 @@ uint64_t sim_os_log_count(const struct vqp_os *os);
  */
 void *sim_os_bus(struct vqp_os *os, uint64_t address, uint64_t bytes);
 
+/* Called by whoever was given pages, in the call that did; or NULL. */
+extern void (*sim_on_pages)(void);
+
+/*
+ * The driver let go of its device: the bus reaches none of its pages any more.
+ * Who looks at them still does.
+ */
+void sim_os_forget(struct vqp_os *os);
+
 /*
  * Pages of the bus one behind the other, at an address of their own, so that
  * what is touched after the unmap is caught; NULL if one is not a guest's.
