@@ -287,11 +287,12 @@ def lie(program, index):
     size = struct.unpack_from("<Q", size)[0]
     program.alloc(handle, size, size, program.guest, 1)
     _, pieces = program.memory()
-    control(program, ATTACH, port, offer)
-    # Produced by us: the first page; ours begins with tail and head.
+    # The first page is our header: tail and head.  Before the guest is told
+    # that it is connected, as vsock wakes nobody for a queue that is broken.
     number, _, offset, _ = pieces[0]
     os.pwrite(program.files[number], struct.pack("<QQ", index, index),
               offset + 8)
+    control(program, ATTACH, port, offer)
     control(program, WROTE, port)
 
 
