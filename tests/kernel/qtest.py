@@ -836,12 +836,12 @@ def goes(d):
 
 @case("another takes the place of one that died", generations=("port",))
 def successor(d):
-    p = Program(d)
+    p = Program(d.q)
     for i in range(10):
         same(d.alloc((CID, i), 4096, 4096), 4)
         same(p.alloc((CID, i), 4096, 4096), 5)
         # Connected, but nobody yet: that version is not spoken.
-        other = Program(d, version=99)
+        other = Program(d.q, version=99)
         d.q.process.send_signal(signal.SIGSTOP)
         p.close()
         other.post(p.HELLO, struct.pack("<IIII", 1, 2, 0, 0), 8)
@@ -1049,7 +1049,7 @@ def raw_doorbells(d):
 
 @case("a host by a chardev", "chardev=link")
 def by_chardev(d):
-    with Program(d, cid=17) as other:
+    with Program(d.q, cid=17) as other:
         d.q.link_path = d.q.chardev_path
         # Too short, too long, nothing, and the end in the middle of a length.
         for said in (b"\4\0\0\0bad!", b"\xff" * 4, b"\0" * 4, b"\xff"):
