@@ -15,8 +15,9 @@
 struct vqp_os {
 	struct vqp_core *core;		/* from load to unload */
 	struct workqueue_struct *works;
-	struct mutex device_mutex;	/* of the next two */
+	struct rw_semaphore device_lock;	/* against a change of: */
 	struct pci_dev *device;		/* NULL without one */
+	spinlock_t mapped_lock;		/* of the next */
 	struct list_head mapped;	/* pages that the device can reach */
 	bool ready;			/* under linux_kpi.c's mutex */
 	void __iomem *registers;

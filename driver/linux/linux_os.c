@@ -36,14 +36,14 @@ uint32_t vqp_os_page_shift(struct vqp_os *os)
  */
 struct linux_pages {
 	struct list_head mapped;	/* on os->mapped, if there is `device` */
-	struct device *device;		/* under device_mutex */
+	struct device *device;		/* under device_lock */
 	const uint64_t *numbers;
 	uint32_t count;
 	struct page *page[];	/* and, if mirrored, all but the first again */
 };
 
-/* The device can reach them no more.  Under device_mutex. */
-static void linux_pages_unmap(struct linux_pages *pages)
+/* The device can reach them no more.  Under device_lock. */
+static void linux_pages_unmap(struct vqp_os *os, struct linux_pages *pages)
 {
 	uint32_t i;
 
@@ -51,7 +51,9 @@ static void linux_pages_unmap(struct linux_pages *pages)
 		dma_free_pages(pages->device, PAGE_SIZE, pages->page[i],
 			       pages->numbers[i] << PAGE_SHIFT,
 			       DMA_BIDIRECTIONAL);
+	spin_lock(&os->mapped_lock);
 	list_del(&pages->mapped);
+	spin_unlock(&os->mapped_lock);
 	put_device(pages->device);
 	pages->device = NULL;
 }
@@ -60,10 +62,10 @@ static void linux_pages_free(struct vqp_os *os, struct linux_pages *pages)
 {
 	uint32_t i;
 
-	mutex_lock(&os->device_mutex);
+	down_read(&os->device_lock);
 	if (pages->device)
-		linux_pages_unmap(pages);
-	mutex_unlock(&os->device_mutex);
+		linux_pages_unmap(os, pages);
+	up_read(&os->device_lock);
 	for (i = 0; i < pages->count && pages->page[i]; i++)
 		put_page(pages->page[i]);
 	kvfree(pages->numbers);
@@ -74,7 +76,7 @@ void vqp_linux_device_set(struct pci_dev *device)
 {
 	struct linux_pages *pages, *next;
 
-	mutex_lock(&vqp_linux.device_mutex);
+	down_write(&vqp_linux.device_lock);
 	vqp_linux.device = device;
 	/*
 	 * No mapping may outlive the driver.  What is decrypted stays so as
@@ -83,9 +85,9 @@ void vqp_linux_device_set(struct pci_dev *device)
 	if (!device && !cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
 		list_for_each_entry_safe(pages, next, &vqp_linux.mapped,
 					 mapped)
-			linux_pages_unmap(pages);
+			linux_pages_unmap(&vqp_linux, pages);
 	}
-	mutex_unlock(&vqp_linux.device_mutex);
+	up_write(&vqp_linux.device_lock);
 }
 
 /*
@@ -135,13 +137,15 @@ bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 	mine->numbers = pages->page_numbers;
 	mine->count = page_count;
 	/* The device may be taken away meanwhile, but not during this. */
-	mutex_lock(&os->device_mutex);
+	down_read(&os->device_lock);
 	if (os->device) {
 		mine->device = get_device(&os->device->dev);
+		spin_lock(&os->mapped_lock);
 		list_add(&mine->mapped, &os->mapped);
+		spin_unlock(&os->mapped_lock);
 		filled = linux_pages_fill(mine, pages->page_numbers);
 	}
-	mutex_unlock(&os->device_mutex);
+	up_read(&os->device_lock);
 	if (!filled)
 		goto fail;
 	if (mirror)

@@ -38,6 +38,9 @@ struct linux_vector {
 
 static struct linux_vector linux_vectors[VQP_VECTOR_COUNT_MMIO];
 
+/* So often in a row there is more for an interrupt's thread to do. */
+#define LINUX_ROUNDS	8
+
 static irqreturn_t linux_interrupt(int irq, void *argument)
 {
 	struct linux_vector *vector = argument;
@@ -54,16 +57,19 @@ static irqreturn_t linux_interrupt(int irq, void *argument)
 static irqreturn_t linux_interrupt_thread(int irq, void *argument)
 {
 	struct linux_vector *vector = argument;
+	unsigned int rounds = 0;
 	uint32_t causes;
 
 	while ((causes = atomic_xchg(&vector->causes, 0)) != 0) {
 		causes = vqp_core_service(vqp_linux.core, causes);
-		/* There is more than a budget: from now on as others do. */
-		if (causes)
+		/* There is always more: until it is done, as others do. */
+		if (causes && ++rounds == LINUX_ROUNDS)
 			sched_set_normal(current, 0);
 		atomic_or(causes, &vector->causes);
 		cond_resched();
 	}
+	if (rounds >= LINUX_ROUNDS)
+		sched_set_fifo(current);
 	return IRQ_HANDLED;
 }
 
@@ -295,9 +301,10 @@ static int __init linux_init(void)
 	int status;
 
 	init_completion(&vqp_linux.released);
-	mutex_init(&vqp_linux.device_mutex);
+	init_rwsem(&vqp_linux.device_lock);
+	spin_lock_init(&vqp_linux.mapped_lock);
 	INIT_LIST_HEAD(&vqp_linux.mapped);
-	vqp_linux.works = alloc_ordered_workqueue("vmw_vmci", 0);
+	vqp_linux.works = alloc_workqueue("vmw_vmci", 0, 0);
 	if (!vqp_linux.works)
 		return -ENOMEM;
 	status = vqp_core_create(&vqp_linux, &config, &vqp_linux.core);

@@ -118,8 +118,8 @@ void vqp_os_synchronize(struct vqp_os *os);
 /*
  * Run `function(argument)` soon, in a task.  Queueing needs no memory and never
  * fails; queueing again before it began is the same as once; an item never
- * runs beside itself, and items of one `os` begin in the order in which they
- * were queued.  The function may free its own item.		queue: any
+ * runs beside itself, but beside others, or a client's that waits would hold
+ * them up.  The function may free its own item.		queue: any
  * Drain takes an item off the queue, or waits until it has run.  A function
  * of another item may drain, too.			      drain: task
  */

@@ -101,6 +101,8 @@ finish_all 'after a thaw'
 works 'after a thaw'
 check 'a resident client was told each time' \
     sh -c '[ "$(cut -d " " -f 3 $resident/seen)" = 3 ]'
+check 'and found its pair lost each time' \
+    sh -c '[ "$(cut -d " " -f 4 $resident/seen)" = 3 ]'
 """
 
 

@@ -95,16 +95,20 @@ static int resident_pair(struct vmci_qp **pair, struct vmci_handle *name,
 				peer, flags, VMCI_NO_PRIVILEGE_FLAGS);
 }
 
+static unsigned int resident_renewed;
+
 /* One that was lost says so, and there can be another. */
 static int resident_renew(void)
 {
 	struct vmci_handle name = VMCI_INVALID_HANDLE;
 
 	if (resident_host &&
-	    vmci_qpair_enqueue(resident_host, "x", 1, 0) >= 0)
+	    vmci_qpair_produce_free_space(resident_host) >= 0)
 		return VMCI_SUCCESS;
-	if (resident_host)
+	if (resident_host) {
+		resident_renewed++;
 		vmci_qpair_detach(&resident_host);
+	}
 	return resident_pair(&resident_host, &name, RESIDENT_HOST, 0);
 }
 
@@ -127,9 +131,10 @@ module_param_cb(check, &resident_check_ops, NULL, 0200);
 
 static int resident_seen_show(char *buffer, const struct kernel_param *param)
 {
-	return sysfs_emit(buffer, "%d %d %d\n", atomic_read(&resident_seen[0]),
+	return sysfs_emit(buffer, "%d %d %d %u\n",
+			  atomic_read(&resident_seen[0]),
 			  atomic_read(&resident_seen[1]),
-			  atomic_read(&resident_seen[2]));
+			  atomic_read(&resident_seen[2]), resident_renewed);
 }
 
 static const struct kernel_param_ops resident_seen_ops = {
