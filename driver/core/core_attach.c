@@ -515,18 +515,14 @@ vqp_core_stop(struct vqp_core *core)
 	vqp_os_unlock(&core->service_lock);
 }
 
-/*
- * Nobody talks to the device any more, and it knows nothing of us.  Who waits
- * for its answer sees the state and leaves.
- */
+/* Nobody talks to the device any more, and it knows nothing of us. */
 static void
 vqp_core_silence(struct vqp_core *core, enum vqp_core_state state)
 {
 	vqp_core_stop(core);
 	if (vqp_core_talks(core))
 		vqp_core_state_set(core, VQP_CORE_SUSPENDED);
-	while (!vqp_core_send_idle(core))
-		vqp_os_relax(core->os);
+	vqp_send_abort(core);
 	vqp_core_reset(core);
 	vqp_core_state_set(core, state);
 	vqp_qpairs_lose(core);

@@ -155,6 +155,7 @@ vqp_send_dma(struct vqp_core *core)
 	vqp_os_reg_write(core->os, VQP_REG_DATA_OUT_LOW,
 	    (uint32_t)core->send.dma.address);
 	core->send.answer = &answer;
+	core->send.count++;
 	for (unsigned looks = 0; looks < VQP_SEND_LOOKS; looks++) {
 		if (vqp_send_free(core))
 			return answer;
@@ -183,8 +184,7 @@ vqp_send_dma(struct vqp_core *core)
 static int
 vqp_send_enter(struct vqp_core *core)
 {
-	uint64_t begin = 0;
-	bool waits = false;
+	uint64_t begin = 0, count = 0, seen;
 
 	for (;;) {
 		vqp_os_lock(&core->send.lock);
@@ -194,26 +194,28 @@ vqp_send_enter(struct vqp_core *core)
 		}
 		if (vqp_send_free(core))
 			return VQP_SUCCESS;
+		seen = core->send.count;
 		vqp_os_unlock(&core->send.lock);
-		if (!waits)
+		/* Each message has its time. */
+		if (seen != count)
 			begin = vqp_os_now_ns(core->os);
 		else if (vqp_os_now_ns(core->os) - begin >
 		    core->config.limit_ns)
 			return VQP_ERROR_TIMEOUT;
-		waits = true;
+		count = seen;
 		vqp_os_relax(core->os);
 	}
 }
 
-bool
-vqp_core_send_idle(struct vqp_core *core)
+/* Who waits for an answer gets none; it may be stopped, and is not waited for. */
+void
+vqp_send_abort(struct vqp_core *core)
 {
-	bool idle;
-
 	vqp_os_lock(&core->send.lock);
-	idle = core->send.answer == NULL;
+	if (core->send.answer != NULL)
+		*core->send.answer = VQP_ERROR_UNAVAILABLE;
+	core->send.answer = NULL;
 	vqp_os_unlock(&core->send.lock);
-	return idle;
 }
 
 int64_t
@@ -321,9 +323,8 @@ vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
 	    head.payload_size, { NULL, NULL }, 0 };
 	result = vqp_core_exchange(core, &message);
 	/* All of it or an error; what the hypervisor serves answers as it likes. */
-	if (result > (int64_t)(sizeof(head) + head.payload_size) ||
-	    (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&
-	    result != (int64_t)(sizeof(head) + head.payload_size))) {
+	if (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&
+	    result != (int64_t)(sizeof(head) + head.payload_size)) {
 		VQP_CORE_COUNT(core, bad_results);
 		return VQP_ERROR_GENERIC;
 	}

@@ -104,6 +104,7 @@ struct vqp_send {
 	struct vqp_os_lock lock;
 	struct vqp_os_dma dma;
 	int64_t *answer;	/* under lock; who waits wants it there, or NULL */
+	uint64_t count;		/* under lock; messages that the device was told */
 };
 
 struct vqp_rings;
@@ -293,7 +294,7 @@ int64_t vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
     struct vqp_datagram *call, uint64_t bytes);
 
 /* No message is with the device. */
-bool vqp_core_send_idle(struct vqp_core *core);
+void vqp_send_abort(struct vqp_core *core);
 
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);

@@ -15,8 +15,9 @@
  * Errors that every call may answer and that are not listed again:
  *	VQP_ERROR_UNAVAILABLE	the device is gone, broken, suspended, or this
  *				device does not offer the service
- *	VQP_ERROR_TIMEOUT	the device did not answer within the limit;
- *				it is broken from now on
+ *	VQP_ERROR_TIMEOUT	the device did not answer within the limit:
+ *				to this call, and it is broken from now on,
+ *				or to the one before it, and it will be soon
  */
 #ifndef VQP_CORE_H
 #define VQP_CORE_H
@@ -97,8 +98,8 @@ uint32_t vqp_core_interrupt(struct vqp_core *core);
 
 /*
  * Do what `causes` announce: receive datagrams, ring bells.  Returns the
- * causes of which there is more to do than one budget; call again for them
- * soon, and let others run before.  May be called from several threads at
+ * causes of which there is more to do than one budget, or that another thread
+ * brought meanwhile; call again for them soon, and let others run before.  May be called from several threads at
  * once; one of them works, what the others bring is done too.
  *
  * Context: any in which client callbacks may run.  Bounded by the budget, by
@@ -116,8 +117,8 @@ void vqp_core_stop(struct vqp_core *core);
 /*
  * The device goes away, in order or torn out: detach all pairs, make it forget
  * us.  Clients keep what they hold.  Pairs with others are lost: each gets an
- * event QP_PEER_DETACH, their rings are broken, and detaching them is all that
- * can be done; local pairs and endpoints live on, bells are silent until the
+ * event QP_PEER_DETACH, their rings are broken as vqp_pair_abandon() says, and
+ * detaching them is all that is left to do; local pairs and endpoints live on, bells are silent until the
  * next vqp_core_plug().  Stops first, if vqp_core_stop() was not called.
  * Context: task, not in a callback.
  */

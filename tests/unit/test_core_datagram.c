@@ -279,6 +279,8 @@ TEST(case_53_answers,
 		struct counted counted = { 0 };
 		struct vqp_handle handle = case_endpoint(&counted, 0);
 		const struct vqp_datagram datagram = { case_host, handle, 40 };
+		const struct vqp_datagram call = { { VQP_CONTEXT_HYPERVISOR,
+		    VQP_HYPERCALL_GET_CONTEXT_ID }, handle, 0 };
 		uint64_t begin;
 		int64_t result;
 
@@ -304,6 +306,8 @@ TEST(case_53_answers,
 		CHECK(vqp_core_send(mock.core, &datagram, payload) < 0);
 		mock.sends_answer = false;
 		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 64);
+		/* What the hypervisor serves answers as it likes. */
+		CHECK_EQ(vqp_core_send(mock.core, &call, payload), MOCK_CID);
 		if (!case_dma) {
 			vqp_core_endpoint_destroy(mock.core, handle);
 			continue;
@@ -395,6 +399,39 @@ TEST(case_53_stopped_while_waiting,
 		sim_stop(thread, false);
 		sim_join(thread);
 		CHECK_EQ(case_counters().datagrams_sent, 3);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+static void
+send_in_vain(void *argument)
+{
+	struct vqp_datagram datagram = { case_host, *(struct vqp_handle *)
+	    argument, 40 };
+
+	CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
+	    VQP_ERROR_UNAVAILABLE);
+}
+
+TEST(case_53_stopped_while_unplugged,
+    "53, 74: nor does the device wait for it to go")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		struct sim_thread *thread;
+
+		if (!case_dma) {
+			vqp_core_endpoint_destroy(mock.core, handle);
+			continue;
+		}
+		mock.busy_held = true;
+		thread = sim_spawn("stopped", SIM_TASK, send_in_vain, &handle);
+		sim_sleep(10000);
+		sim_stop(thread, true);
+		vqp_core_unplug(mock.core);
+		sim_stop(thread, false);
+		sim_join(thread);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
 }
