@@ -127,8 +127,7 @@ plugged()	# HOW
 
 bound()
 {
-	device=$(cd $driver && echo 0000:*)
-	[ -e $driver/$device ]
+	device=$(cd $driver && ls -d 0000:* 2>/dev/null)
 }
 
 begin_all
