@@ -460,8 +460,11 @@ start_socket(VmciState *s, Error **errp)
 	VmciLink *link = s->link;
 	int fd;
 
-	if (strlen(s->socket) >= sizeof(address.sun_path)) {
-		error_setg(errp, "vmci: socket=%s is too long", s->socket);
+	/* One without a name has no permissions. */
+	if (s->socket[0] == '\0' ||
+	    strlen(s->socket) >= sizeof(address.sun_path)) {
+		error_setg(errp, "vmci: socket=%s is empty or too long",
+		    s->socket);
 		return false;
 	}
 	strcpy(address.sun_path, s->socket);

@@ -132,6 +132,9 @@ add_page(VmciState *s, Runs *runs, uint64_t at, uint64_t address,
 	return true;
 }
 
+/* Each is a mapping of QEMU, which ends with 65 530 of them. */
+#define PIECES_MAX	32768
+
 static uint8_t *
 map_pieces(const Runs *runs, uint64_t bytes)
 {
@@ -167,13 +170,15 @@ map_runs(VmciState *s, Runs *runs, uint64_t bytes)
 		mapping->region = runs->region;
 		memory_region_ref(mapping->region);
 	} else {
-		mapping->memory = map_pieces(runs, bytes);
+		mapping->memory = runs->pieces->len > PIECES_MAX -
+		    s->piece_count ? NULL : map_pieces(runs, bytes);
 		mapping->ours = true;
 	}
 	if (mapping->memory == NULL) {
 		g_free(mapping);
 		return NULL;
 	}
+	s->piece_count += mapping->ours ? runs->pieces->len : 0;
 	if (runs->in_files) {
 		mapping->piece_count = runs->pieces->len;
 		mapping->pieces = g_memdup2(runs->pieces->data,
@@ -223,21 +228,25 @@ vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
 			break;
 	g_assert(mapping != NULL);
 	QLIST_REMOVE(mapping, next);
-	if (mapping->ours)
+	if (mapping->ours) {
 		munmap(mapping->memory, mapping->bytes);
-	else
+		s->piece_count -= mapping->piece_count;
+	} else {
 		memory_region_unref(mapping->region);
+	}
 	g_free(mapping->pieces);
 	g_free(mapping);
 }
 
 const VmciMapping *
-vmci_memory_find(VmciState *s, const void *memory)
+vmci_memory_find(VmciState *s, const void *memory, uint64_t bytes)
 {
-	VmciMapping *mapping;
+	VmciMapping *mapping, *found = NULL;
 
+	/* A guest may name a page twice, so the address alone does not tell. */
 	QLIST_FOREACH(mapping, &s->mappings, next)
-		if (mapping->memory == memory)
-			return mapping;
-	return NULL;
+		if (mapping->memory == memory && mapping->bytes >= bytes &&
+		    (found == NULL || mapping->bytes < found->bytes))
+			found = mapping;
+	return found;
 }

@@ -74,10 +74,11 @@ file_index(VmciProgram *p, int fd)
 
 /* Append the pieces of one part.  False if they are in no file. */
 static bool
-add_pieces(VmciProgram *p, GArray *pieces, const void *memory)
+add_pieces(VmciProgram *p, GArray *pieces, const void *memory,
+    uint64_t bytes)
 {
 	const VmciMapping *mapping = memory == NULL ? NULL :
-	    vmci_memory_find(p->s, memory);
+	    vmci_memory_find(p->s, memory, bytes);
 
 	if (memory == NULL)
 		return true;
@@ -97,29 +98,35 @@ add_pieces(VmciProgram *p, GArray *pieces, const void *memory)
 }
 
 static uint64_t
-mapped_bytes(VmciProgram *p, const void *memory)
+mapped_bytes(VmciProgram *p, const void *memory, uint64_t bytes)
 {
-	return memory == NULL ? 0 : vmci_memory_find(p->s, memory)->bytes;
+	return memory == NULL ? 0 :
+	    vmci_memory_find(p->s, memory, bytes)->bytes;
 }
 
 static void
 memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
 {
+	const uint64_t header = sizeof(struct vqp_queue_header);
 	GArray *pieces = g_array_new(false, false,
 	    sizeof(struct vqp_link_piece));
 	struct vqp_link_memory message = {
 		.handle = memory->handle,
 		.produce_size = memory->produce.size,
 		.consume_size = memory->consume.size,
-		.page_bytes = mapped_bytes(p, memory->produce.header),
-		.produce_bytes = mapped_bytes(p, memory->produce.data),
-		.consume_bytes = mapped_bytes(p, memory->consume.data),
+		.page_bytes = mapped_bytes(p, memory->produce.header, header),
+		.produce_bytes = mapped_bytes(p, memory->produce.data,
+		    memory->produce.size),
+		.consume_bytes = mapped_bytes(p, memory->consume.data,
+		    memory->consume.size),
 	};
 
-	if (!add_pieces(p, pieces, memory->produce.header) ||
-	    !add_pieces(p, pieces, memory->produce.data) ||
-	    !add_pieces(p, pieces, memory->consume.header) ||
-	    !add_pieces(p, pieces, memory->consume.data)) {
+	if (!add_pieces(p, pieces, memory->produce.header, header) ||
+	    !add_pieces(p, pieces, memory->produce.data,
+	    memory->produce.size) ||
+	    !add_pieces(p, pieces, memory->consume.header, header) ||
+	    !add_pieces(p, pieces, memory->consume.data,
+	    memory->consume.size)) {
 		warn_report("vmci: a program on the host cannot map a queue "
 		    "pair, because the guest's memory is in no shared file");
 		g_array_set_size(pieces, 0);

@@ -302,6 +302,9 @@ vmci_exit(PCIDevice *pci)
 {
 	VmciState *s = VMCI(pci);
 
+	/* While programs can still be waited for, which have its memory. */
+	if (s->device != NULL)
+		vqp_device_reset(s->device);
 	vmci_link_stop(s);
 	if (s->device != NULL)
 		vqp_device_destroy(s->device);

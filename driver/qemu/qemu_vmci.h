@@ -83,6 +83,7 @@ struct VmciState {
 	uint32_t log_count;
 	bool warned_memory;
 	QLIST_HEAD(, VmciMapping) mappings;
+	uint32_t piece_count;	/* of those mapped by us */
 	VmciLink *link;
 };
 
@@ -113,8 +114,9 @@ void *vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
     uint64_t page_bytes);
 void vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
     uint64_t page_bytes);
-/* The mapping that begins there, or NULL. */
-const VmciMapping *vmci_memory_find(VmciState *s, const void *memory);
+/* The smallest mapping that begins there and has so many bytes, or NULL. */
+const VmciMapping *vmci_memory_find(VmciState *s, const void *memory,
+    uint64_t bytes);
 
 /* ---- qemu_trace.c */
 

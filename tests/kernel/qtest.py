@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 import vm
@@ -979,6 +980,70 @@ def bad_indices(d):
             same(g.hear(2000 + i)[0], RST)
             assert until(lambda: d.detach((CID, 50 + i)) == 3)
         g.connect(3000, 90)
+
+
+@case("a page in two parts of a pair")
+def page_twice(d):
+    pages = RING_BYTES // PAGE
+    own = PAGES // PAGE
+    data = own + 16
+    back = data + pages + 4
+    with Guest(d) as g:
+        g.request(2000)
+        # The header that we do not write is the first page of our data.
+        same(d.alloc((CID, 50), RING_BYTES, RING_BYTES, pages=[
+            own, *range(data, data + pages),
+            data, *range(back, back + pages)]), 4)
+        g.say(OFFER, 2000, handle(CID, 50))
+        same(g.hear(2000)[0], ATTACH)
+        d.q.write((data + 1) * PAGE, b"A" * 9 * PAGE)
+        d.q.write(own * PAGE + 8, struct.pack("<Q", 10 * PAGE))
+        g.say(WROTE, 2000)
+        assert until(lambda: d.q.read((back + 1) * PAGE, 9 * PAGE) ==
+                     b"A" * 9 * PAGE)
+
+
+@case("a guest that is deaf in the middle of streams")
+def deaf_guest(d):
+    with Guest(d) as g:
+        for i in range(5):
+            g.connect(2000 + i, 50 + i)
+        g.host.process.send_signal(signal.SIGSTOP)
+        d.q.write(g.OWN + 8, struct.pack("<Q", 5))
+        for i in range(5):
+            g.say(WROTE, 2000 + i)
+            g.say(SHUTDOWN, 2000 + i, struct.pack("<Q", 3))
+        d.wr(CAPS, d.caps & ~4)
+        g.host.process.send_signal(signal.SIGCONT)
+        assert until(lambda: "UNAVAILABLE" in g.host.said())
+        d.start()
+        d.receive()
+        g.kept.clear()
+        same(g.request(3000)[0], NEGOTIATE2)
+
+
+@case("a guest that reads nothing and leaves")
+def leaves_unread(d):
+    with Guest(d) as g:
+        g.connect()
+        for _ in range(3):
+            head, = struct.unpack("<Q", d.q.read(g.PEER + 16, 8))
+            d.q.write(g.OWN + 8, struct.pack("<Q", (head - 1) % RING_BYTES))
+            g.say(WROTE, 2000)
+            time.sleep(0.1)
+        d.detach((CID, 50))
+        assert until(lambda: "-> %d" % ECHO in g.host.said())
+
+
+@case("an index that is none, before the host comes")
+def bad_from_the_start(d):
+    same(d.alloc((2, 60), RING_BYTES, RING_BYTES), 4)
+    d.q.write(Guest.OWN + 8, struct.pack("<Q", RING_BYTES))
+    with Guest(d, "--pair-echo", "60") as g:
+        d.detach((2, 60))
+        d.q.write(Guest.OWN + 8, bytes(16))
+        assert until(lambda: d.alloc((2, 60), RING_BYTES, RING_BYTES) > 0)
+        same(g.request(3000)[0], NEGOTIATE2)
 
 
 @case("queue pairs without sockets, rung for")

@@ -94,8 +94,10 @@ host_datagram_unix(const char *path, uint32_t number)
 	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s_%u.dgram",
-	    path, number);
+	if (snprintf(address.sun_path, sizeof(address.sun_path),
+	    "%s_%u.dgram", path, number) >= (int)sizeof(address.sun_path))
+		host_die("%s_%u.dgram: too long for the address of a socket",
+		    path, number);
 	unlink(address.sun_path);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
 	    sizeof(address)) != 0)
@@ -138,5 +140,5 @@ host_datagram_take(const struct vqp_datagram *datagram, const void *payload)
 	}
 	answer.dst = datagram->src;
 	answer.src = datagram->dst;
-	host_link_send(&answer, payload);
+	host_link_post(&answer, payload, 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Packets to and from QEMU.  Requests wait for their result; datagrams and
- * events that come meanwhile are kept for host_link_deliver(), but memory is
- * let go of at once, since QEMU waits for that.
+ * Packets to and from QEMU.  Requests wait for their result; datagrams, events
+ * and refused posts that come meanwhile are kept for host_link_deliver(), but
+ * memory is let go of at once, since QEMU waits for that.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -117,7 +117,8 @@ memory_comes(const uint8_t *body, uint64_t length)
 		pair->arrived(pair);
 }
 
-static void
+/* True if it is for host_link_deliver(): whoever hears it may ask, too. */
+static bool
 result_came(uint32_t tag, const uint8_t *body)
 {
 	struct vqp_link_result result;
@@ -126,9 +127,9 @@ result_came(uint32_t tag, const uint8_t *body)
 	if ((tag & REQUEST_TAG) != 0) {
 		answered = tag;
 		last_status = result.status;
-	} else if (result.status < 0 && tag != NOBODYS_TAG) {
-		calls.refused(tag, result.status);
 	}
+	return (tag & REQUEST_TAG) == 0 && result.status < 0 &&
+	    tag != NOBODYS_TAG;
 }
 
 static void
@@ -154,7 +155,8 @@ take_packet(const uint8_t *bytes, uint64_t length, int fd)
 	memcpy(&message, bytes, sizeof(message));
 	switch (message.type) {
 	case VQP_LINK_RESULT:
-		result_came(message.tag, body);
+		if (result_came(message.tag, body))
+			keep(bytes, length);
 		break;
 	case VQP_LINK_FILE:
 		memcpy(&file, body, sizeof(file));
@@ -248,6 +250,7 @@ static void
 deliver(const uint8_t *bytes, uint64_t length)
 {
 	struct vqp_link_message message;
+	struct vqp_link_result result;
 	struct vqp_datagram datagram;
 	struct vqp_event_qpair event;
 	struct vqp_handle handle;
@@ -266,6 +269,9 @@ deliver(const uint8_t *bytes, uint64_t length)
 	    length == sizeof(handle)) {
 		memcpy(&handle, body, sizeof(handle));
 		calls.doorbell(handle);
+	} else if (message.type == VQP_LINK_RESULT) {
+		memcpy(&result, body, sizeof(result));
+		calls.refused(message.tag, result.status);
 	}
 }
 

@@ -48,7 +48,7 @@ int64_t host_link_request(enum vqp_link_type type, const void *body,
     uint64_t bytes);
 /* BIND or LINK: datagrams to this resource of ours, or rings of it. */
 int64_t host_link_have(enum vqp_link_type type, uint32_t resource);
-/* Send a datagram, and wait for no result.  tag is not 0. */
+/* Send a datagram, and wait for no result; of tag 0 nobody is told. */
 void host_link_post(const struct vqp_datagram *datagram, const void *payload,
     uint32_t tag);
 /* Ring, and do not ask whether somebody heard. */

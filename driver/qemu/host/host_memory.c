@@ -55,6 +55,10 @@ host_memory_begin(const struct vqp_link_memory *message)
 		host_say("the guest's memory is in no shared file");
 		return;
 	}
+	if (coming.page_bytes < sizeof(struct vqp_queue_header) ||
+	    coming.produce_bytes < coming.produce_size ||
+	    coming.consume_bytes < coming.consume_size)
+		host_die("from QEMU: memory that is less than its rings");
 	memory = mmap(NULL, memory_bytes, PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {

@@ -109,8 +109,11 @@ static void
 leaving(struct host_pair *link)
 {
 	struct raw *raw = (struct raw *)link;
+	const uint64_t before = raw->bytes_in;
 
-	while (raw->attached && move(raw, host_end_take, &raw->bytes_in))
+	/* More than a ring came while it was leaving. */
+	while (raw->attached && raw->bytes_in - before < raw->size &&
+	    move(raw, host_end_take, &raw->bytes_in))
 		;
 	raw->attached = false;
 	raw->left = true;
@@ -138,8 +141,8 @@ reopen(struct raw *raw)
 		    raw->opened);
 		raw->end->close(raw->end);
 		raw->end = NULL;
-		host_pair_close(&raw->link);
 	}
+	host_pair_close(&raw->link);
 	/* The guest may have another there by now, of other sizes. */
 	raw->left = open_pair(raw) < 0;
 }

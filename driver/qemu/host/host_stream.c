@@ -441,6 +441,8 @@ pump(struct host_stream *stream)
 	int64_t in = 1, out = 1;
 
 	stream->ready = false;
+	if (stream->guest_deaf)
+		stream->gave_all = stream->end->deaf = true;
 	while ((in > 0 || out > 0) && moved < TURN_BYTES) {
 		in = stream->took_all ? 0 : take_some(stream);
 		out = stream->gave_all || !stream->attached ? HOST_WAIT :
@@ -462,8 +464,6 @@ pump(struct host_stream *stream)
 			stream->gave_all = true;
 			say_mode(stream, SEND_SHUTDOWN);
 		}
-		if (stream->guest_deaf)
-			stream->gave_all = true;
 	}
 	if (moved >= TURN_BYTES)
 		stream->ready = true;

@@ -32,6 +32,7 @@ struct host_end {
 	/* It is over; the end frees itself. */
 	void (*close)(struct host_end *end);
 	struct host_stream *stream;
+	bool deaf;		/* the guest reads nothing more */
 };
 
 /* Who answers for a port: a new end, or NULL for nobody. */
