@@ -100,6 +100,20 @@ try_send(VmciProgram *p, VmciPacket *packet)
 	return true;
 }
 
+/* From here on the doorbell of that packet may ring again. */
+static void
+was_sent(VmciProgram *p, const VmciPacket *packet)
+{
+	struct vqp_link_message message;
+	struct vqp_handle handle;
+
+	memcpy(&message, packet->bytes, sizeof(message));
+	if (message.type != VQP_LINK_DOORBELL)
+		return;
+	memcpy(&handle, packet->bytes + sizeof(message), sizeof(handle));
+	g_hash_table_remove(p->rung, GUINT_TO_POINTER(handle.resource));
+}
+
 static void
 flush(VmciProgram *p)
 {
@@ -109,6 +123,7 @@ flush(VmciProgram *p)
 	    try_send(p, packet)) {
 		QSIMPLEQ_REMOVE_HEAD(&p->out, next);
 		p->out_bytes -= packet->length;
+		was_sent(p, packet);
 		free_packet(packet);
 	}
 }

@@ -38,10 +38,14 @@ take_doorbell(void *context, struct vqp_handle handle)
 {
 	VmciProgram *p = context;
 
-	/* They coalesce anyway; what is behind tells more than one more. */
-	if (p->out_bytes <= OUT_BYTES_MAX)
-		vmci_link_send(p, VQP_LINK_DOORBELL, 0, &handle,
-		    sizeof(handle), NULL, 0, -1);
+	/* They coalesce: of each at most one waits, and none is lost. */
+	if (!g_hash_table_add(p->rung, GUINT_TO_POINTER(handle.resource)))
+		return;
+	vmci_link_send(p, VQP_LINK_DOORBELL, 0, &handle, sizeof(handle), NULL,
+	    0, -1);
+	if (QSIMPLEQ_EMPTY(&p->out))
+		g_hash_table_remove(p->rung,
+		    GUINT_TO_POINTER(handle.resource));
 }
 
 static void
@@ -328,6 +332,7 @@ void
 vmci_program_init(VmciProgram *p)
 {
 	p->bound = g_hash_table_new(NULL, NULL);
+	p->rung = g_hash_table_new(NULL, NULL);
 	p->files = g_array_new(false, true, sizeof(struct stat));
 }
 
@@ -338,5 +343,6 @@ vmci_program_exit(VmciProgram *p)
 		vqp_program_destroy(p->program);
 	p->program = NULL;
 	g_hash_table_destroy(p->bound);
+	g_hash_table_destroy(p->rung);
 	g_array_free(p->files, true);
 }

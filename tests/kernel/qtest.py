@@ -1035,6 +1035,22 @@ def leaves_unread(d):
         assert until(lambda: "-> %d" % ECHO in g.host.said())
 
 
+@case("a doorbell behind all that a host can be sent", generations=("mmio",))
+def bell_behind_all(d):
+    with Guest(d, "--datagram-echo", "5007", "--doorbell", "63") as g:
+        g.host.process.send_signal(signal.SIGSTOP)
+        packet = datagram((2, 5007), (CID, 9), bytes(60000))
+        for _ in range(200):
+            if d.send(packet) < 0:
+                break
+        for _ in range(3):
+            same(d.hyper(RING, handle(2, 63)), 0)
+        g.host.process.send_signal(signal.SIGCONT)
+        assert until(lambda: "doorbell 2:63: heard 1" in g.host.said())
+        same(d.hyper(RING, handle(2, 63)), 0)
+        assert until(lambda: "doorbell 2:63: heard 2" in g.host.said())
+
+
 @case("an index that is none, before the host comes")
 def bad_from_the_start(d):
     same(d.alloc((2, 60), RING_BYTES, RING_BYTES), 4)
