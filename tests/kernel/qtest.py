@@ -8,9 +8,11 @@ A case whose name begins with a letter and a number is that line of the
 hostile-peer matrix.  Most run for both generations.  Exit status: 0 all
 passed, 1 something failed, 77 this machine cannot run it.
 """
+import contextlib
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -1049,6 +1051,48 @@ def bell_behind_all(d):
         assert until(lambda: "doorbell 2:63: heard 1" in g.host.said())
         same(d.hyper(RING, handle(2, 63)), 0)
         assert until(lambda: "doorbell 2:63: heard 2" in g.host.said())
+
+
+@case("a host that has no descriptor left", generations=("port",))
+def no_descriptor(d):
+    path = os.path.join(d.q.folder, "vsock")
+    with Guest(d, "--vsock", path) as g, contextlib.ExitStack() as held:
+        resource.prlimit(g.host.process.pid, resource.RLIMIT_NOFILE, (16, 16))
+
+        def ticks():
+            with open("/proc/%d/stat" % g.host.process.pid) as stat:
+                return sum(map(int, stat.read().split()[13:15]))
+
+        ones = [held.enter_context(socket.socket(socket.AF_UNIX))
+                for _ in range(24)]
+        for one in ones:
+            one.connect(path)
+        time.sleep(0.2)
+        before = ticks()
+        time.sleep(0.5)
+        assert ticks() - before < 20, "it is busy with what it cannot do"
+        for one in ones:
+            one.close()
+        with socket.socket(socket.AF_UNIX) as one:
+            one.settimeout(10)
+            one.connect(path)
+            one.sendall(b"CONNECT nowhere\n")
+            same(one.recv(100), b"")
+
+
+@case("options of vqp-host that are none", generations=("port",))
+def bad_options(d):
+    for options, what in (
+            ((), "LINK"), (("x", "y"), "y"), (("x", "--echo", "-1"), "-1"),
+            (("x", "--echo", "7=3"), "7=3"),
+            (("x", "--source", "8=abc"), "abc"),
+            (("x", "--pair-echo", "1:2=5k"), "1:2=5k"),
+            (("x", "--cid", "5z"), "5z"), (("x", "--send", "8"), "8"),
+            (("x", "--echo", "4294967296"), "4294967296")):
+        done = subprocess.run([vm.Host.PROGRAM, *options], text=True,
+                              stderr=subprocess.PIPE, timeout=20)
+        same(done.returncode, 2)
+        assert done.stderr.startswith("vqp-host: %s: " % what), done.stderr
 
 
 @case("an index that is none, before the host comes")

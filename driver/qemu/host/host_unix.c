@@ -91,6 +91,8 @@ close_end(struct host_end *end)
 {
 	host_watch_remove(&of(end)->watch);
 	close(of(end)->fd);
+	if (listen_watch.fd >= 0)
+		host_watch_set(&listen_watch, EPOLLIN);
 	free(end);
 }
 
@@ -193,8 +195,12 @@ acceptable(struct host_watch *watch, uint32_t events)
 	struct unix_end *u;
 
 	(void)events;
-	if (fd < 0)
+	if (fd < 0) {
+		/* Until one is closed there is none to be had. */
+		if (errno == EMFILE || errno == ENFILE)
+			host_watch_set(watch, 0);
 		return;
+	}
 	u = new_end(fd);
 	host_watch_add(&u->watch, fd, EPOLLIN, connect_line);
 }

@@ -4,6 +4,7 @@
  * CID 2 there, and serves stream and datagram sockets of the guest, and queue
  * pairs and doorbells without them.
  */
+#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -64,7 +65,8 @@ struct service {
 	enum kind kind;
 	uint32_t context;	/* of a pair; 0 for ours */
 	uint32_t port;
-	const char *value;	/* behind '='; NULL for none */
+	const char *file;
+	uint64_t bytes;		/* of a source, or of each ring of a pair */
 };
 
 static struct service *services;
@@ -89,31 +91,49 @@ static const struct option options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static void
-wrong(const char *what)
+/* `argument` is what was wrong, or where. */
+static void __attribute__((noreturn))
+wrong(const char *argument, const char *what)
 {
-	fprintf(stderr, "vqp-host: %s\n\n%s", what, usage);
+	fprintf(stderr, "vqp-host: %s: %s\n\n%s", argument, what, usage);
 	exit(2);
+}
+
+/* The number `text` begins with, no more than `most`; *end is behind it. */
+static uint64_t
+number(const char *text, uint64_t most, char **end)
+{
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, end, 0);
+	if (*text < '0' || *text > '9' || errno != 0 || n > most)
+		wrong(text, "no number, or too large");
+	return n;
 }
 
 static void
 add_service(enum kind kind, char *argument)
 {
 	struct service *service = host_alloc(sizeof(*service));
+	const bool pair = kind >= PAIR_ECHO && kind <= PAIR_SOURCE;
+	const bool file = kind == SEND || kind == RECEIVE;
 	char *end;
 
 	service->kind = kind;
-	service->port = (uint32_t)strtoul(argument, &end, 0);
-	if (*end == ':' && kind >= PAIR_ECHO && kind <= PAIR_SOURCE) {
-		argument = end + 1;
+	service->bytes = pair ? PAIR_BYTES : 0;
+	service->port = (uint32_t)number(argument, UINT32_MAX, &end);
+	if (*end == ':' && pair) {
 		service->context = service->port;
-		service->port = (uint32_t)strtoul(argument, &end, 0);
+		service->port = (uint32_t)number(end + 1, UINT32_MAX, &end);
 	}
-	if (end == argument || (*end != '\0' && *end != '='))
-		wrong("that is no port");
-	service->value = *end == '=' ? end + 1 : NULL;
-	if (service->value == NULL && (kind == SEND || kind == RECEIVE))
-		wrong("--send and --receive need a file");
+	if (*end == '=' && file)
+		service->file = end + 1;
+	else if (*end == '=' && (pair || kind == SOURCE))
+		service->bytes = number(end + 1, UINT64_MAX, &end);
+	if (service->file == NULL && (*end != '\0' || file))
+		wrong(argument, file ? "a file is to be named, PORT=FILE" :
+		    "there is more than was expected");
 	service->next = services;
 	services = service;
 }
@@ -127,12 +147,11 @@ end_of(const struct service *service)
 	case SINK:
 		return host_end_sink();
 	case SOURCE:
-		return host_end_source(service->value == NULL ? 0 :
-		    strtoull(service->value, NULL, 0));
+		return host_end_source(service->bytes);
 	case SEND:
-		return host_end_send_file(service->value);
+		return host_end_send_file(service->file);
 	case RECEIVE:
-		return host_end_receive_file(service->value);
+		return host_end_receive_file(service->file);
 	default:
 		return NULL;
 	}
@@ -174,8 +193,7 @@ serve_pair(const struct service *service)
 		service->port,
 	};
 
-	host_raw_serve(handle, service->value == NULL ? PAIR_BYTES :
-	    strtoull(service->value, NULL, 0),
+	host_raw_serve(handle, service->bytes,
 	    service->kind == PAIR_ECHO ? host_end_echo :
 	    service->kind == PAIR_SINK ? host_end_sink : endless_source);
 }
@@ -190,7 +208,7 @@ begin(const struct service *service)
 		break;
 	case DATAGRAM:
 		if (vsock_path == NULL)
-			wrong("--datagram needs --vsock");
+			wrong("--datagram", "needs --vsock");
 		host_datagram_unix(vsock_path, service->port);
 		break;
 	case PAIR_ECHO:
@@ -226,17 +244,23 @@ main(int argc, char **argv)
 	};
 	uint32_t cid = VQP_CONTEXT_HOST;
 	int option;
+	char *end;
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
 		switch (option) {
 		case 'v': vsock_path = optarg; break;
-		case 'c': cid = (uint32_t)strtoul(optarg, NULL, 0); break;
+		case 'c':
+			cid = (uint32_t)number(optarg, UINT32_MAX, &end);
+			if (*end != '\0')
+				wrong(optarg, "no context");
+			break;
 		case 'h': fputs(usage, stdout); return 0;
 		case '?': return 2;
 		default: add_service((enum kind)option, optarg);
 		}
 	if (optind + 1 != argc)
-		wrong("which LINK?");
+		wrong(optind < argc ? argv[optind + 1] : "LINK",
+		    optind < argc ? "one LINK is enough" : "is missing");
 	signal(SIGPIPE, SIG_IGN);
 	host_loop_init();
 	host_link_open(argv[optind], cid, &calls);
