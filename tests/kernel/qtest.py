@@ -1080,6 +1080,20 @@ def no_descriptor(d):
             same(one.recv(100), b"")
 
 
+@case("a file that was received, and a stream that is not", generations=("port",))
+def file_kept(d):
+    path = pathlib.Path(d.q.folder) / "kept"
+    path.write_text("all there is")
+    with Guest(d, "--receive", "10=%s" % path) as g:
+        g.say(REQUEST2, 2000, struct.pack("<Q", RING_BYTES), 10, proto=1)
+        same(g.hear()[0], NEGOTIATE2)
+        same(path.read_text(), "all there is")
+        same(d.alloc((CID, 50), RING_BYTES, RING_BYTES), 4)
+        g.say(OFFER, 2000, handle(CID, 50), 10)
+        same(g.hear()[0], ATTACH)
+        same(path.read_text(), "")
+
+
 @case("options of vqp-host that are none", generations=("port",))
 def bad_options(d):
     for options, what in (

@@ -176,19 +176,30 @@ host_end_source(uint64_t bytes)
  */
 
 static int64_t
+moved(ssize_t n)
+{
+	if (n < 0)
+		host_say("the file of a stream: %s", strerror(errno));
+	return n < 0 ? HOST_BROKEN : n;
+}
+
+static int64_t
 file_give(struct host_end *end, const struct iovec span[2])
 {
-	const ssize_t n = readv(of(end)->fd, span, 2);
-
-	return n < 0 ? HOST_BROKEN : n;
+	return moved(readv(of(end)->fd, span, 2));
 }
 
 static int64_t
 file_take(struct host_end *end, const struct iovec span[2])
 {
-	const ssize_t n = writev(of(end)->fd, span, 2);
+	return moved(writev(of(end)->fd, span, 2));
+}
 
-	return n < 0 ? HOST_BROKEN : n;
+/* Not before there is a stream: what was received last may be all there is. */
+static void
+file_empty(struct host_end *end)
+{
+	(void)!ftruncate(of(end)->fd, 0);
 }
 
 static struct builtin *
@@ -220,10 +231,11 @@ host_end_send_file(const char *path)
 struct host_end *
 host_end_receive_file(const char *path)
 {
-	struct builtin *b = new_file(path, O_WRONLY | O_CREAT | O_TRUNC);
+	struct builtin *b = new_file(path, O_WRONLY | O_CREAT);
 
 	if (b == NULL)
 		return NULL;
+	b->end.open = file_empty;
 	b->end.take = file_take;
 	return &b->end;
 }
