@@ -78,15 +78,11 @@ file_index(VmciProgram *p, int fd)
 
 /* Append the pieces of one part.  False if they are in no file. */
 static bool
-add_pieces(VmciProgram *p, GArray *pieces, const void *memory,
-    uint64_t bytes)
+add_pieces(VmciProgram *p, GArray *pieces, const VmciMapping *mapping)
 {
-	const VmciMapping *mapping = memory == NULL ? NULL :
-	    vmci_memory_find(p->s, memory, bytes);
-
-	if (memory == NULL)
+	if (mapping == NULL)
 		return true;
-	if (mapping == NULL || mapping->piece_count == 0)
+	if (mapping->piece_count == 0)
 		return false;
 	for (uint32_t i = 0; i < mapping->piece_count; i++) {
 		const VmciPiece *from = &mapping->pieces[i];
@@ -102,35 +98,39 @@ add_pieces(VmciProgram *p, GArray *pieces, const void *memory,
 }
 
 static uint64_t
-mapped_bytes(VmciProgram *p, const void *memory, uint64_t bytes)
+mapped_bytes(const VmciMapping *mapping)
 {
-	return memory == NULL ? 0 :
-	    vmci_memory_find(p->s, memory, bytes)->bytes;
+	return mapping == NULL ? 0 : mapping->bytes;
 }
 
 static void
 memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
 {
 	const uint64_t header = sizeof(struct vqp_queue_header);
+	const struct vqp_queue *produce = &memory->produce;
+	const struct vqp_queue *consume = &memory->consume;
+	/* A ring of no bytes has no data, and no mapping of it. */
+	const VmciMapping *part[4] = {
+		vmci_memory_find(p->s, produce->header, header),
+		vmci_memory_find(p->s, produce->data, produce->size),
+		vmci_memory_find(p->s, consume->header, header),
+		vmci_memory_find(p->s, consume->data, consume->size),
+	};
+	bool in_files = true;
 	GArray *pieces = g_array_new(false, false,
 	    sizeof(struct vqp_link_piece));
 	struct vqp_link_memory message = {
 		.handle = memory->handle,
-		.produce_size = memory->produce.size,
-		.consume_size = memory->consume.size,
-		.page_bytes = mapped_bytes(p, memory->produce.header, header),
-		.produce_bytes = mapped_bytes(p, memory->produce.data,
-		    memory->produce.size),
-		.consume_bytes = mapped_bytes(p, memory->consume.data,
-		    memory->consume.size),
+		.produce_size = produce->size,
+		.consume_size = consume->size,
+		.page_bytes = mapped_bytes(part[0]),
+		.produce_bytes = mapped_bytes(part[1]),
+		.consume_bytes = mapped_bytes(part[3]),
 	};
 
-	if (!add_pieces(p, pieces, memory->produce.header, header) ||
-	    !add_pieces(p, pieces, memory->produce.data,
-	    memory->produce.size) ||
-	    !add_pieces(p, pieces, memory->consume.header, header) ||
-	    !add_pieces(p, pieces, memory->consume.data,
-	    memory->consume.size)) {
+	for (unsigned i = 0; in_files && i < G_N_ELEMENTS(part); i++)
+		in_files = add_pieces(p, pieces, part[i]);
+	if (!in_files) {
 		warn_report("vmci: a program on the host cannot map a queue "
 		    "pair, because the guest's memory is in no shared file");
 		g_array_set_size(pieces, 0);

@@ -367,13 +367,18 @@ TEST(case_53_no_lock_while_waiting,
 	}
 }
 
+struct later {
+	struct vqp_handle src;
+	int64_t result;
+};
+
 static void
 send_later(void *argument)
 {
-	struct vqp_datagram datagram = { case_host, *(struct vqp_handle *)
-	    argument, 40 };
+	struct later *later = argument;
+	const struct vqp_datagram datagram = { case_host, later->src, 40 };
 
-	CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 64);
+	later->result = vqp_core_send(mock.core, &datagram, payload);
 }
 
 TEST(case_53_stopped_while_waiting,
@@ -383,11 +388,12 @@ TEST(case_53_stopped_while_waiting,
 		struct counted counted = { 0 };
 		struct vqp_handle handle = case_endpoint(&counted, 0);
 		const struct vqp_datagram datagram = { case_host, handle, 8 };
+		struct later later = { handle, 0 };
 		struct sim_thread *thread;
 		uint64_t begin;
 
 		mock.busy_held = case_dma;
-		thread = sim_spawn("stopped", SIM_TASK, send_later, &handle);
+		thread = sim_spawn("stopped", SIM_TASK, send_later, &later);
 		sim_sleep(10000);
 		sim_stop(thread, true);
 		if (case_dma)
@@ -398,19 +404,10 @@ TEST(case_53_stopped_while_waiting,
 		CHECK(sim_now_ns() - begin < 5 * 1000 * 1000);
 		sim_stop(thread, false);
 		sim_join(thread);
+		CHECK_EQ(later.result, 64);
 		CHECK_EQ(case_counters().datagrams_sent, 3);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
-}
-
-static void
-send_in_vain(void *argument)
-{
-	struct vqp_datagram datagram = { case_host, *(struct vqp_handle *)
-	    argument, 40 };
-
-	CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
-	    VQP_ERROR_UNAVAILABLE);
 }
 
 TEST(case_53_stopped_while_unplugged,
@@ -419,6 +416,7 @@ TEST(case_53_stopped_while_unplugged,
 	FOR_EACH_CASE() {
 		struct counted counted = { 0 };
 		struct vqp_handle handle = case_endpoint(&counted, 0);
+		struct later later = { handle, 0 };
 		struct sim_thread *thread;
 
 		if (!case_dma) {
@@ -426,12 +424,13 @@ TEST(case_53_stopped_while_unplugged,
 			continue;
 		}
 		mock.busy_held = true;
-		thread = sim_spawn("stopped", SIM_TASK, send_in_vain, &handle);
+		thread = sim_spawn("stopped", SIM_TASK, send_later, &later);
 		sim_sleep(10000);
 		sim_stop(thread, true);
 		vqp_core_unplug(mock.core);
 		sim_stop(thread, false);
 		sim_join(thread);
+		CHECK_EQ(later.result, VQP_ERROR_UNAVAILABLE);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
 }

@@ -668,21 +668,27 @@ TEST(b20_shutdown, "B20: at a shutdown the device is made to forget us")
 static bool busy;
 static unsigned allocs;
 
+static int
+make_pair(struct vqp_qpair **qpair)
+{
+	struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
+	const struct vqp_qpair_options options = {
+		.produce_bytes = 64,
+		.consume_bytes = 64,
+		.peer = VQP_CONTEXT_ANY,
+	};
+
+	return vqp_core_qpair_alloc(mock.core, &options, &handle, qpair);
+}
+
 static void
 make_pairs(void *argument)
 {
 	(void)argument;
 	while (busy) {
-		struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
-		const struct vqp_qpair_options options = {
-			.produce_bytes = 64,
-			.consume_bytes = 64,
-			.peer = VQP_CONTEXT_ANY,
-		};
 		struct vqp_qpair *qpair;
 
-		if (vqp_core_qpair_alloc(mock.core, &options, &handle,
-		    &qpair) < 0) {
+		if (make_pair(&qpair) < 0) {
 			sim_sleep(1000);
 			continue;
 		}
@@ -728,16 +734,9 @@ hold(void)
 static void
 make_one_pair(void *status)
 {
-	struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
-	const struct vqp_qpair_options options = {
-		.produce_bytes = 64,
-		.consume_bytes = 64,
-		.peer = VQP_CONTEXT_ANY,
-	};
 	struct vqp_qpair *qpair;
 
-	*(int *)status = vqp_core_qpair_alloc(mock.core, &options, &handle,
-	    &qpair);
+	*(int *)status = make_pair(&qpair);
 }
 
 TEST(other_device_in_the_midst,

@@ -309,15 +309,22 @@ readable(struct host_watch *unused, uint32_t events)
  * ---- Verbs.
  */
 
-int64_t
-host_link_request(enum vqp_link_type type, const void *body, uint64_t bytes)
+static int64_t
+ask(enum vqp_link_type type, const void *body, uint64_t bytes,
+    const void *more, uint64_t more_bytes)
 {
 	const uint32_t tag = ++last_tag | REQUEST_TAG;
 
-	send_packet(type, tag, body, bytes, NULL, 0);
+	send_packet(type, tag, body, bytes, more, more_bytes);
 	while (answered != tag)
 		read_packet(false);
 	return last_status;
+}
+
+int64_t
+host_link_request(enum vqp_link_type type, const void *body, uint64_t bytes)
+{
+	return ask(type, body, bytes, NULL, 0);
 }
 
 int64_t
@@ -346,13 +353,8 @@ host_link_post(const struct vqp_datagram *datagram, const void *payload,
 int64_t
 host_link_send(const struct vqp_datagram *datagram, const void *payload)
 {
-	const uint32_t tag = ++last_tag | REQUEST_TAG;
-
-	send_packet(VQP_LINK_SEND, tag, datagram, sizeof(*datagram), payload,
+	return ask(VQP_LINK_SEND, datagram, sizeof(*datagram), payload,
 	    datagram->payload_size);
-	while (answered != tag)
-		read_packet(false);
-	return last_status;
 }
 
 int64_t

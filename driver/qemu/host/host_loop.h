@@ -25,6 +25,13 @@ void host_watch_remove(struct host_watch *watch);
 /* Wait, at most that long (-1: for ever), and call who is ready. */
 void host_loop_turn(int milliseconds);
 
+/* The shorter of two such waits. */
+static inline int
+host_sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int64_t host_now_ms(void);	/* monotonic */
 void *host_alloc(uint64_t bytes);	/* zeros, or the end */
 /* Say why on standard error, and end the program. */

@@ -611,14 +611,6 @@ resend(struct host_stream *stream)
 		    BOTH_SHUTDOWN : SEND_SHUTDOWN);
 }
 
-static int
-sooner(int a, int64_t b)
-{
-	if (b < 0)
-		b = 0;
-	return a < 0 || b < a ? (int)b : a;
-}
-
 int
 host_stream_work(void)
 {
@@ -636,11 +628,12 @@ host_stream_work(void)
 		    stream->state != STATE_DEAD)
 			reset(stream);
 		if (stream->deadline != 0)
-			wait = sooner(wait, stream->deadline - now);
+			wait = host_sooner(wait, stream->deadline > now ?
+			    (int)(stream->deadline - now) : 0);
 		if (stream->ready && stream->state >= STATE_OPEN)
 			wait = 0;
 		if (stream->resend_wrote || stream->resend_read)
-			wait = sooner(wait, RETRY_MS);
+			wait = host_sooner(wait, RETRY_MS);
 	}
 	for (struct host_stream **at = &streams; *at != NULL; ) {
 		struct host_stream *stream = *at;

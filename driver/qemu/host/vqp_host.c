@@ -227,12 +227,6 @@ begin(const struct service *service)
 	}
 }
 
-static int
-sooner(int a, int b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -274,7 +268,7 @@ main(int argc, char **argv)
 		int wait;
 
 		host_link_deliver();
-		wait = sooner(host_stream_work(), host_raw_work());
+		wait = host_sooner(host_stream_work(), host_raw_work());
 		/* Requests of that work may have brought something. */
 		host_loop_turn(host_link_has_kept() ? 0 : wait);
 	}
