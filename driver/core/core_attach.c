@@ -340,10 +340,10 @@ vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
 	core->stopped = true;
 	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
 	vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
-	vqp_os_lock_init(&core->table_lock);
-	vqp_os_lock_init(&core->send.lock);
-	vqp_os_lock_init(&core->service_lock);
-	vqp_os_lock_init(&core->pair_lock);
+	vqp_os_lock_init(&core->table_lock, VQP_OS_LOCK_TABLE);
+	vqp_os_lock_init(&core->send.lock, VQP_OS_LOCK_SEND);
+	vqp_os_lock_init(&core->service_lock, VQP_OS_LOCK_SERVICE);
+	vqp_os_lock_init(&core->pair_lock, VQP_OS_LOCK_PAIR);
 	vqp_os_event_init(&core->idle);
 	vqp_os_work_init(&core->reaper, vqp_resource_reap, core);
 	vqp_os_work_init(&core->breaker, vqp_core_broken, core);

@@ -467,7 +467,7 @@ vqp_core_endpoint_create(struct vqp_core *core,
 	endpoint->resource.any_context = name.context == VQP_CONTEXT_ANY;
 	vqp_resource_init(&endpoint->resource, core, VQP_RESOURCE_ENDPOINT,
 	    vqp_endpoint_finish);
-	vqp_os_lock_init(&endpoint->lock);
+	vqp_os_lock_init(&endpoint->lock, VQP_OS_LOCK_QUEUE);
 	vqp_os_work_init(&endpoint->work, vqp_endpoint_work, endpoint);
 	status = VQP_SUCCESS;
 	for (int i = 0; i < 2 && options->flags & VQP_DATAGRAM_DELAYED; i++) {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of the core share.  Three locks, never one inside another of
- * the same kind, taken in this order:
+ * What the files of the core share.  vqp_os.h says in which order its locks
+ * nest:
  *
+ *	send.lock	the one message that the device may be working on
  *	pair_lock	which ends and rings there are
  *	table_lock	what has a name: writers only, lookup takes none
  *	resource.lock	who is being called, and whether it still may be
- *
- * send.lock comes before all of them, service_lock stands alone.
+ *	endpoint.lock	the queue of a DELAYED endpoint
+ *	service_lock	who works in which lane
  */
 #ifndef CORE_PRIVATE_H
 #define CORE_PRIVATE_H

@@ -60,7 +60,7 @@ vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
 	resource->core = core;
 	resource->type = type;
 	resource->finish = finish;
-	vqp_os_lock_init(&resource->lock);
+	vqp_os_lock_init(&resource->lock, VQP_OS_LOCK_RESOURCE);
 	vqp_os_event_init(&resource->left);
 }
 

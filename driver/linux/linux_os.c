@@ -213,11 +213,19 @@ void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 	iowrite8_rep(os->registers + reg, from, bytes);
 }
 
-void vqp_os_lock_init(struct vqp_os_lock *lock)
+/* All locks are initialised at one place, and to lockdep would be one. */
+static struct lock_class_key linux_lock_keys[VQP_OS_LOCK_COUNT];
+
+#define LINUX_LOCK_NAME(kind, name) [VQP_OS_LOCK_##kind] = name,
+static const char *const linux_lock_names[] = {
+	VQP_OS_LOCK_LIST(LINUX_LOCK_NAME)
+};
+
+void vqp_os_lock_init(struct vqp_os_lock *lock, enum vqp_os_lock_kind kind)
 {
 	spin_lock_init(&lock->lock);
-	/* All are initialised here, and to lockdep would be one. */
-	lockdep_set_novalidate_class(&lock->lock);
+	lockdep_set_class_and_name(&lock->lock, &linux_lock_keys[kind],
+				   linux_lock_names[kind]);
 }
 
 void vqp_os_lock_destroy(struct vqp_os_lock *lock)

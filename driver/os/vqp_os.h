@@ -95,11 +95,30 @@ void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
     uint64_t bytes);
 
 /*
- * A lock against every other context, the shell's handlers included: those do
- * not run on this CPU while it is held.  Nests in one order only: the core
- * never takes two of one kind.						any
+ * The kinds of locks, in the order in which they nest: a thread that holds a
+ * lock takes another one only of a later kind, so never two of one kind.  The
+ * names are for checkers of lock orders (lockdep, WITNESS).
  */
-void vqp_os_lock_init(struct vqp_os_lock *lock);
+#define VQP_OS_LOCK_LIST(kind)						\
+	kind(SEND, "vqp_send")		/* the message to the device */	\
+	kind(PAIR, "vqp_pair")		/* which pairs there are */	\
+	kind(TABLE, "vqp_table")	/* which names there are */	\
+	kind(RESOURCE, "vqp_resource")	/* who is inside a callback */	\
+	kind(QUEUE, "vqp_queue")	/* of a delayed endpoint */	\
+	kind(SERVICE, "vqp_service")	/* who serves interrupts */
+
+#define VQP_OS_LOCK_KIND(kind, name) VQP_OS_LOCK_##kind,
+enum vqp_os_lock_kind {
+	VQP_OS_LOCK_LIST(VQP_OS_LOCK_KIND)
+	VQP_OS_LOCK_COUNT,
+};
+#undef VQP_OS_LOCK_KIND
+
+/*
+ * A lock against every other context, the shell's handlers included: those do
+ * not run on this CPU while it is held.  Spins; short sections only.	any
+ */
+void vqp_os_lock_init(struct vqp_os_lock *lock, enum vqp_os_lock_kind kind);
 void vqp_os_lock_destroy(struct vqp_os_lock *lock);
 void vqp_os_lock(struct vqp_os_lock *lock);
 void vqp_os_unlock(struct vqp_os_lock *lock);

@@ -164,10 +164,17 @@ vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
  * ---- Locks and sections.
  */
 
+#define LOCK_NAME(kind, name) [VQP_OS_LOCK_##kind] = name,
+static const char *const lock_names[] = { VQP_OS_LOCK_LIST(LOCK_NAME) };
+
+/* The kinds that this thread holds, a bit each. */
+static _Thread_local unsigned locks_held;
+
 void
-vqp_os_lock_init(struct vqp_os_lock *lock)
+vqp_os_lock_init(struct vqp_os_lock *lock, enum vqp_os_lock_kind kind)
 {
 	pthread_mutex_init(&lock->mutex, NULL);
+	lock->kind = kind;
 }
 
 void
@@ -179,12 +186,19 @@ vqp_os_lock_destroy(struct vqp_os_lock *lock)
 void
 vqp_os_lock(struct vqp_os_lock *lock)
 {
+	if (locks_held >> lock->kind != 0) {
+		fprintf(stderr, "vqp: %s is taken under a lock of its kind or "
+		    "a later one\n", lock_names[lock->kind]);
+		abort();
+	}
 	pthread_mutex_lock(&lock->mutex);
+	locks_held |= 1u << lock->kind;
 }
 
 void
 vqp_os_unlock(struct vqp_os_lock *lock)
 {
+	locks_held &= ~(1u << lock->kind);
 	pthread_mutex_unlock(&lock->mutex);
 }
 

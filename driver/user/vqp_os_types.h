@@ -11,6 +11,7 @@ struct vqp_os;
 
 struct vqp_os_lock {
 	pthread_mutex_t mutex;
+	unsigned kind;		/* enum vqp_os_lock_kind */
 };
 
 struct vqp_os_read {

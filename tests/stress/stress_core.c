@@ -6,7 +6,9 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <effort.h>
 #include <rng.h>
@@ -308,6 +310,37 @@ TEST(ends_wait_by_dma,
 	};
 
 	run(&config);
+}
+
+TEST(locks_nest_in_order,
+    "a lock that is taken under one of a later kind, or its own, ends the "
+    "program")
+{
+	static const struct {
+		enum vqp_os_lock_kind first, second;
+		bool allowed;
+	} order[] = {
+		{ VQP_OS_LOCK_TABLE, VQP_OS_LOCK_RESOURCE, true },
+		{ VQP_OS_LOCK_RESOURCE, VQP_OS_LOCK_TABLE, false },
+		{ VQP_OS_LOCK_TABLE, VQP_OS_LOCK_TABLE, false },
+	};
+
+	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		struct vqp_os_lock first, second;
+		int status;
+		pid_t child = fork();
+
+		if (child == 0) {
+			(void)freopen("/dev/null", "w", stderr);
+			vqp_os_lock_init(&first, order[i].first);
+			vqp_os_lock_init(&second, order[i].second);
+			vqp_os_lock(&first);
+			vqp_os_lock(&second);
+			_exit(0);
+		}
+		CHECK(child > 0 && waitpid(child, &status, 0) == child);
+		CHECK_EQ(WIFSIGNALED(status), !order[i].allowed);
+	}
 }
 
 TEST_MAIN()

@@ -353,7 +353,7 @@ TEST(case_53_no_lock_while_waiting,
 		struct vqp_os_lock lock = { 0 };
 		struct sim_thread *thread;
 
-		vqp_os_lock_init(&lock);
+		vqp_os_lock_init(&lock, VQP_OS_LOCK_SERVICE);
 		ticks = 0;
 		ticking = true;
 		thread = sim_spawn("ticks", SIM_TASK, tick, &lock);

@@ -40,8 +40,8 @@ begin(void)
 
 	sim_begin(&options);
 	os = sim_os_open(&machine);
-	vqp_os_lock_init(&lock_a);
-	vqp_os_lock_init(&lock_b);
+	vqp_os_lock_init(&lock_a, VQP_OS_LOCK_TABLE);
+	vqp_os_lock_init(&lock_b, VQP_OS_LOCK_RESOURCE);
 	vqp_os_event_init(&event);
 }
 
@@ -96,14 +96,29 @@ unlock_free(void)
 }
 
 static void
-lock_circle(void)
+lock_backwards(void)
+{
+	vqp_os_lock(&lock_b);
+	vqp_os_lock(&lock_a);
+}
+
+static void
+lock_same_kind(void)
+{
+	struct vqp_os_lock other = { 0 };
+
+	vqp_os_lock_init(&other, VQP_OS_LOCK_TABLE);
+	vqp_os_lock(&lock_a);
+	vqp_os_lock(&other);
+}
+
+static void
+lock_in_order(void)
 {
 	vqp_os_lock(&lock_a);
 	vqp_os_lock(&lock_b);
-	vqp_os_unlock(&lock_b);
 	vqp_os_unlock(&lock_a);
-	vqp_os_lock(&lock_b);
-	vqp_os_lock(&lock_a);
+	vqp_os_unlock(&lock_b);
 }
 
 static void
@@ -264,7 +279,9 @@ TEST(breaches_are_caught, "what the seam's contracts forbid ends the program")
 	CHECK(!is_caught(nothing));
 	CHECK(is_caught(lock_twice));
 	CHECK(is_caught(unlock_free));
-	CHECK(is_caught(lock_circle));
+	CHECK(is_caught(lock_backwards));
+	CHECK(is_caught(lock_same_kind));
+	CHECK(!is_caught(lock_in_order));
 	CHECK(is_caught(alloc_locked));
 	CHECK(is_caught(free_locked));
 	CHECK(is_caught(alloc_reading));

@@ -41,7 +41,6 @@
 #define THREADS_MAX 256
 #define STACK_BYTES (512 * 1024)
 #define HELD_MAX 8
-#define KINDS_MAX 64
 #define QUARANTINE_BYTES_MAX (UINT64_C(8) << 20)
 #define POISON 0xdd
 #define RAM_BYTES (UINT64_C(1) << 40)	/* sparse */
@@ -139,9 +138,6 @@ static struct {
 	uint64_t switch_one_in;
 	uint64_t reads_began;
 	unsigned locks_alive, events_alive;
-	const void *kind_at[KINDS_MAX];
-	unsigned kind_count;
-	uint64_t taken_under[KINDS_MAX];
 	/* What is freed stays poisoned for a while. */
 	struct memory *freed_first, **freed_last;
 	uint64_t freed_bytes;
@@ -1255,21 +1251,13 @@ lock_check(const struct vqp_os_lock *lock, const char *where)
 		sim_fail("%s() of what is no lock", where);
 }
 
-__attribute__((noinline)) void
-vqp_os_lock_init(struct vqp_os_lock *lock)
+void
+vqp_os_lock_init(struct vqp_os_lock *lock, enum vqp_os_lock_kind kind)
 {
-	const void *at = __builtin_return_address(0);
-	uint32_t kind = 0;
-
 	if (lock->alive == ALIVE)
 		sim_fail("lock_init() twice");
-	while (kind < sim.kind_count && sim.kind_at[kind] != at)
-		kind++;
-	if (kind == sim.kind_count) {
-		if (kind == KINDS_MAX)
-			sim_fail("too many kinds of locks");
-		sim.kind_at[sim.kind_count++] = at;
-	}
+	if (kind >= VQP_OS_LOCK_COUNT)
+		sim_fail("lock_init() of no kind");
 	*lock = (struct vqp_os_lock){ .alive = ALIVE, .kind = kind };
 	sim.locks_alive++;
 	sim_point("lock_init", kind);
@@ -1286,20 +1274,8 @@ vqp_os_lock_destroy(struct vqp_os_lock *lock)
 	sim.locks_alive--;
 }
 
-/* Is there a way from one kind to another by what was taken under what? */
-static bool
-leads_to(uint32_t from, uint32_t to, uint64_t seen)
-{
-	for (uint32_t k = 0; k < sim.kind_count; k++) {
-		const uint64_t bit = UINT64_C(1) << k;
-
-		if ((sim.taken_under[from] & bit) == 0 || (seen & bit) != 0)
-			continue;
-		if (k == to || leads_to(k, to, seen | bit))
-			return true;
-	}
-	return false;
-}
+#define LOCK_NAME(kind, name) [VQP_OS_LOCK_##kind] = name,
+static const char *const lock_names[] = { VQP_OS_LOCK_LIST(LOCK_NAME) };
 
 void
 vqp_os_lock(struct vqp_os_lock *lock)
@@ -1309,16 +1285,13 @@ vqp_os_lock(struct vqp_os_lock *lock)
 	lock_check(lock, "lock");
 	sim_point("lock", lock->kind);
 	for (unsigned i = 0; i < self->held_count; i++) {
-		const uint32_t held = self->held[i]->kind;
+		const enum vqp_os_lock_kind held = self->held[i]->kind;
 
 		if (self->held[i] == lock)
 			sim_fail("a lock is taken twice");
-		if (held == lock->kind)
-			sim_fail("two locks of kind %u at once", held);
-		if (leads_to(lock->kind, held, 0))
-			sim_fail("locks of kinds %u and %u nest both ways",
-			    held, lock->kind);
-		sim.taken_under[held] |= UINT64_C(1) << lock->kind;
+		if (held >= lock->kind)
+			sim_fail("%s is taken under %s",
+			    lock_names[lock->kind], lock_names[held]);
 	}
 	if (self->held_count == HELD_MAX)
 		sim_fail("%u locks at once", HELD_MAX);

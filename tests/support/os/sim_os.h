@@ -7,7 +7,7 @@
  *
  * It holds the core to the seam's contracts.  Breaking one ends the program,
  * after every thread's last call has been printed: sleeping where that is not
- * allowed, locks taken twice or in circles, memory freed with a wrong size or
+ * allowed, locks taken twice or out of order, memory freed with a wrong size or
  * used after, things used before init, leaks, and nobody left to run.
  *
  * The thread that calls sim_begin() is one of them, so a test calls the core as

@@ -14,7 +14,7 @@ struct sim_thread;
 
 struct vqp_os_lock {
 	uint32_t alive;
-	uint32_t kind;			/* the place of its init, numbered */
+	uint32_t kind;			/* enum vqp_os_lock_kind */
 	struct sim_thread *owner;
 };
 
