@@ -68,7 +68,8 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 	struct vqp_ring produce, consume;
 	int status;
 
-	if (config->produce.size == 0 && config->consume.size == 0)
+	if (!vqp_ring_is_aligned(pair) ||
+	    (config->produce.size == 0 && config->consume.size == 0))
 		return VQP_ERROR_INVALID_ARGS;
 	/* The crossed indices: see the figure in vqp/wire.h. */
 	if (!header_cells(config->produce.header, config->layout,

@@ -31,6 +31,8 @@ struct vqp_end {
 	struct vqp_end *next;		/* under pair_lock */
 };
 
+VQP_STATIC_ASSERT(_Alignof(struct vqp_end) <= VQP_OS_ALIGNMENT, "vqp_os_alloc");
+
 struct vqp_handle
 vqp_core_qpair_handle(const struct vqp_qpair *qpair)
 {

@@ -16,6 +16,9 @@
 
 void *vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
+	/* A power of two is aligned to itself, and no other size to 128. */
+	if (bytes < PAGE_SIZE)
+		bytes = roundup_pow_of_two(max_t(u64, bytes, VQP_OS_ALIGNMENT));
 	return kvzalloc(bytes, GFP_KERNEL);
 }
 

@@ -25,12 +25,15 @@
 
 #include <vqp_os_types.h>
 
+/* Of all memory here: a queue pair's struct needs it. */
+#define VQP_OS_ALIGNMENT 128
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 /*
- * Memory of our own, zeroed, aligned for any type.			task
+ * Memory of our own, zeroed, on a boundary of VQP_OS_ALIGNMENT.	task
  * Returns NULL on shortage.  Freed with the size it was asked for; NULL is
  * allowed there.
  */

@@ -32,8 +32,12 @@ struct vqp_os {
 void *
 vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
+	void *memory;
+
 	(void)os;
-	return calloc(1, (size_t)bytes);
+	if (posix_memalign(&memory, VQP_OS_ALIGNMENT, (size_t)bytes) != 0)
+		return NULL;
+	return memset(memory, 0, (size_t)bytes);
 }
 
 void

@@ -127,6 +127,10 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
     struct vqp_distance *distance, uint8_t so_many);
 
 /*@ assigns \nothing; */
+static inline bool
+vqp_ring_is_aligned(const void *end);
+
+/*@ assigns \nothing; */
 static inline struct vqp_distance
 vqp_distance_told(enum vqp_placement placement);
 

@@ -122,6 +122,33 @@ TEST(attach_refuses, "a pair that cannot be one is refused")
 	}
 }
 
+TEST(attach_misaligned, "a pair or an end off its alignment is refused")
+{
+	/* A struct of malloc() stands at any multiple of 16. */
+	static uint8_t memory[sizeof(struct vqp_pair) + 128] VQP_ALIGNED(128);
+	struct loop_pair pair;
+	struct loop loop;
+
+	loop_pair_open(&pair, 64, VQP_LAYOUT_COMPAT);
+	loop_open(&loop, 64);
+	for (size_t at = 0; at <= 128; at++) {
+		const int status = at % 128 == 0 ?
+		    VQP_SUCCESS : VQP_ERROR_INVALID_ARGS;
+		void *there = memory + at;
+
+		CHECK_EQ(vqp_tx_attach(there, &loop.ring), status);
+		CHECK_EQ(vqp_rx_attach(there, &loop.ring), status);
+		memset(memory, 0xee, sizeof(memory));
+		CHECK_EQ(vqp_pair_attach(there, &pair.a_config), status);
+		if (status == VQP_SUCCESS)
+			continue;
+		for (size_t i = 0; i < sizeof(memory); i++)
+			CHECK_EQ(memory[i], 0xee);
+	}
+	loop_close(&loop);
+	loop_pair_close(&pair);
+}
+
 TEST(attach_checks_indices, "each of the four indices is checked at attach")
 {
 	struct loop_pair pair;

@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include <vqp/pair.h>
+
 #include "host_loop.h"
 
 #define BATCH	64
@@ -86,11 +88,12 @@ host_now_ms(void)
 void *
 host_alloc(uint64_t bytes)
 {
-	void *memory = calloc(1, (size_t)bytes);
+	void *memory;
 
-	if (memory == NULL)
+	if (posix_memalign(&memory, _Alignof(struct vqp_pair),
+	    (size_t)bytes) != 0)
 		host_die("out of memory");
-	return memory;
+	return memset(memory, 0, (size_t)bytes);
 }
 
 static void

@@ -33,7 +33,8 @@ host_sooner(int a, int b)
 }
 
 int64_t host_now_ms(void);	/* monotonic */
-void *host_alloc(uint64_t bytes);	/* zeros, or the end */
+/* Zeros, aligned as a queue pair is; or the end. */
+void *host_alloc(uint64_t bytes);
 /* Say why on standard error, and end the program. */
 void host_die(const char *format, ...)
     __attribute__((format(printf, 1, 2), noreturn));

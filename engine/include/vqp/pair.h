@@ -48,6 +48,10 @@ struct vqp_pair_config {
 	bool inline_copy;
 };
 
+/*
+ * Aligned to 128 bytes: static, on a stack, or from aligned_alloc() or
+ * posix_memalign() with _Alignof() of the type that holds it.
+ */
 struct vqp_pair {
 	struct vqp_tx tx;
 	struct vqp_rx rx;
@@ -74,9 +78,11 @@ void vqp_queue_header_init(void *header, struct vqp_handle handle);
  * at work does no harm.
  *
  * Returns VQP_SUCCESS, or, with a *pair that must not be used,
- *	VQP_ERROR_INVALID_ARGS	both sizes 0, an unknown layout, no or
- *				misaligned header, no data for a size, or a
- *				size no address range can hold
+ *	VQP_ERROR_INVALID_ARGS	*pair is not aligned to 128 bytes, as its type
+ *				is (malloc() does not); both sizes 0, an
+ *				unknown layout, no or misaligned header, no
+ *				data for a size, or a size no address range
+ *				can hold
  *	VQP_ERROR_INVALID_SIZE	an index lies outside its ring
  * A direction of 0 bytes is allowed; its verbs answer INVALID_SIZE.
  *

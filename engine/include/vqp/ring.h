@@ -270,6 +270,16 @@ vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 	return VQP_SUCCESS;
 }
 
+/*
+ * Is an end, or what holds one, where its type must be?  Memory of malloc() is
+ * mostly not, and a compiler that believes the type writes whole vectors.
+ */
+static inline bool
+vqp_ring_is_aligned(const void *end)
+{
+	return (uintptr_t)end % __alignof__(struct vqp_tx) == 0;
+}
+
 static inline struct vqp_distance
 vqp_distance_told(enum vqp_placement placement)
 {
@@ -392,8 +402,9 @@ vqp_tx_room(const struct vqp_tx *tx)
  * The peer may be at work already.
  *
  * Returns VQP_SUCCESS, or, with *tx untouched,
- *	VQP_ERROR_INVALID_ARGS	no or misaligned cells, no data, or a size
- *				no address range can hold
+ *	VQP_ERROR_INVALID_ARGS	*tx is not aligned to 128 bytes, as its type
+ *				is, no or misaligned cells, no data, or a
+ *				size no address range can hold
  *	VQP_ERROR_INVALID_SIZE	an index lies outside the ring
  * A ring of 0 bytes is allowed; every verb on it answers INVALID_SIZE.
  */
@@ -401,7 +412,8 @@ static inline int
 vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 {
 	uint64_t tail, head;
-	int status = vqp_ring_read(ring, &tail, &head);
+	int status = vqp_ring_is_aligned(tx) ?
+	    vqp_ring_read(ring, &tail, &head) : VQP_ERROR_INVALID_ARGS;
 
 	if (status != VQP_SUCCESS)
 		return status;
@@ -771,7 +783,8 @@ static inline int
 vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 {
 	uint64_t tail, head;
-	int status = vqp_ring_read(ring, &tail, &head);
+	int status = vqp_ring_is_aligned(rx) ?
+	    vqp_ring_read(ring, &tail, &head) : VQP_ERROR_INVALID_ARGS;
 
 	if (status != VQP_SUCCESS)
 		return status;

@@ -885,7 +885,7 @@ memory_release(struct memory *memory)
 void *
 vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
-	uint8_t *base;
+	void *memory;
 
 	machine_check(os, "alloc");
 	may_sleep("alloc");
@@ -894,9 +894,11 @@ vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 		sim_fail("alloc() of no bytes");
 	if (bytes > UINT64_C(1) << 30 || is_short(os, "alloc"))
 		return NULL;
-	base = calloc(1, (size_t)bytes);
-	memory_new(os, MEMORY_ALLOC, base, bytes);
-	return base;
+	if (posix_memalign(&memory, VQP_OS_ALIGNMENT, (size_t)bytes) != 0)
+		return NULL;
+	memset(memory, 0, (size_t)bytes);
+	memory_new(os, MEMORY_ALLOC, memory, bytes);
+	return memory;
 }
 
 void
