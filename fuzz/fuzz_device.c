@@ -186,6 +186,8 @@ host_datagram(void *context, const struct vqp_datagram *datagram,
 	uint8_t last = 0;
 
 	(void)context;
+	MUST(datagram->dst.context == VQP_CONTEXT_HOST ||
+	    vqp_vsock_is_hypervisor(datagram->dst));
 	MUST(datagram->src.context == vqp_device_cid(world.guest.device) ||
 	    datagram->src.context == vqp_device_cid(world.other.device) ||
 	    datagram->src.context == VQP_CONTEXT_HOST);
@@ -290,6 +292,9 @@ handle_of(unsigned bits)
 
 	if ((bits & 0xe0) == 0xe0)
 		handle.resource = VQP_RESOURCE_ANY;
+	else if ((bits & 0xe0) == 0xc0)
+		handle.resource = bits & 8 ? VQP_VSOCK_RESOURCE_HYPERVISOR :
+		    VQP_VSOCK_RESOURCE;
 	return handle;
 }
 
@@ -347,6 +352,8 @@ build(const struct step *step, const struct step *bend, uint8_t *at)
 		alloc.flags = step->more >> 6;
 		if (bend->op & 2)
 			alloc.peer = VQP_CONTEXT_ANY;
+		if (bend->op & 8)
+			alloc.peer = VQP_CONTEXT_HYPERVISOR;
 		pages = (alloc.produce_size + PAGE - 1) / PAGE +
 		    (alloc.consume_size + PAGE - 1) / PAGE + 2;
 		alloc.page_count = pages;
@@ -425,8 +432,10 @@ static void
 host_call(const struct step *step)
 {
 	const struct vqp_handle handle = handle_of(step->k);
+	static const struct vqp_handle sources[] = { { VQP_CONTEXT_ANY, 7 },
+	    { VQP_CONTEXT_HOST, 7 }, { 0, 15 }, { 0, 0 } };
 	struct vqp_datagram datagram = { .dst = handle,
-	    .src = { step->more & 1 ? VQP_CONTEXT_HOST : VQP_CONTEXT_ANY, 7 } };
+	    .src = sources[step->more & 3] };
 	struct vqp_qpair_request request = { .handle = handle };
 	struct vqp_qpair_memory memory;
 	struct vqp_qpair_indexes indexes;
@@ -436,8 +445,13 @@ host_call(const struct step *step)
 	switch (step_call(step) % CALLS - CALL_HOST) {
 	case 0:
 		datagram.payload_size = step_number(step, 4096, 69608);
-		if (datagram.payload_size <= VQP_DATAGRAM_PAYLOAD_BYTES_MAX)
-			vqp_program_send(world.host, &datagram, bytes);
+		if (datagram.payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX)
+			break;
+		/* As the hypervisor to the control port of a guest, or not. */
+		MUST(vqp_program_send(world.host, &datagram, bytes) < 0 ||
+		    datagram.src.context != VQP_CONTEXT_HYPERVISOR ||
+		    (datagram.src.resource == 15 && handle.resource == 1 &&
+		    handle.context != VQP_CONTEXT_HOST));
 		break;
 	case 1:
 		vqp_program_ring(world.host, handle);

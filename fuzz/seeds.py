@@ -434,7 +434,9 @@ REGISTERS = """status control icr imr data_out data_in caps result result_high
     out_low out_high in_low in_high page_shift none beyond""".split()
 SUSPEND, RESUME, INTERRUPTS, NEW_ID, HOST_COMES, CONTEXTS, SHORTAGE = range(7)
 OWN, OF_HOST, OF_OTHER = 0, 1, 2     # handles: context, then resource
-NARROW, ANY_PEER, BY_DMA = 1, 2, 4
+CONTROL, CONTROL_15 = 0xc0, 0xc8     # the same, of these resources
+HYPERVISOR = 4                       # a context, with CONTROL_15
+NARROW, ANY_PEER, BY_DMA, PEER_0 = 1, 2, 4, 8
 PAGE = 3                             # sizes[] of fuzz_device.c
 
 
@@ -528,6 +530,14 @@ DEVICE = {
         for call in ("link", "host_link", "qpair", "send", "send")] + [
         ("embedder", step, NEW_ID) for step in range(8)] + [
         ("data_in", 255, 0)] * 4),
+    **{"streams-of-context-0-%d" % dma: driven(dma) + calls(
+        ("dg", CONTROL_15 | HYPERVISOR, 40, (dma * BY_DMA, 0, 0, 0)),
+        ("dg", CONTROL_15 | OF_HOST, 40), ("send", CONTROL | OWN, 2),
+        ("send", CONTROL | OWN, 3), ("send", CONTROL_15 | OWN, 2),
+        ("send", CONTROL | OF_HOST, 2), ("data_in", 255, 0),
+        ("qpair", OWN, SIZES, (PEER_0, 0, 0, 0)), ("host_qpair", OWN, SIZES),
+        ("qpair_detach", OWN), ("host_leaves",),
+        ("dg", CONTROL_15 | HYPERVISOR, 40)) for dma in range(2)},
     "siblings": driven(privileges=2) + calls(
         ("dg", OF_OTHER, 40), ("-link", OF_OTHER, 9), ("-set_notify", 15),
         ("notify", OF_OTHER), ("qpair", OWN, SIZES, (ANY_PEER, 0, 0, 0)),

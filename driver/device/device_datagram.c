@@ -10,11 +10,30 @@
  * ---- Between contexts.
  */
 
+/*
+ * The host's program may send as the hypervisor to the control port of a
+ * guest, and nowhere else: to resource 0 it would be a forged event.
+ */
+static bool
+may_be_hypervisor(const struct hub_context *from,
+    const struct vqp_datagram *datagram)
+{
+	const struct hub_context *to =
+	    vqp_hub_find(from->hub, datagram->dst.context);
+
+	return from->program != NULL && from->cid == VQP_CONTEXT_HOST &&
+	    vqp_vsock_is_hypervisor(datagram->src) &&
+	    datagram->dst.resource == VQP_VSOCK_RESOURCE &&
+	    (to == NULL || to->device != NULL);
+}
+
 int
 vqp_hub_stamp(struct hub_context *from, struct vqp_datagram *datagram)
 {
 	const uint32_t claimed = datagram->src.context;
 
+	if (may_be_hypervisor(from, datagram))
+		return VQP_SUCCESS;
 	if (claimed != from->cid && claimed != VQP_CONTEXT_ANY &&
 	    (from->device == NULL || claimed != from->device->cid_before))
 		return vqp_hub_refuse(from, VQP_COUNT_SPOOFED_SOURCE,
@@ -28,6 +47,8 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
     const void *payload)
 {
 	const bool from_guest = from->device != NULL;
+	const bool to_hypervisor = from_guest &&
+	    vqp_vsock_is_hypervisor(datagram->dst);
 	struct hub_context *to;
 	int status;
 
@@ -38,9 +59,12 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
 	if (datagram->dst.resource == VQP_RESOURCE_ANY)
 		return vqp_hub_refuse(from, VQP_COUNT_BAD_DESTINATION,
 		    VQP_ERROR_INVALID_RESOURCE);
-	to = vqp_hub_find(from->hub, datagram->dst.context);
+	to = vqp_hub_find(from->hub, to_hypervisor ? VQP_CONTEXT_HOST :
+	    datagram->dst.context);
+	/* An unknown resource is what the guest's connect() calls no route. */
 	if (to == NULL || !vqp_hub_reachable(from, to))
 		return vqp_hub_refuse(from, VQP_COUNT_UNREACHABLE,
+		    to_hypervisor ? VQP_ERROR_INVALID_RESOURCE :
 		    VQP_ERROR_DST_UNREACHABLE);
 	if (vqp_hub_denied(from, to))
 		return vqp_hub_refuse(from, VQP_COUNT_DENIED,
@@ -416,7 +440,9 @@ qpair_alloc(struct vqp_device *device, const uint8_t *at, uint64_t size)
 		return bad_hypercall(device);
 	device_copy(&call, at, sizeof(call));
 	asked.handle = call.handle;
-	asked.peer = call.peer;
+	/* Stream sockets to context 0: the host's program is the other end. */
+	asked.peer = call.peer == VQP_CONTEXT_HYPERVISOR ? VQP_CONTEXT_HOST :
+	    call.peer;
 	asked.flags = call.flags;
 	asked.produce_size = call.produce_size;
 	asked.consume_size = call.consume_size;
@@ -475,7 +501,8 @@ execute(struct vqp_device *device, uint64_t size)
 	if (result != VQP_SUCCESS)
 		return result;
 	device->serving = true;
-	if (datagram.dst.context == VQP_CONTEXT_HYPERVISOR)
+	if (datagram.dst.context == VQP_CONTEXT_HYPERVISOR &&
+	    !vqp_vsock_is_hypervisor(datagram.dst))
 		result = hypercall(device, datagram.dst.resource, device->out,
 		    size);
 	else

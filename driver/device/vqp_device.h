@@ -385,7 +385,11 @@ struct vqp_qpair_memory {
 struct vqp_program_calls {
 	/*
 	 * A datagram came, with datagram->payload_size bytes at `payload`, all
-	 * valid during this call only.  Its src is the sender, checked.
+	 * valid during this call only.  Its src is the sender, checked.  Its
+	 * dst.context is the program's own id; the program of id
+	 * VQP_CONTEXT_HOST also receives what guests send to the stream
+	 * sockets of context 0, with dst { VQP_CONTEXT_HYPERVISOR,
+	 * VQP_VSOCK_RESOURCE_HYPERVISOR }.
 	 * Returns 0 or more when it was taken.  Otherwise the sender is
 	 * answered this error; for a resource that is nobody's,
 	 * VQP_ERROR_INVALID_RESOURCE, which is also what a NULL says.
@@ -432,7 +436,9 @@ uint64_t vqp_program_count(const struct vqp_program *program,
 
 /*
  * Send datagram->payload_size bytes at `payload`.  src.context must be the
- * program's own id or VQP_CONTEXT_ANY, which becomes it.
+ * program's own id or VQP_CONTEXT_ANY, which becomes it.  The program of id
+ * VQP_CONTEXT_HOST may also send from { VQP_CONTEXT_HYPERVISOR,
+ * VQP_VSOCK_RESOURCE_HYPERVISOR } to VQP_VSOCK_RESOURCE of a guest.
  *
  * Returns the bytes accepted, 24 + payload_size, or
  *	VQP_ERROR_INVALID_ARGS	dst.context is VQP_CONTEXT_ANY

@@ -35,6 +35,7 @@ struct VmciProgram {
 
 	struct vqp_program *program;	/* after HELLO */
 	GHashTable *bound;	/* resources it takes datagrams for */
+	bool hypervisor;	/* and for the stream sockets of context 0 */
 	GHashTable *rung;	/* doorbells of which a ring is in `out` */
 	GArray *files;		/* of struct stat: those it was given */
 };

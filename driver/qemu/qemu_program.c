@@ -22,9 +22,11 @@ take_datagram(void *context, const struct vqp_datagram *datagram,
     const void *payload)
 {
 	VmciProgram *p = context;
+	const bool bound = datagram->dst.context == VQP_CONTEXT_HYPERVISOR ?
+	    p->hypervisor : g_hash_table_contains(p->bound,
+	    GUINT_TO_POINTER(datagram->dst.resource));
 
-	if (!g_hash_table_contains(p->bound,
-	    GUINT_TO_POINTER(datagram->dst.resource)))
+	if (!bound)
 		return VQP_ERROR_INVALID_RESOURCE;
 	if (p->out_bytes > OUT_BYTES_MAX)
 		return VQP_ERROR_NO_RESOURCES;
@@ -223,12 +225,40 @@ alloc(VmciProgram *p, const void *body)
 }
 
 static int64_t
-bind_resource(VmciProgram *p, uint32_t resource)
+bind_hypervisor(VmciProgram *p)
 {
-	if (resource == VQP_RESOURCE_ANY)
+	if (vqp_program_cid(p->program) != VQP_CONTEXT_HOST)
+		return VQP_ERROR_NO_ACCESS;
+	if (p->hypervisor)
+		return VQP_ERROR_DUPLICATE_ENTRY;
+	p->hypervisor = true;
+	return VQP_SUCCESS;
+}
+
+static int64_t
+bind_resource(VmciProgram *p, struct vqp_handle handle)
+{
+	if (handle.resource == VQP_RESOURCE_ANY)
 		return VQP_ERROR_INVALID_ARGS;
-	return g_hash_table_add(p->bound, GUINT_TO_POINTER(resource)) ?
+	if (vqp_vsock_is_hypervisor(handle))
+		return bind_hypervisor(p);
+	return g_hash_table_add(p->bound, GUINT_TO_POINTER(handle.resource)) ?
 	    VQP_SUCCESS : VQP_ERROR_DUPLICATE_ENTRY;
+}
+
+static int64_t
+unbind_resource(VmciProgram *p, struct vqp_handle handle)
+{
+	bool had;
+
+	if (vqp_vsock_is_hypervisor(handle)) {
+		had = p->hypervisor;
+		p->hypervisor = false;
+	} else {
+		had = g_hash_table_remove(p->bound,
+		    GUINT_TO_POINTER(handle.resource));
+	}
+	return had ? VQP_SUCCESS : VQP_ERROR_NOT_FOUND;
 }
 
 static int64_t
@@ -239,11 +269,9 @@ handle_verb(VmciProgram *p, enum vqp_link_type type, const void *body)
 	memcpy(&handle, body, sizeof(handle));
 	switch (type) {
 	case VQP_LINK_BIND:
-		return bind_resource(p, handle.resource);
+		return bind_resource(p, handle);
 	case VQP_LINK_UNBIND:
-		return g_hash_table_remove(p->bound,
-		    GUINT_TO_POINTER(handle.resource)) ? VQP_SUCCESS :
-		    VQP_ERROR_NOT_FOUND;
+		return unbind_resource(p, handle);
 	case VQP_LINK_LINK:
 		return vqp_program_link(p->program, handle.resource);
 	case VQP_LINK_UNLINK:

@@ -46,7 +46,13 @@
 enum vqp_link_type {
 	/* Requests. */
 	VQP_LINK_HELLO = 1,	/* struct vqp_link_hello */
-	VQP_LINK_BIND = 2,	/* struct vqp_handle: context is not read */
+	/*
+	 * struct vqp_handle: datagrams to this resource are welcome.  { 0, 15 }
+	 * is the control port of the stream sockets of context 0, which only
+	 * the program of context 2 may have (else NO_ACCESS); in any other
+	 * handle the context is not read.
+	 */
+	VQP_LINK_BIND = 2,
 	VQP_LINK_UNBIND = 3,	/* the same */
 	VQP_LINK_SEND = 4,	/* struct vqp_datagram, and its payload */
 	VQP_LINK_LINK = 5,	/* struct vqp_handle: have this doorbell */

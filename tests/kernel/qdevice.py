@@ -406,8 +406,11 @@ class Program:
     def send(self, dst, src, payload):
         return self.ask(self.SEND, datagram(dst, src, payload))
 
-    def bind(self, resource):
-        return self.ask(self.BIND, struct.pack("<II", 0, resource))
+    def bind(self, resource, context=2):
+        return self.ask(self.BIND, struct.pack("<II", context, resource))
+
+    def unbind(self, resource, context=2):
+        return self.ask(self.UNBIND, struct.pack("<II", context, resource))
 
     def alloc(self, handle, produce, consume, peer=CID, flags=0):
         return self.ask(self.ALLOC, struct.pack("<IIIIQQ", *handle, peer,

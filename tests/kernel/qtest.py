@@ -376,6 +376,46 @@ def sources(d):
         same(d.receive(), [((CID, 9, 2, 9, 0), b"")])
 
 
+@case("C51 streams of context 0")
+def hypervisor(d):
+    packet = datagram((0, 15), (CID, 1), bytes(range(32)))
+    own = datagram((2, 15), (CID, 1), b"x")
+    same(d.send(packet), -1)
+    with Program(d.q, cid=17) as other, Program(d.q) as p:
+        same(d.send(packet), -1)
+        same(other.bind(15, 0), -7)
+        same(p.bind(15), 0)
+        same(d.send(packet), -1)
+        same(p.bind(15, 0), 0)
+        same(p.bind(15, 0), -9)
+        same(d.send(packet), 56)
+        same(p.wait(p.DATAGRAM), packet)
+        same(d.send(own), 25)
+        same(p.wait(p.DATAGRAM), own)
+        # Only context 2 may answer in its name, and only to port 1.
+        same(other.send((CID, 1), (0, 15), b"x"), -7)
+        same(p.send((CID, 0), (0, 15), b"x"), -7)
+        same(p.send((17, 1), (0, 15), b"x"), -7)
+        for source in ((0, 15), (0, 0)):
+            same(d.send(datagram((2, 15), source, b"x")), -7)
+        assert d.q.counts()["spoofed-source"] >= 2
+        same(d.receive(), [])
+        same(p.send((CID, 1), (0, 15), b"x"), 25)
+        same(d.receive(), [((CID, 1, 0, 15, 1), b"x")])
+        # A pair with peer 0 is the host's; its name is never of context 0.
+        same(d.alloc((0, 1), 4096, 4096, peer=0), -7)
+        same(d.alloc((CID, 1), 4096, 4096, peer=0), 4)
+        same(other.alloc((CID, 1), 4096, 4096), -7)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(p.unbind(15, 0), 0)
+        same(p.unbind(15, 0), -21)
+        same(d.send(packet), -1)
+        same(d.send(own), 25)
+        for other_resource in (12, 13, 14, 16):
+            same(d.hyper(other_resource, bytes(32)), -1)
+    whole(d)
+
+
 @case("C52 destinations that are none")
 def destinations(d):
     same(d.send(datagram((77, 5), (CID, 5), b"x")), -10)

@@ -204,7 +204,7 @@ TEST(case_51_sources,
     "51: only 0:0 tells events, and only to resource 0")
 {
 	static const struct vqp_handle liars[] = {
-		{ 0, 1 }, { 1, 0 }, { 2, 0 }, { MOCK_CID, 0 },
+		{ 0, 1 }, { 0, 15 }, { 1, 0 }, { 2, 0 }, { MOCK_CID, 0 },
 		{ VQP_INVALID_ID, 0 }, { VQP_INVALID_ID, VQP_INVALID_ID },
 		{ 0x999, 0 },
 	};
@@ -232,6 +232,29 @@ TEST(case_51_sources,
 		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
 		CHECK_EQ(told.calls, 1);
 		vqp_core_event_unsubscribe(mock.core, id);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(streams_of_hypervisor,
+    "docs/wire.md 14: what goes to {0, 15} and comes from there is a datagram")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		const struct vqp_datagram datagram = { { 0, 15 }, handle, 32 };
+		struct vqp_datagram sent;
+
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), 56);
+		CHECK(mock_last(&mock, 15) != NULL);
+		memcpy(&sent, mock_last(&mock, 15)->at, sizeof(sent));
+		CHECK_EQ(sent.src.context, MOCK_CID);
+		CHECK_EQ(sent.src.resource, handle.resource);
+		mock_datagram(&mock, datagram.dst, handle, payload, 32);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(counted.calls, 1);
+		CHECK_EQ(counted.datagram.src.context, 0);
+		CHECK_EQ(counted.datagram.src.resource, 15);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
 }

@@ -12,6 +12,7 @@
 #define DMA (ALL | VQP_CAP_DMA_DATAGRAM)
 
 static const struct vqp_handle endpoint = { VQP_CONTEXT_HOST, 5000 };
+static const struct vqp_handle hypervisor = { 0, 15 };
 static const struct vqp_handle anybody = { VQP_INVALID_ID, VQP_INVALID_ID };
 static const struct vqp_handle own = { 16, 1030 };
 
@@ -97,7 +98,9 @@ TEST(every_length, "a hypercall of a length that is not its own is refused")
 			const int32_t result = fake_hypercall(&guest, call,
 			    payload, n);
 
-			if (call >= VQP_HYPERCALL_COUNT ||
+			if (call == VQP_VSOCK_RESOURCE_HYPERVISOR)
+				CHECK_EQ(result, 24 + (int32_t)n);
+			else if (call >= VQP_HYPERCALL_COUNT ||
 			    (call >= VQP_HYPERCALL_DATAGRAM_REQUEST_MAP &&
 			    call <= VQP_HYPERCALL_EVENT_UNSUBSCRIBE))
 				CHECK_EQ(result, VQP_ERROR_INVALID_RESOURCE);
@@ -310,6 +313,123 @@ TEST(sources, "C 51: a source is our own or ANY, and leaves as our own")
 	}
 }
 
+TEST(to_hypervisor,
+    "docs/wire.md 14: packets to {0, 15} reach the host's program and no other")
+{
+	struct fake_program other;
+
+	for (int dma = 0; dma < 2; dma++) {
+		open_all(dma ? DMA : ALL, NULL);
+		fake_program_open(&other, &hub, 17, 0);
+		CHECK_EQ(fake_send(&guest, hypervisor, own, payload, 32), 56);
+		CHECK_EQ(host.last.dst.context, 0);
+		CHECK_EQ(host.last.dst.resource, 15);
+		CHECK_EQ(host.last.src.context, 16);
+		CHECK_EQ(host.last.src.resource, 1030);
+		CHECK_EQ(memcmp(host.payload, payload, 32), 0);
+		host.answer = VQP_ERROR_INVALID_RESOURCE;
+		CHECK_EQ(fake_send(&guest, hypervisor, own, payload, 32),
+		    VQP_ERROR_INVALID_RESOURCE);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_REFUSED_BY_PEER), 1);
+		CHECK_EQ(host.datagrams, 2);
+		/* What else context 0 has stays a hypercall, known or not. */
+		for (uint32_t call = 0; call < 32; call++)
+			if (call != 15)
+				fake_hypercall(&guest, call, payload, 32);
+		CHECK_EQ(host.datagrams, 2);
+		CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID,
+		    NULL, 0), 16);
+		if (!dma) {
+			CHECK_EQ(fake_send(&guest, hypervisor, own, payload,
+			    VQP_DATAGRAM_PAYLOAD_BYTES_MAX + 1),
+			    VQP_ERROR_PAYLOAD_TOO_LARGE);
+		}
+		fake_program_close(&host);
+		/* A guest's connect() calls this EHOSTUNREACH. */
+		CHECK_EQ(fake_send(&guest, hypervisor, own, payload, 32),
+		    VQP_ERROR_INVALID_RESOURCE);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_UNREACHABLE), 1);
+		fake_program_open(&host, &hub, VQP_CONTEXT_HOST,
+		    VQP_PRIVILEGE_RESTRICTED);
+		CHECK_EQ(fake_send(&guest, hypervisor, own, payload, 32),
+		    VQP_ERROR_NO_ACCESS);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_DENIED), 1);
+		CHECK_EQ(host.datagrams + other.datagrams, 0);
+		fake_program_close(&other);
+		close_all();
+	}
+}
+
+static int64_t
+sends_as(struct fake_program *program, struct vqp_handle src,
+    struct vqp_handle dst)
+{
+	const struct vqp_datagram datagram = { dst, src, 32 };
+
+	return vqp_program_send(program->program, &datagram, payload);
+}
+
+/* C 51 */
+TEST(as_hypervisor,
+    "C 51: the host alone is {0, 15}, and to a guest's control port alone")
+{
+	static const struct {
+		struct vqp_handle src, dst;
+		int64_t result;
+	} row[] = {
+		{ { 0, 15 }, { 16, 1 }, 56 },
+		{ { 0, 15 }, { 16, 0 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 16, 2 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 16, 15 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 16, VQP_INVALID_ID }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 0 }, { 16, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 1 }, { 16, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 14 }, { 16, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, VQP_INVALID_ID }, { 16, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 1, 15 }, { 16, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 17, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 2, 1 }, VQP_ERROR_NO_ACCESS },
+		{ { 0, 15 }, { 99, 1 }, VQP_ERROR_DST_UNREACHABLE },
+		{ { 0, 15 }, { VQP_INVALID_ID, 1 }, VQP_ERROR_INVALID_ARGS },
+		{ { 2, 15 }, { 0, 15 }, VQP_ERROR_DST_UNREACHABLE },
+	};
+	const struct vqp_handle port = { 16, 1 }, to_host = { 2, 1 };
+	struct fake_program other;
+	struct vqp_datagram datagram;
+	uint64_t spoofed = 0;
+
+	open_all(ALL, NULL);
+	fake_program_open(&other, &hub, 17, 0);
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		CHECK_EQ(sends_as(&host, row[i].src, row[i].dst),
+		    row[i].result);
+		spoofed += row[i].result == VQP_ERROR_NO_ACCESS;
+	}
+	CHECK_EQ(vqp_program_count(host.program, VQP_COUNT_SPOOFED_SOURCE),
+	    spoofed);
+	CHECK_EQ(host.datagrams + other.datagrams, 0);
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 56);
+	memcpy(&datagram, got, sizeof(datagram));
+	CHECK_EQ(datagram.src.context, 0);
+	CHECK_EQ(datagram.src.resource, 15);
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 0);
+	CHECK_EQ(sends_as(&other, hypervisor, port), VQP_ERROR_NO_ACCESS);
+	CHECK_EQ(vqp_program_count(other.program, VQP_COUNT_SPOOFED_SOURCE),
+	    1);
+	/* Not a guest either, to the host, to itself or to the hypervisor. */
+	CHECK_EQ(fake_send(&guest, to_host, hypervisor, payload, 32),
+	    VQP_ERROR_NO_ACCESS);
+	CHECK_EQ(fake_send(&guest, port, hypervisor, payload, 32),
+	    VQP_ERROR_NO_ACCESS);
+	CHECK_EQ(fake_send(&guest, hypervisor, hypervisor, payload, 32),
+	    VQP_ERROR_NO_ACCESS);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_SPOOFED_SOURCE), 3);
+	CHECK_EQ(host.datagrams, 0);
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 0);
+	fake_program_close(&other);
+	close_all();
+}
+
 /* C 52 */
 TEST(destinations, "C 52: wildcards and strangers receive nothing")
 {
@@ -436,7 +556,7 @@ TEST(dma_hypercalls, "DMA: the result is in the register and in the header")
 	open_all(DMA, NULL);
 	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
 	    16);
-	CHECK_EQ(fake_hypercall(&guest, 15, NULL, 0),
+	CHECK_EQ(fake_hypercall(&guest, 16, NULL, 0),
 	    VQP_ERROR_INVALID_RESOURCE);
 	/* Gathered from three pieces. */
 	put_operation(1, 1, VQP_DMA_SCATTER, 4);

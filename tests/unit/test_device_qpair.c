@@ -246,12 +246,13 @@ TEST(arguments, "B 30: bad handles, flags and peers are refused")
 		{ 1, 1024, 2, 0, VQP_ERROR_NO_ACCESS },
 		{ 17, 1024, 2, 0, VQP_ERROR_NO_ACCESS },
 		{ 2, 1024, VQP_CONTEXT_ANY, 0, VQP_ERROR_NO_ACCESS },
-		{ 0, 1024, 0, 0, VQP_ERROR_DST_UNREACHABLE },
+		{ 0, 1024, 0, 0, VQP_ERROR_NO_ACCESS },
 		{ 16, 1024, 1, 0, VQP_ERROR_DST_UNREACHABLE },
 		{ 16, 1024, 17, 0, VQP_ERROR_DST_UNREACHABLE },
 		{ 16, 1024, 16, 0, VQP_ERROR_DST_UNREACHABLE },
 		{ 16, 1024, 999, 0, VQP_ERROR_DST_UNREACHABLE },
 		{ 2, 1024, 2, 0, VQP_SUCCESS_CREATED },
+		{ 16, 1024, 0, 0, VQP_SUCCESS_CREATED },
 		{ 16, 1024, VQP_CONTEXT_ANY, 0, VQP_SUCCESS_CREATED },
 		{ 16, 1024, 2, VQP_QPAIR_NONBLOCK, VQP_SUCCESS_CREATED },
 		{ 16, 0, 2, 0, VQP_SUCCESS_CREATED },
@@ -328,6 +329,38 @@ TEST(named_peer, "B 26: only the named peer may attach, others cause no event")
 	    VQP_ERROR_NO_ACCESS);
 	CHECK_EQ(next_event(&peer), -1);
 	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
+	fake_program_close(&other);
+	close_all();
+}
+
+TEST(peer_hypervisor,
+    "docs/wire.md 14: a pair with peer 0 is one with the host's program")
+{
+	struct vqp_qpair_request request = of_host();
+	struct fake_qpair pair = of_guest();
+	struct fake_program other;
+	uint32_t peer = 99;
+
+	open_all();
+	fake_program_open(&other, &hub, 20, 0);
+	pair.peer = VQP_CONTEXT_HYPERVISOR;
+	CHECK_EQ(fake_qpair_alloc(&guest, &pair), VQP_SUCCESS_CREATED);
+	CHECK_EQ(vqp_program_qpair_alloc(other.program, &request),
+	    VQP_ERROR_NO_ACCESS);
+	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
+	CHECK_EQ(next_event(&peer), VQP_EVENT_QP_PEER_ATTACH);
+	CHECK_EQ(peer, VQP_CONTEXT_HOST);
+	CHECK_EQ(fake_qpair_detach(&guest, handle), VQP_SUCCESS);
+	CHECK_EQ(host_leaves(), VQP_SUCCESS_LAST_DETACH);
+	/* The host's in the guest's name of it; no program has a peer 0. */
+	CHECK_EQ(host_takes(), VQP_SUCCESS_CREATED);
+	CHECK_EQ(fake_qpair_alloc(&guest, &pair), VQP_SUCCESS_ATTACHED);
+	CHECK_EQ(fake_qpair_detach(&guest, handle), VQP_SUCCESS);
+	CHECK_EQ(host_leaves(), VQP_SUCCESS_LAST_DETACH);
+	request.handle.context = 20;
+	request.peer = VQP_CONTEXT_HYPERVISOR;
+	CHECK_EQ(vqp_program_qpair_alloc(other.program, &request),
+	    VQP_ERROR_DST_UNREACHABLE);
 	fake_program_close(&other);
 	close_all();
 }

@@ -367,7 +367,7 @@ TEST(reset_forgets, "a reset drops all that the guest brought about")
 TEST(result_stays, "RESULT is the last answer, as often as it is read")
 {
 	open_as(VQP_DEVICE_PORT, 0);
-	CHECK_EQ(fake_hypercall(&guest, 15, NULL, 0),
+	CHECK_EQ(fake_hypercall(&guest, 14, NULL, 0),
 	    VQP_ERROR_INVALID_RESOURCE);
 	for (int i = 0; i < 3; i++) {
 		CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), UINT32_MAX);

@@ -14,6 +14,7 @@
 #ifndef VQP_WIRE_DEVICE_H
 #define VQP_WIRE_DEVICE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -441,6 +442,18 @@ VQP_FROZEN_AT(struct vqp_event_qpair, reserved, 44);
 #define VQP_VSOCK_RESOURCE	UINT32_C(1)
 #define VQP_VSOCK_RESOURCE_HYPERVISOR	UINT32_C(15)	/* of context 0 */
 #define VQP_VSOCK_VERSION	1
+
+/*
+ * Where control packets of stream sockets to context 0 go, and whence they
+ * come.  Every other resource of context 0 is a hypercall, or is 0, the source
+ * of events.
+ */
+static inline bool
+vqp_vsock_is_hypervisor(struct vqp_handle handle)
+{
+	return handle.context == VQP_CONTEXT_HYPERVISOR &&
+	    handle.resource == VQP_VSOCK_RESOURCE_HYPERVISOR;
+}
 
 enum vqp_vsock_type {			/* body */
 	VQP_VSOCK_INVALID = 0,		/* none; type not understood */
