@@ -323,9 +323,7 @@ vqp_device_data_in(struct vqp_device *device, void *bytes, uint64_t length)
 {
 	uint8_t *to = bytes;
 
-	if (device->serving) {
-		vqp_hub_refuse(&device->context, VQP_COUNT_NESTED_ACCESS,
-		    VQP_ERROR_UNAVAILABLE);
+	if (vqp_device_nested(device)) {
 		if (length > 0)
 			__builtin_memset(to, VQP_DATAGRAM_FILLER,
 			    (size_t)length);
@@ -552,11 +550,8 @@ vqp_device_data_out(struct vqp_device *device, const void *bytes,
 {
 	const uint8_t *from = bytes;
 
-	if (device->serving) {
-		vqp_hub_refuse(&device->context, VQP_COUNT_NESTED_ACCESS,
-		    VQP_ERROR_UNAVAILABLE);
+	if (vqp_device_nested(device))
 		return;
-	}
 	while (length > 0) {
 		uint64_t n, want = device->out_want;
 

@@ -128,6 +128,7 @@ struct vqp_device {
 	uint32_t caps_offered;
 	bool suspended;
 	bool serving;		/* a hypercall or datagram is under way */
+	bool interrupting;	/* host.interrupt() is under way */
 	uint32_t cid_before;	/* still believed as a source */
 
 	/* Registers. */
@@ -219,6 +220,13 @@ void vqp_device_dma_receive(struct vqp_device *device, uint64_t address);
 
 /* These causes happened. */
 void vqp_device_raise(struct vqp_device *device, uint32_t causes);
+
+/*
+ * True, and counted, when an access must not come in here: a program called
+ * accesses the registers, or an interrupt is a message that the guest aimed
+ * at them.
+ */
+bool vqp_device_nested(struct vqp_device *device);
 
 /* ---- device_doorbell.c */
 

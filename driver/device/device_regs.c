@@ -16,26 +16,48 @@ visible(const struct vqp_device *device)
 	return device->enabled ? device->causes & device->imr : 0;
 }
 
+/*
+ * A message is a write to an address of the guest's choice, which may be one
+ * of our registers: what it does there is refused, or it would find us in the
+ * middle of something, and bring the next interrupt by itself.
+ */
+static void
+interrupt(struct vqp_device *device, uint32_t vector, bool level)
+{
+	device->interrupting = true;
+	device->host.interrupt(device->host.context, vector, level);
+	device->interrupting = false;
+}
+
+bool
+vqp_device_nested(struct vqp_device *device)
+{
+	if (!device->serving && !device->interrupting)
+		return false;
+	vqp_hub_refuse(&device->context, VQP_COUNT_NESTED_ACCESS,
+	    VQP_ERROR_UNAVAILABLE);
+	return true;
+}
+
 /* Deliver what may be.  `fresh`: causes that happened just now. */
 static void
 deliver(struct vqp_device *device, uint32_t fresh)
 {
-	const struct vqp_device_host *host = &device->host;
 	uint32_t causes = visible(device);
 
 	if (device->interrupts == VQP_INTERRUPTS_EXCLUSIVE) {
 		device->causes &= ~causes;
 		for (uint32_t i = 0; causes != 0; i++, causes >>= 1)
 			if ((causes & 1) != 0)
-				host->interrupt(host->context, i, true);
+				interrupt(device, i, true);
 		return;
 	}
 	if (causes != 0 && (!device->level || (causes & fresh) != 0)) {
 		device->level = true;
-		host->interrupt(host->context, 0, true);
+		interrupt(device, 0, true);
 	} else if (causes == 0 && device->level) {
 		device->level = false;
-		host->interrupt(host->context, 0, false);
+		interrupt(device, 0, false);
 	}
 }
 
@@ -52,11 +74,11 @@ void
 vqp_device_set_interrupts(struct vqp_device *device,
     enum vqp_interrupts interrupts)
 {
-	if (interrupts == device->interrupts)
+	if (interrupts == device->interrupts || device->interrupting)
 		return;
 	if (device->level) {
 		device->level = false;
-		device->host.interrupt(device->host.context, 0, false);
+		interrupt(device, 0, false);
 	}
 	device->interrupts = interrupts;
 	deliver(device, 0);
@@ -199,16 +221,6 @@ write_dma(struct vqp_device *device, uint64_t offset, uint32_t value)
 	}
 }
 
-/* True when a call of a program must not come in here. */
-static bool
-nested(struct vqp_device *device)
-{
-	if (device->serving)
-		vqp_hub_refuse(&device->context, VQP_COUNT_NESTED_ACCESS,
-		    VQP_ERROR_UNAVAILABLE);
-	return device->serving;
-}
-
 static bool
 is_port_width(uint32_t width)
 {
@@ -219,7 +231,7 @@ void
 vqp_device_write(struct vqp_device *device, uint64_t offset, uint32_t width,
     uint64_t value)
 {
-	if (nested(device))
+	if (vqp_device_nested(device))
 		return;
 	if (offset == VQP_REG_DATA_OUT && is_port_width(width)) {
 		uint8_t bytes[4];
@@ -292,7 +304,7 @@ vqp_device_read(struct vqp_device *device, uint64_t offset, uint32_t width)
 	const uint64_t ones = width >= 8 ? UINT64_MAX :
 	    (UINT64_C(1) << (8 * width)) - 1;
 
-	if (nested(device))
+	if (vqp_device_nested(device))
 		return ones;
 	if (offset == VQP_REG_DATA_IN && is_port_width(width)) {
 		uint8_t bytes[4];

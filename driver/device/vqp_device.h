@@ -18,8 +18,9 @@
  * Calls back.  A program's functions (struct vqp_program_calls) may call
  * anything of this header, also destroy their own program, but must not
  * destroy the hub or a device, suspend or resume one, nor access the registers
- * of the device that is being served; such an access is refused and counted.  The functions of the two
- * host tables must not call into the hub at all.
+ * of the device that is being served; such an access is refused and counted.
+ * The functions of the two host tables must not call into the hub at all, but
+ * for accesses of registers from within `interrupt`, which are refused, too.
  *
  * Trust.  Nothing a guest writes is believed: each structure is copied once
  * and the copy is judged; a length is judged before memory is taken for it.
@@ -244,6 +245,10 @@ struct vqp_device_host {
 	 * SHARED: vector is 0; the level of the line, told at each change and
 	 * again, true, at each new cause.  Who has MSI sends a message when it
 	 * is true; who has INTx sets the line.
+	 *
+	 * A guest may aim a message at its own device.  An access of registers
+	 * that comes in before this returns is refused and counted
+	 * (nested-access), and a change of interrupts is not taken.
 	 */
 	void (*interrupt)(void *context, uint32_t vector, bool level);
 	void *context;		/* first argument of all of them */

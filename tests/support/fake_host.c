@@ -135,6 +135,8 @@ guest_interrupt(void *context, uint32_t vector, bool level)
 
 	CHECK(vector < 3);
 	guest->interrupts[vector] += level;
+	if (guest->interrupt_hook != NULL)
+		guest->interrupt_hook(guest);
 	guest->level = level;
 }
 

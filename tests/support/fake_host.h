@@ -38,6 +38,8 @@ struct fake_guest {
 	bool refuse;		/* every access */
 	unsigned interrupts[3];	/* messages for each vector */
 	bool level;
+	/* Called from each message, if set. */
+	void (*interrupt_hook)(struct fake_guest *guest);
 	bool by_bytes;		/* DATA_OUT a byte at a time */
 	bool dma;		/* hypercalls by DMA, from page 300 on */
 	bool ppn64;

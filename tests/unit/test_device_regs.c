@@ -406,6 +406,36 @@ TEST(nested_access, "a program cannot use the registers of who is served")
 }
 
 static void
+touch_from_interrupt(struct fake_guest *of)
+{
+	uint8_t in[8];
+
+	fake_write32(of, VQP_REG_DATA_IN_LOW, 0);
+	fake_write32(of, VQP_REG_CONTROL, VQP_CONTROL_RESET);
+	CHECK_EQ(fake_read32(of, VQP_REG_ICR), UINT32_MAX);
+	vqp_device_data_in(of->device, in, sizeof(in));
+	CHECK_EQ(in[7], VQP_DATAGRAM_FILLER);
+	vqp_device_set_interrupts(of->device, VQP_INTERRUPTS_SHARED);
+}
+
+TEST(interrupt_at_itself, "a message that a guest aims at its own registers")
+{
+	open_as(VQP_DEVICE_MMIO, 0);
+	fake_write32(&guest, VQP_REG_CAPS, 0x3c);
+	fake_write32(&guest, VQP_REG_IMR, 7);
+	fake_write32(&guest, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
+	guest.interrupt_hook = touch_from_interrupt;
+	for (uint32_t i = 1; i <= 3; i++) {
+		CHECK_EQ(send_one(), 24);
+		CHECK_EQ(guest.interrupts[0], i);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_NESTED_ACCESS), 4 * i);
+	}
+	guest.interrupt_hook = NULL;
+	CHECK_EQ(fake_read32(&guest, VQP_REG_STATUS), VQP_STATUS_INT_ON);
+	close_all();
+}
+
+static void
 reset_guest(struct fake_program *program, const char *call)
 {
 	(void)program;
