@@ -20,10 +20,19 @@
 
 /* How many packets are read before others get a turn. */
 #define READ_BATCH	64
+/* Connected at a time, with HELLO or without. */
+#define PROGRAMS_MAX	64
+/* Not yet read by a program, or read while we waited for another packet. */
+#define OUT_BYTES_MAX	(UINT64_C(8) << 20)
+#define IN_BYTES_MAX	(UINT64_C(4) << 20)
+#define ACCEPT_AGAIN_MS	200
 
 struct VmciLink {
 	int fd;			/* of socket=, or -1 */
 	char *path;
+	struct stat made;	/* what we put there */
+	QEMUTimer *accept_again;
+	uint32_t program_count;
 	Notifier at_exit;
 	QLIST_HEAD(, VmciProgram) programs;
 	VmciProgram *by_chardev;	/* one of them, or NULL */
@@ -42,6 +51,13 @@ reason(int error)
 /*
  * ---- Out.
  */
+
+/* What it costs us to keep one. */
+static uint64_t
+packet_bytes(const VmciPacket *packet)
+{
+	return sizeof(*packet) + packet->length;
+}
 
 static void
 free_packet(VmciPacket *packet)
@@ -122,7 +138,7 @@ flush(VmciProgram *p)
 	while ((packet = QSIMPLEQ_FIRST(&p->out)) != NULL &&
 	    try_send(p, packet)) {
 		QSIMPLEQ_REMOVE_HEAD(&p->out, next);
-		p->out_bytes -= packet->length;
+		p->out_bytes -= packet_bytes(packet);
 		was_sent(p, packet);
 		free_packet(packet);
 	}
@@ -142,18 +158,22 @@ vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
 	packet = g_malloc(sizeof(*packet) + length);
 	packet->length = (uint32_t)length;
 	packet->sent = 0;
-	packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	packet->fd = fd;
 	memcpy(packet->bytes, &message, sizeof(message));
 	memcpy(packet->bytes + sizeof(message), body, body_bytes);
 	if (more_bytes > 0)
 		memcpy(packet->bytes + sizeof(message) + body_bytes, more,
 		    more_bytes);
 	if (QSIMPLEQ_EMPTY(&p->out) && try_send(p, packet)) {
-		free_packet(packet);
+		g_free(packet);
 		return;
 	}
+	/* Without a descriptor left it comes without: it can be asked for. */
+	packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	QSIMPLEQ_INSERT_TAIL(&p->out, packet, next);
-	p->out_bytes += length;
+	p->out_bytes += packet_bytes(packet);
+	if (p->out_bytes > OUT_BYTES_MAX)
+		vmci_link_break(p, "it does not read what it is sent");
 	update_handlers(p);
 }
 
@@ -239,6 +259,7 @@ next_packet(VmciProgram *p)
 	if (packet == NULL)
 		return receive(p);
 	QSIMPLEQ_REMOVE_HEAD(&p->in, next);
+	p->in_bytes -= packet_bytes(packet);
 	return packet;
 }
 
@@ -304,8 +325,8 @@ vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle)
 		VmciPacket *packet;
 
 		if (left <= 0) {
-			vmci_link_break(p, "it does not let go of a queue "
-			    "pair's memory, which the guest may use otherwise");
+			vmci_link_break(p, "it did not release a queue pair's "
+			    "memory in time; the guest may already reuse it");
 			break;
 		}
 		flush(p);
@@ -320,6 +341,10 @@ vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle)
 			return true;
 		}
 		QSIMPLEQ_INSERT_TAIL(&p->in, packet, next);
+		p->in_bytes += packet_bytes(packet);
+		if (p->in_bytes > IN_BYTES_MAX)
+			vmci_link_break(p, "it sends more than can be kept "
+			    "until it releases a queue pair's memory");
 		qemu_bh_schedule(p->later);
 	}
 	return false;
@@ -336,7 +361,8 @@ vmci_link_break(VmciProgram *p, const char *why)
 		return;
 	p->broken = true;
 	if (why != NULL)
-		warn_report("vmci: a program on the host is cut off: %s", why);
+		vmci_say(p->s, SAY_CUT_OFF, "a program on the host is "
+		    "cut off: %s", why);
 	update_handlers(p);
 	qemu_bh_schedule(p->later);
 }
@@ -358,8 +384,20 @@ close_program(VmciProgram *p)
 	drop_packets(&p->out);
 	qemu_bh_delete(p->later);
 	QLIST_REMOVE(p, next);
+	link->program_count--;
 	g_free(p->stream);
 	g_free(p);
+}
+
+void
+vmci_link_for_each(VmciState *s, void (*call)(VmciProgram *p, void *argument),
+    void *argument)
+{
+	VmciProgram *p;
+
+	if (s->link != NULL)
+		QLIST_FOREACH(p, &s->link->programs, next)
+			call(p, argument);
 }
 
 void
@@ -398,6 +436,7 @@ new_program(VmciState *s, int fd)
 	QSIMPLEQ_INIT(&p->in);
 	QSIMPLEQ_INIT(&p->out);
 	QLIST_INSERT_HEAD(&s->link->programs, p, next);
+	s->link->program_count++;
 	vmci_program_init(p);
 	update_handlers(p);
 	return p;
@@ -407,10 +446,34 @@ static void
 acceptable(void *opaque)
 {
 	VmciState *s = opaque;
-	const int fd = accept4(s->link->fd, NULL, NULL, SOCK_CLOEXEC);
+	VmciLink *link = s->link;
+	const int fd = accept4(link->fd, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd >= 0)
+	if (fd >= 0 && link->program_count < PROGRAMS_MAX) {
 		new_program(s, fd);
+		return;
+	}
+	if (fd >= 0) {
+		vmci_say(s, SAY_ACCEPT, "a program is turned away: %u "
+		    "are connected", PROGRAMS_MAX);
+		close(fd);
+	} else if (errno != EAGAIN && errno != EINTR &&
+	    errno != ECONNABORTED) {
+		/* Anybody's descriptor may be closed next, so look again. */
+		vmci_say(s, SAY_ACCEPT, "a program cannot be accepted "
+		    "now: %s", strerror(errno));
+		qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
+		timer_mod(link->accept_again, ACCEPT_AGAIN_MS +
+		    qemu_clock_get_ms(QEMU_CLOCK_REALTIME));
+	}
+}
+
+static void
+accept_again(void *opaque)
+{
+	VmciState *s = opaque;
+
+	qemu_set_fd_handler(s->link->fd, acceptable, NULL, s);
 }
 
 /*
@@ -437,8 +500,8 @@ chardev_opened(VmciState *s)
 	    &length) == 0 && name.ss_family == AF_UNIX)
 		fd = fcntl(socket->sioc->fd, F_DUPFD_CLOEXEC, 0);
 	if (fd < 0) {
-		warn_report("vmci: chardev: guest memory can be passed over "
-		    "a plain Unix socket only");
+		vmci_say(s, SAY_CHARDEV, "chardev: guest memory can be "
+		    "passed over a plain Unix socket only");
 		qemu_chr_fe_disconnect(&s->chardev);
 		return;
 	}
@@ -461,11 +524,48 @@ chardev_event(void *opaque, QEMUChrEvent event)
 	}
 }
 
+/* If it is still the one we made. */
+static void
+remove_socket(const VmciLink *link)
+{
+	struct stat now;
+
+	if (lstat(link->path, &now) == 0 &&
+	    now.st_dev == link->made.st_dev && now.st_ino == link->made.st_ino)
+		unlink(link->path);
+}
+
 /* QEMU ends without unplugging its devices. */
 static void
 at_exit(Notifier *notifier, void *data)
 {
-	unlink(container_of(notifier, VmciLink, at_exit)->path);
+	remove_socket(container_of(notifier, VmciLink, at_exit));
+}
+
+/*
+ * Remove what a QEMU that is gone has left there, and nothing else.  NULL, or
+ * what is wrong with the path.
+ */
+static const char *
+clear_path(const struct sockaddr_un *address)
+{
+	struct stat there;
+	int fd, error;
+
+	if (lstat(address->sun_path, &there) != 0)
+		return NULL;	/* bind() will say what it is */
+	if (!S_ISSOCK(there.st_mode))
+		return "there is something that is no socket";
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	error = fd < 0 || connect(fd, (const struct sockaddr *)address,
+	    sizeof(*address)) == 0 ? 0 : errno;
+	if (fd >= 0)
+		close(fd);
+	if (error != ECONNREFUSED)
+		return "somebody listens there already";
+	unlink(address->sun_path);
+	return NULL;
 }
 
 static bool
@@ -473,6 +573,7 @@ start_socket(VmciState *s, Error **errp)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	VmciLink *link = s->link;
+	const char *wrong;
 	int fd;
 
 	/* One without a name has no permissions. */
@@ -483,10 +584,15 @@ start_socket(VmciState *s, Error **errp)
 		return false;
 	}
 	strcpy(address.sun_path, s->socket);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	unlink(s->socket);
+	wrong = clear_path(&address);
+	if (wrong != NULL) {
+		error_setg(errp, "vmci: socket=%s: %s", s->socket, wrong);
+		return false;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
-	    sizeof(address)) != 0 || listen(fd, 8) != 0) {
+	    sizeof(address)) != 0 || listen(fd, PROGRAMS_MAX) != 0) {
 		error_setg_errno(errp, errno, "vmci: socket=%s", s->socket);
 		if (fd >= 0)
 			close(fd);
@@ -494,10 +600,33 @@ start_socket(VmciState *s, Error **errp)
 	}
 	link->fd = fd;
 	link->path = g_strdup(s->socket);
+	lstat(link->path, &link->made);
 	link->at_exit.notify = at_exit;
 	qemu_add_exit_notifier(&link->at_exit);
+	link->accept_again = timer_new_ms(QEMU_CLOCK_REALTIME, accept_again,
+	    s);
 	qemu_set_fd_handler(fd, acceptable, NULL, s);
 	return true;
+}
+
+static void
+file_goes(VmciProgram *p, void *argument)
+{
+	vmci_program_file_goes(p, *(const int *)argument);
+}
+
+/* Memory is unplugged, and its descriptor is still open. */
+static void
+ram_block_removed(RAMBlockNotifier *notifier, void *host, size_t size,
+    size_t size_max)
+{
+	VmciState *s = container_of(notifier, VmciState, ram_notifier);
+	ram_addr_t offset;
+	RAMBlock *block = qemu_ram_block_from_host(host, false, &offset);
+	int fd = block == NULL ? -1 : qemu_ram_get_fd(block);
+
+	if (fd >= 0)
+		vmci_link_for_each(s, file_goes, &fd);
 }
 
 bool
@@ -514,6 +643,8 @@ vmci_link_start(VmciState *s, Error **errp)
 	s->link = g_new0(VmciLink, 1);
 	s->link->fd = -1;
 	QLIST_INIT(&s->link->programs);
+	s->ram_notifier.ram_block_removed = ram_block_removed;
+	ram_block_notifier_add(&s->ram_notifier);
 	if (s->socket != NULL && !start_socket(s, errp))
 		return false;
 	if (chardev != NULL)
@@ -529,15 +660,17 @@ vmci_link_stop(VmciState *s)
 
 	if (link == NULL)
 		return;
+	ram_block_notifier_remove(&s->ram_notifier);
 	qemu_chr_fe_set_handlers(&s->chardev, NULL, NULL, NULL, NULL, NULL,
 	    NULL, true);
 	while (!QLIST_EMPTY(&link->programs))
 		close_program(QLIST_FIRST(&link->programs));
 	if (link->fd >= 0) {
+		timer_free(link->accept_again);
 		qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
 		close(link->fd);
 		qemu_remove_exit_notifier(&link->at_exit);
-		unlink(link->path);
+		remove_socket(link);
 		g_free(link->path);
 	}
 	g_free(link);

@@ -31,13 +31,14 @@ struct VmciProgram {
 	QEMUBH *later;
 	VmciPackets in;		/* came while we waited for another */
 	VmciPackets out;	/* the socket was full */
+	uint64_t in_bytes;	/* of these, with what each costs us */
 	uint64_t out_bytes;
 
 	struct vqp_program *program;	/* after HELLO */
 	GHashTable *bound;	/* resources it takes datagrams for */
 	bool hypervisor;	/* and for the stream sockets of context 0 */
 	GHashTable *rung;	/* doorbells of which a ring is in `out` */
-	GArray *files;		/* of struct stat: those it was given */
+	GArray *files;		/* of struct stat: those it has; none: zeros */
 };
 
 /* ---- qemu_link.c */
@@ -54,8 +55,14 @@ void vmci_link_break(VmciProgram *p, const char *why);
 /* Close those that have ended already, which was not read yet, but for one. */
 void vmci_link_reap(VmciProgram *but);
 
+/* For each program. */
+void vmci_link_for_each(VmciState *s, void (*call)(VmciProgram *p,
+    void *argument), void *argument);
+
 /* ---- qemu_program.c */
 
+/* A file of the guest's memory is about to go: it is to be closed. */
+void vmci_program_file_goes(VmciProgram *p, int fd);
 void vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length);
 void vmci_program_init(VmciProgram *p);
 void vmci_program_exit(VmciProgram *p);

@@ -93,8 +93,32 @@ typedef struct Runs {
 	GArray *pieces;		/* of VmciPiece, if all are in files */
 	uint8_t *start;		/* of the view, if there all are in order */
 	MemoryRegion *region;
-	bool in_files;
+	const char *unshared;	/* why not all are in files that can be mapped */
 } Runs;
+
+int
+vmci_piece_fd(const VmciPiece *piece)
+{
+	return memory_region_get_fd(piece->region);
+}
+
+/* Why pages of this region cannot be mapped one by one; NULL: they can. */
+static const char *
+why_unshared(const MemoryRegion *region, uint64_t page_bytes)
+{
+	RAMBlock *block = region->ram_block;
+
+	if (memory_region_get_fd((MemoryRegion *)region) < 0 ||
+	    !qemu_ram_is_shared(block))
+		return "the guest's memory is in no shared file; start with "
+		    "-object memory-backend-memfd,id=ram,size=...,share=on "
+		    "-machine memory-backend=ram";
+	if (page_bytes % qemu_ram_pagesize(block) != 0)
+		return "the guest's memory has huge pages, which cannot be "
+		    "mapped in parts; start without hugetlb=on or hugetlbfs, "
+		    "transparent huge pages do";
+	return NULL;
+}
 
 static bool
 add_page(VmciState *s, Runs *runs, uint64_t at, uint64_t address,
@@ -115,16 +139,16 @@ add_page(VmciState *s, Runs *runs, uint64_t at, uint64_t address,
 	    view != runs->start + at) {
 		runs->start = NULL;
 	}
-	piece.fd = memory_region_get_fd(region);
+	piece.region = region;
 	piece.offset = offset;
 	piece.bytes = page_bytes;
-	if (piece.fd < 0 || !qemu_ram_is_shared(region->ram_block))
-		runs->in_files = false;
-	if (!runs->in_files)
+	if (runs->unshared == NULL)
+		runs->unshared = why_unshared(region, page_bytes);
+	if (runs->unshared != NULL)
 		return runs->start != NULL;
 	last = runs->pieces->len == 0 ? NULL : &g_array_index(runs->pieces,
 	    VmciPiece, runs->pieces->len - 1);
-	if (last != NULL && last->fd == piece.fd &&
+	if (last != NULL && last->region == region &&
 	    last->offset + last->bytes == offset)
 		last->bytes += page_bytes;
 	else
@@ -149,7 +173,7 @@ map_pieces(const Runs *runs, uint64_t bytes)
 		    VmciPiece, i);
 
 		if (mmap(at, piece->bytes, PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_FIXED, piece->fd,
+		    MAP_SHARED | MAP_FIXED, vmci_piece_fd(piece),
 		    (off_t)piece->offset) == MAP_FAILED) {
 			munmap(memory, bytes);
 			return NULL;
@@ -179,11 +203,14 @@ map_runs(VmciState *s, Runs *runs, uint64_t bytes)
 		return NULL;
 	}
 	s->piece_count += mapping->ours ? runs->pieces->len : 0;
-	if (runs->in_files) {
+	mapping->unshared = runs->unshared;
+	if (runs->unshared == NULL) {
 		mapping->piece_count = runs->pieces->len;
 		mapping->pieces = g_memdup2(runs->pieces->data,
 		    runs->pieces->len * sizeof(VmciPiece));
 	}
+	for (uint32_t i = 0; i < mapping->piece_count; i++)
+		memory_region_ref(mapping->pieces[i].region);
 	QLIST_INSERT_HEAD(&s->mappings, mapping, next);
 	return mapping->memory;
 }
@@ -193,7 +220,7 @@ vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
     uint64_t page_bytes)
 {
 	VmciState *s = opaque;
-	Runs runs = { .in_files = true };
+	Runs runs = { 0 };
 	bool good = true;
 	void *memory = NULL;
 
@@ -204,13 +231,9 @@ vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
 		    page_bytes);
 	if (good)
 		memory = map_runs(s, &runs, count * page_bytes);
-	else if (runs.region != NULL && !runs.in_files && !s->warned_memory) {
-		s->warned_memory = true;
-		warn_report("vmci: a queue pair of scattered pages is refused, "
-		    "because the guest's memory is not shared; start with "
-		    "-object memory-backend-memfd,id=ram,size=...,share=on "
-		    "-machine memory-backend=ram");
-	}
+	else if (runs.unshared != NULL)
+		vmci_say(s, SAY_MEMORY, "a queue pair of scattered pages "
+		    "is refused: %s", runs.unshared);
 	g_array_free(runs.pieces, true);
 	return memory;
 }
@@ -234,6 +257,8 @@ vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
 	} else {
 		memory_region_unref(mapping->region);
 	}
+	for (uint32_t i = 0; i < mapping->piece_count; i++)
+		memory_region_unref(mapping->pieces[i].region);
 	g_free(mapping->pieces);
 	g_free(mapping);
 }

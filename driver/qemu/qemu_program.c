@@ -4,14 +4,15 @@
  * vqp_device.h, each call back is a packet.
  */
 #include "qemu/osdep.h"
-#include "qemu/error-report.h"
+#include "exec/cpu-common.h"
 
 #include <sys/stat.h>
 
 #include "qemu_link.h"
 
 /* Not yet read by the program: then its datagrams are refused. */
-#define OUT_BYTES_MAX	(UINT64_C(4) << 20)
+#define DATAGRAM_BYTES_MAX	(UINT64_C(4) << 20)
+#define BOUND_MAX	4096
 
 /*
  * ---- From the hub to the program.
@@ -28,7 +29,7 @@ take_datagram(void *context, const struct vqp_datagram *datagram,
 
 	if (!bound)
 		return VQP_ERROR_INVALID_RESOURCE;
-	if (p->out_bytes > OUT_BYTES_MAX)
+	if (p->out_bytes > DATAGRAM_BYTES_MAX)
 		return VQP_ERROR_NO_RESOURCES;
 	vmci_link_send(p, VQP_LINK_DATAGRAM, 0, datagram, sizeof(*datagram),
 	    payload, datagram->payload_size, -1);
@@ -58,45 +59,116 @@ take_event(void *context, const struct vqp_event_header *event)
 	    -1);
 }
 
+static bool
+is_file(const struct stat *known, const struct stat *now)
+{
+	return known->st_dev == now->st_dev && known->st_ino == now->st_ino;
+}
+
+static struct stat *
+file_at(VmciProgram *p, uint32_t index)
+{
+	return &g_array_index(p->files, struct stat, index);
+}
+
+/* Where that file is among those of the program; their count for nowhere. */
+static uint32_t
+find_file(VmciProgram *p, const struct stat *file)
+{
+	uint32_t i = 0;
+
+	while (i < p->files->len && !is_file(file_at(p, i), file))
+		i++;
+	return i;
+}
+
 /* The index of a file for this program, which is given it if it is new. */
 static uint32_t
 file_index(VmciProgram *p, int fd)
 {
+	const struct stat none = { 0 };
 	struct vqp_link_file file = { 0 };
 	struct stat now;
 
 	fstat(fd, &now);
-	for (; file.index < p->files->len; file.index++) {
-		const struct stat *known = &g_array_index(p->files,
-		    struct stat, file.index);
-
-		if (known->st_dev == now.st_dev && known->st_ino == now.st_ino)
-			return file.index;
-	}
-	g_array_append_val(p->files, now);
+	file.index = find_file(p, &now);
+	if (file.index < p->files->len)
+		return file.index;
+	file.index = find_file(p, &none);
+	if (file.index == p->files->len)
+		g_array_append_val(p->files, none);
+	*file_at(p, file.index) = now;
 	vmci_link_send(p, VQP_LINK_FILE, 0, &file, sizeof(file), NULL, 0, fd);
 	return file.index;
 }
 
-/* Append the pieces of one part.  False if they are in no file. */
-static bool
+void
+vmci_program_file_goes(VmciProgram *p, int fd)
+{
+	struct vqp_link_file file = { 0 };
+	struct stat now;
+
+	if (fstat(fd, &now) != 0)
+		return;
+	file.index = find_file(p, &now);
+	if (file.index == p->files->len)
+		return;
+	memset(file_at(p, file.index), 0, sizeof(now));
+	vmci_link_send(p, VQP_LINK_NO_FILE, 0, &file, sizeof(file), NULL, 0,
+	    -1);
+}
+
+typedef struct Again {
+	VmciProgram *p;
+	struct vqp_link_file file;
+	bool sent;
+} Again;
+
+static int
+send_if_it_is(RAMBlock *block, void *opaque)
+{
+	Again *again = opaque;
+	const int fd = qemu_ram_get_fd(block);
+	struct stat now;
+
+	if (fd < 0 || fstat(fd, &now) != 0 ||
+	    !is_file(file_at(again->p, again->file.index), &now))
+		return 0;
+	vmci_link_send(again->p, VQP_LINK_FILE, 0, &again->file,
+	    sizeof(again->file), NULL, 0, fd);
+	again->sent = true;
+	return 1;
+}
+
+/* For one whose descriptor did not arrive. */
+static int64_t
+send_file_again(VmciProgram *p, const void *body)
+{
+	Again again = { .p = p };
+
+	memcpy(&again.file, body, sizeof(again.file));
+	if (again.file.index < p->files->len)
+		qemu_ram_foreach_block(send_if_it_is, &again);
+	return again.sent ? VQP_SUCCESS : VQP_ERROR_NOT_FOUND;
+}
+
+/* Append the pieces of one part, or answer why there are none. */
+static const char *
 add_pieces(VmciProgram *p, GArray *pieces, const VmciMapping *mapping)
 {
 	if (mapping == NULL)
-		return true;
-	if (mapping->piece_count == 0)
-		return false;
+		return NULL;
 	for (uint32_t i = 0; i < mapping->piece_count; i++) {
 		const VmciPiece *from = &mapping->pieces[i];
 		struct vqp_link_piece piece = {
-			.file = file_index(p, from->fd),
+			.file = file_index(p, vmci_piece_fd(from)),
 			.offset = from->offset,
 			.bytes = from->bytes,
 		};
 
 		g_array_append_val(pieces, piece);
 	}
-	return true;
+	return mapping->unshared;
 }
 
 static uint64_t
@@ -118,7 +190,7 @@ memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
 		vmci_memory_find(p->s, consume->header, header),
 		vmci_memory_find(p->s, consume->data, consume->size),
 	};
-	bool in_files = true;
+	const char *unshared = NULL;
 	GArray *pieces = g_array_new(false, false,
 	    sizeof(struct vqp_link_piece));
 	struct vqp_link_memory message = {
@@ -130,11 +202,11 @@ memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
 		.consume_bytes = mapped_bytes(part[3]),
 	};
 
-	for (unsigned i = 0; in_files && i < G_N_ELEMENTS(part); i++)
-		in_files = add_pieces(p, pieces, part[i]);
-	if (!in_files) {
-		warn_report("vmci: a program on the host cannot map a queue "
-		    "pair, because the guest's memory is in no shared file");
+	for (unsigned i = 0; unshared == NULL && i < G_N_ELEMENTS(part); i++)
+		unshared = add_pieces(p, pieces, part[i]);
+	if (unshared != NULL) {
+		vmci_say(p->s, SAY_MEMORY, "a program on the host cannot "
+		    "map a queue pair: %s", unshared);
 		g_array_set_size(pieces, 0);
 	}
 	message.piece_count = pieces->len;
@@ -242,6 +314,8 @@ bind_resource(VmciProgram *p, struct vqp_handle handle)
 		return VQP_ERROR_INVALID_ARGS;
 	if (vqp_vsock_is_hypervisor(handle))
 		return bind_hypervisor(p);
+	if (g_hash_table_size(p->bound) >= BOUND_MAX)
+		return VQP_ERROR_NO_RESOURCES;
 	return g_hash_table_add(p->bound, GUINT_TO_POINTER(handle.resource)) ?
 	    VQP_SUCCESS : VQP_ERROR_DUPLICATE_ENTRY;
 }
@@ -302,6 +376,8 @@ body_bytes(enum vqp_link_type type)
 	case VQP_LINK_DETACH:
 	case VQP_LINK_RELEASED:
 		return sizeof(struct vqp_handle);
+	case VQP_LINK_FILE_AGAIN:
+		return sizeof(struct vqp_link_file);
 	default:
 		return 0;
 	}
@@ -317,6 +393,8 @@ carry_out(VmciProgram *p, enum vqp_link_type type, const uint8_t *body,
 		return VQP_ERROR_BAD_CONTEXT;
 	if (type == VQP_LINK_SEND)
 		return send_datagram(p, body, length);
+	if (type == VQP_LINK_FILE_AGAIN)
+		return send_file_again(p, body);
 	return type == VQP_LINK_ALLOC ? alloc(p, body) :
 	    handle_verb(p, type, body);
 }

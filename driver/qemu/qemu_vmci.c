@@ -17,7 +17,6 @@
 #include "qemu_vmci.h"
 
 #define PBA_OFFSET	0x1000
-#define LOG_LINES_A_SECOND	10
 
 /* A machine has one of these; both known drivers keep a single device. */
 static VmciState *only;
@@ -186,21 +185,12 @@ hub_log(void *context, uint32_t cid, enum vqp_device_count count,
     int64_t status)
 {
 	VmciState *s = context;
-	const int64_t second = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) / 1000;
 
 	vmci_trace_line(s, "%u: %s, %s", cid, vqp_device_count_name(count),
 	    vqp_status_name(status));
-	if (!s->log || s->trace.on)
-		return;
-	if (second != s->log_second) {
-		s->log_second = second;
-		s->log_count = 0;
-	}
-	if (++s->log_count <= LOG_LINES_A_SECOND)
-		info_report("vmci: context %u: %s (%s)%s", cid,
-		    vqp_device_count_name(count), vqp_status_name(status),
-		    s->log_count < LOG_LINES_A_SECOND ? "" :
-		    ", and perhaps more in this second");
+	if (s->log && !s->trace.on)
+		vmci_say(s, count, "context %u: %s (%s)", cid,
+		    vqp_device_count_name(count), vqp_status_name(status));
 }
 
 /* For QMP: qom-get path=/machine/peripheral/<id> property=counts. */
@@ -313,6 +303,7 @@ vmci_exit(PCIDevice *pci)
 	s->device = NULL;
 	s->hub = NULL;
 	vmci_fault_exit(s);
+	vmci_say_exit(s);
 	if (msix_present(pci)) {
 		if (pci->msix_vector_use_notifier != NULL)
 			msix_unset_vector_notifiers(pci);
@@ -349,6 +340,7 @@ vmci_realize(PCIDevice *pci, Error **errp)
 	}
 	QLIST_INIT(&s->mappings);
 	vmci_fault_init(s);
+	vmci_say_init(s);
 	if (!create_device(s, errp) || !init_bars(s, errp) ||
 	    !vmci_link_start(s, errp)) {
 		vmci_exit(pci);

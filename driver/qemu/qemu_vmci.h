@@ -7,6 +7,7 @@
 #define QEMU_VMCI_H
 
 #include "chardev/char-fe.h"
+#include "exec/ramlist.h"
 #include "hw/pci/pci.h"
 #include "qemu/timer.h"
 
@@ -37,6 +38,23 @@ typedef struct VmciTrace {
 	uint8_t out_head[24];
 	uint8_t in_head[24];
 } VmciTrace;
+
+/* What is said that a guest or a program can bring about, beside refusals. */
+enum {
+	SAY_CUT_OFF = VQP_DEVICE_COUNTS,
+	SAY_ACCEPT,
+	SAY_CHARDEV,
+	SAY_MEMORY,
+	SAY_KINDS
+};
+
+/* Lines of one kind: so many in a window of time, the others are counted. */
+typedef struct VmciSaid {
+	int64_t window_end;	/* ms; 0 for none */
+	uint32_t window_s;
+	uint32_t lines;
+	uint64_t left_out;
+} VmciSaid;
 
 typedef struct VmciMapping VmciMapping;
 typedef struct VmciLink VmciLink;
@@ -79,9 +97,9 @@ struct VmciState {
 	uint64_t late_address;
 	uint64_t send_address;
 
-	int64_t log_second;
-	uint32_t log_count;
-	bool warned_memory;
+	VmciSaid said[SAY_KINDS];
+	QEMUTimer *said_timer;
+	RAMBlockNotifier ram_notifier;
 	QLIST_HEAD(, VmciMapping) mappings;
 	uint32_t piece_count;	/* of those mapped by us */
 	VmciLink *link;
@@ -89,9 +107,12 @@ struct VmciState {
 
 /* ---- qemu_memory.c */
 
-/* A run of pages of a mapping, in a file that others can map. */
+/*
+ * A run of pages of a mapping, in a file that others can map.  The region is
+ * held, since its descriptor is a number of somebody else's when it is gone.
+ */
 typedef struct VmciPiece {
-	int fd;
+	MemoryRegion *region;
 	uint64_t offset;
 	uint64_t bytes;
 } VmciPiece;
@@ -103,7 +124,8 @@ struct VmciMapping {
 	bool ours;		/* mapped by us; else it is QEMU's own */
 	MemoryRegion *region;	/* if it is */
 	uint32_t piece_count;
-	VmciPiece *pieces;	/* none if it is in no file */
+	VmciPiece *pieces;
+	const char *unshared;	/* why there are none; else NULL */
 };
 
 bool vmci_memory_read(void *opaque, uint64_t address, void *to,
@@ -117,6 +139,17 @@ void vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
 /* The smallest mapping that begins there and has so many bytes, or NULL. */
 const VmciMapping *vmci_memory_find(VmciState *s, const void *memory,
     uint64_t bytes);
+
+/* The descriptor of a piece, which stays the region's. */
+int vmci_piece_fd(const VmciPiece *piece);
+
+/* ---- qemu_say.c */
+
+/* A line of that kind, if it is its turn; what is left out is counted. */
+void vmci_say(VmciState *s, unsigned kind, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+void vmci_say_init(VmciState *s);
+void vmci_say_exit(VmciState *s);
 
 /* ---- qemu_trace.c */
 

@@ -25,8 +25,11 @@
  *
  * Each message is one packet: a struct vqp_link_message, then its body.  On the
  * SOCK_STREAM of a chardev each packet, and any descriptor, comes behind its
- * length, a uint32_t.  Every request (of the program) but RELEASED is answered by one RESULT with its tag,
- * in order.  All numbers are those of the machine; both ends run on it.
+ * length, a uint32_t.  Every request (of the program) but RELEASED is answered
+ * by one RESULT with its tag, in order.  All numbers are those of the machine; both ends run on it.
+ *
+ * A program that does not read is cut off when 8 MiB wait for it, and is sent
+ * no datagram beyond 4 MiB; docs/limits.md has all limits.
  *
  * Trust: the program is given all of the guest's memory, so QEMU is as safe
  * from it as it is from its own user.  The other way nothing is believed of
@@ -61,6 +64,11 @@ enum vqp_link_type {
 	VQP_LINK_ALLOC = 8,	/* struct vqp_link_alloc */
 	VQP_LINK_DETACH = 9,	/* struct vqp_handle */
 	VQP_LINK_RELEASED = 10,	/* struct vqp_handle; no RESULT */
+	/*
+	 * struct vqp_link_file: its descriptor was cut off, for want of room
+	 * for it (MSG_CTRUNC), or QEMU had none to send; send it again.
+	 */
+	VQP_LINK_FILE_AGAIN = 11,
 
 	/* From QEMU. */
 	VQP_LINK_RESULT = 32,	/* struct vqp_link_result */
@@ -72,6 +80,11 @@ enum vqp_link_type {
 	VQP_LINK_PIECES = 38,	/* some struct vqp_link_piece */
 	VQP_LINK_NO_MEMORY = 39, /* struct vqp_handle; answer RELEASED */
 	VQP_LINK_GUEST = 40,	/* struct vqp_link_guest */
+	/*
+	 * struct vqp_link_file: that memory was unplugged; close it.  The next
+	 * FILE may have its index.
+	 */
+	VQP_LINK_NO_FILE = 41,
 };
 
 struct vqp_link_message {
@@ -108,7 +121,10 @@ struct vqp_link_alloc {
 	uint64_t consume_size;
 };
 
-/* Descriptor `index`, for pieces that come later. */
+/*
+ * Descriptor `index`, for pieces that come later.  The lowest index that is
+ * free is taken; again, for one that was asked for again.
+ */
 struct vqp_link_file {
 	uint32_t index;
 	uint32_t reserved;

@@ -104,6 +104,13 @@ class Qemu:
         shutil.rmtree(self.folder, ignore_errors=True)
         return said
 
+    def said(self):
+        size = os.fstat(self.errors.fileno()).st_size
+        return os.pread(self.errors.fileno(), size, 0).decode()
+
+    def ticks(self):
+        return ticks(self.process.pid)
+
     def counts(self):
         text = self.monitor("qom-get", path="/machine/peripheral/v",
                             property="counts")
@@ -173,11 +180,12 @@ class Qemu:
 class Device:
     """What a driver does with the device, by ports or by MMIO and DMA."""
 
-    def __init__(self, generation, options="", machine="pc", msix=True):
+    def __init__(self, generation, options="", machine="pc", msix=True,
+                 extra=()):
         self.dma = generation == "mmio"
         both = ",".join(part for part in (
             "mmio=on" if self.dma else "", options) if part)
-        self.q = Qemu(both, machine)
+        self.q = Qemu(both, machine, extra)
         q = self.q
         q.config(0x10, PORT)
         q.config(0x14, BAR1)
@@ -330,9 +338,9 @@ class Program:
     """A program on the host, by hand."""
 
     HELLO, BIND, UNBIND, SEND, LINK, UNLINK, RING, ALLOC, DETACH, \
-        RELEASED = range(1, 11)
+        RELEASED, FILE_AGAIN = range(1, 12)
     RESULT, DATAGRAM, DOORBELL, EVENT, FILE, MEMORY, PIECES, NO_MEMORY, \
-        GUEST = range(32, 41)
+        GUEST, NO_FILE = range(32, 42)
 
     def __init__(self, machine, cid=2, privileges=0, version=1):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -431,6 +439,12 @@ class Program:
             body = self.wait(self.PIECES)
             pieces += struct.iter_unpack("<IIQQ", body)
         return fields, pieces
+
+
+def ticks(pid):
+    """Processor time so far, in hundredths of a second."""
+    with open("/proc/%d/stat" % pid) as stat:
+        return sum(map(int, stat.read().split()[13:15]))
 
 
 def until(condition, seconds=5):

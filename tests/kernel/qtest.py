@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import traceback
 
@@ -913,6 +914,249 @@ def successor(d):
         p = other
     p.close()
     whole(d)
+
+
+# ---- docs/limits.md: what each can make QEMU hold or do.
+
+@case("a program that reads nothing", own=True, generations=("port",))
+def reads_nothing(d):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+        one.connect(d.q.link_path)
+        one.settimeout(10)
+        asked = struct.pack("<IIII", Program.HELLO, 7, 1, 2) + bytes(8)
+        try:
+            for _ in range(400000):
+                one.send(asked)
+        except (BrokenPipeError, ConnectionResetError):
+            asked = None
+        same(asked, None)
+    assert "it does not read what it is sent" in d.q.said(), d.q.said()
+    whole(d)
+
+
+@case("a program that talks instead of releasing memory", own=True,
+      generations=("port",))
+def talks_on(d):
+    with Program(d.q) as p:
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        p.lets_go = False
+
+        def talk():
+            p.wait(p.NO_MEMORY)
+            with contextlib.suppress(OSError):
+                for _ in range(200):
+                    p.post(p.SEND, datagram((CID, 9), (2, 9), bytes(60000)))
+        talker = threading.Thread(target=talk)
+        talker.start()
+        began = time.monotonic()
+        assert d.detach((CID, 1)) >= 0
+        assert time.monotonic() - began < 4, "it was waited for"
+        talker.join()
+        assert p.is_cut_off()
+    assert "it sends more than can be kept" in d.q.said(), d.q.said()
+    whole(d)
+
+
+@case("more programs than may be", own=True, generations=("port",))
+def many_programs(d):
+    with contextlib.ExitStack() as held:
+        ones = [held.enter_context(Program(d.q, cid=ANY)) for _ in range(63)]
+        with Program(d.q, cid=ANY):
+            same([one.status >= 17 for one in ones], [True] * 63)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+                one.connect(d.q.link_path)
+                one.settimeout(10)
+                same(one.recv(100), b"")
+        # It may not be gone yet.
+        for _ in range(50):
+            with contextlib.suppress(OSError, EOFError), \
+                    Program(d.q, cid=ANY) as last:
+                assert last.status >= 17
+                break
+            time.sleep(0.1)
+        else:
+            raise AssertionError("there is no room again")
+    assert "a program is turned away: 64 are connected" in d.q.said()
+
+
+@case("more resources than may be bound", generations=("port",))
+def many_bound(d):
+    with Program(d.q) as p:
+        for i in range(4096):
+            p.post(p.BIND, handle(2, i))
+        same([struct.unpack("<q", p.wait(p.RESULT))[0]
+              for _ in range(4096)], [0] * 4096)
+        same(p.bind(4096), -19)
+        same(p.ask(p.UNBIND, handle(0, 5)), 0)
+        same(p.bind(4096), 0)
+
+
+@case("QEMU has no descriptor left", own=True, generations=("port",))
+def qemu_no_descriptor(d):
+    pid = d.q.process.pid
+    limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    there = len(os.listdir("/proc/%d/fd" % pid))
+    with Program(d.q) as p, contextlib.ExitStack() as held:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (there, limits[1]))
+        ones = [held.enter_context(socket.socket(
+            socket.AF_UNIX, socket.SOCK_SEQPACKET)) for _ in range(5)]
+        for one in ones:
+            one.settimeout(10)
+            one.connect(d.q.link_path)
+            one.send(struct.pack("<IIIIII", Program.HELLO, 7, 1, ANY, 0, 0))
+        time.sleep(0.1)
+        before = d.q.ticks()
+        time.sleep(0.5)
+        assert d.q.ticks() - before < 20, "busy with what it cannot do"
+        # Who is there is served.
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(len(p.files), 1)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        for one in ones:
+            kind, _, status = struct.unpack("<IIq", one.recv(100))
+            assert kind == Program.RESULT and status > CID, status
+    assert "cannot be accepted now: Too many open files" in d.q.said()
+
+
+@case("what is there already at the path of the socket", own=True,
+      generations=("port",))
+def taken_path(d):
+    file = os.path.join(d.q.folder, "file")
+    dead = os.path.join(d.q.folder, "dead")
+    with open(file, "w") as kept:
+        kept.write("dear")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
+        one.bind(dead)
+    for path, words in ((file, "no socket"), (dead, "at most 3"),
+                        (d.q.link_path, "somebody listens there already"),
+                        (d.q.chardev_path, "somebody listens there already")):
+        said = subprocess.run(
+            [ROOT / "driver/qemu/vqp-qemu", "-S", "-nodefaults", "-display",
+             "none", "-device", "vmci,id=one,socket=" + path,
+             "-device", "vmci,vectors=4"], stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, timeout=20)
+        same(said.returncode, 1)
+        if path != dead:
+            assert words in said.stderr, said.stderr
+    with open(file) as kept:
+        same(kept.read(), "dear")
+    assert not os.path.exists(dead), "it was not taken over"
+    with Program(d.q) as p:
+        same(p.status, 2)
+
+
+@case("log lines that a guest brings about", "log=on", generations=("port",))
+def log_lines(d):
+    for _ in range(500):
+        d.wr(CONTROL, 0x80)
+    assert until(lambda: "bad-control: 490 more in 1 s" in d.q.said()), \
+        d.q.said()
+    d.wr(CAPS, 0xffffffff)
+    said = d.q.said()
+    same(len(re.findall("bad-control", said)), 11)
+    assert "context 16: bad-caps (VQP_ERROR_INVALID_ARGS)" in said, said
+    same(d.q.counts()["bad-control"], 500)
+
+
+# ---- Memory that comes and goes.
+
+DIMM_PAGE = (4 << 30) // PAGE
+
+
+def plug(d, name, mib):
+    d.q.monitor("object-add", **{
+        "qom-type": "memory-backend-memfd", "id": name, "size": mib << 20,
+        "share": True})
+    d.q.monitor("device_add", driver="pc-dimm", id="d" + name, memdev=name)
+
+
+def unplug(d, name):
+    d.q.monitor("device_del", id="d" + name)
+    # What ACPI in a guest does: slot 0, eject.
+    d.q.run(["outl 0xa00 0x0", "outb 0xa14 0x8"])
+    assert until(lambda: "d" + name not in str(d.q.monitor(
+        "qom-list", path="/machine/peripheral")))
+    d.q.monitor("object-del", id=name)
+
+
+@case("a file that is asked for again", generations=("port",))
+def file_again(d):
+    with Program(d.q) as p:
+        same(p.ask(p.FILE_AGAIN, struct.pack("<II", 0, 0)), -21)
+        same(d.alloc((CID, 1), 4096, 4096), 4)
+        same(p.alloc((CID, 1), 4096, 4096), 5)
+        same(p.ask(p.FILE_AGAIN, struct.pack("<II", 0, 0)), 0)
+        same([p.wait(p.FILE) for _ in range(2)], [bytes(8)] * 2)
+        same(*(os.fstat(fd).st_ino for fd in p.files))
+        for none in (1, 2, 1 << 31, ANY):
+            same(p.ask(p.FILE_AGAIN, struct.pack("<II", none, 0)), -21)
+
+
+@case("memory that is unplugged", own=True, generations=("port",))
+def unplugged(d):
+    d = Device("port", extra=("-m", "%d,slots=2,maxmem=1G" % RAM_MIB))
+    try:
+        with Program(d.q) as p:
+            pages = [DIMM_PAGE + 2 * i for i in range(4)]
+            plug(d, "one", 128)
+            same(d.alloc((CID, 1), 4096, 4096, pages=pages), 4)
+            unplug(d, "one")
+            # Number after number is taken by somebody else.
+            with contextlib.ExitStack() as held:
+                for _ in range(8):
+                    held.enter_context(socket.socket(
+                        socket.AF_UNIX, socket.SOCK_SEQPACKET)).connect(
+                            d.q.link_path)
+                same(p.alloc((CID, 1), 4096, 4096), 5)
+                same(p.wait(p.FILE), bytes(8))
+                same(os.fstat(p.files[0]).st_size, 128 << 20)
+                os.pwrite(p.files[0], b"still there", 2 * PAGE)
+            assert d.detach((CID, 1)) >= 0
+            same(p.detach((CID, 1)), 3)
+            same(p.wait(p.NO_FILE), bytes(8))
+            same(p.ask(p.FILE_AGAIN, bytes(8)), -21)
+            # The index is free for another.
+            plug(d, "two", 256)
+            same(d.alloc((CID, 2), 4096, 4096, pages=pages), 4)
+            same(p.alloc((CID, 2), 4096, 4096), 5)
+            same(p.wait(p.FILE), bytes(8))
+            same(os.fstat(p.files[1]).st_size, 256 << 20)
+            same(d.alloc((CID, 3), 4096, 4096), 4)
+            same(p.alloc((CID, 3), 4096, 4096), 5)
+            same(p.wait(p.FILE), struct.pack("<II", 1, 0))
+    finally:
+        d.close()
+
+
+@case("huge pages", own=True, generations=("port",))
+def huge_pages(d):
+    count = RAM_MIB // 2
+    with open("/proc/sys/vm/nr_hugepages", "r+") as pool:
+        before = pool.read()
+        pool.seek(0)
+        pool.write("%d" % (int(before) + count))
+        pool.flush()
+        try:
+            d = Device("port", extra=(
+                "-object", "memory-backend-memfd,id=huge,size=%dM,share=on,"
+                "hugetlb=on,hugetlbsize=2M" % RAM_MIB,
+                "-machine", "memory-backend=huge"))
+        finally:
+            pool.seek(0)
+            pool.write(before)
+    try:
+        with Program(d.q) as p:
+            same(d.alloc((CID, 1), 4096, 4096), 4)
+            same(d.alloc((CID, 2), 8192, 4096), -2)
+            same(p.alloc((CID, 1), 4096, 4096), 5)
+            same(p.memory()[1], [])
+            same(len(p.files), 0)
+        whole(d)
+        same(d.q.said().count("the guest's memory has huge pages"), 2)
+    finally:
+        d.close()
 
 
 # ---- vqp-host, and a guest that is not what it says.
