@@ -6,8 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host_end.h"
-#include "host_loop.h"
+#include "host.h"
 
 #define ECHO_BYTES	65536
 
@@ -28,14 +27,16 @@ of(struct host_end *end)
 }
 
 static void
-finish(struct host_end *end)
+finish(struct host *host, struct host_end *end)
 {
+	(void)host;
 	of(end)->finished = true;
 }
 
 static void
-close_builtin(struct host_end *end)
+close_builtin(struct host *host, struct host_end *end)
 {
+	(void)host;
 	if (of(end)->fd >= 0)
 		close(of(end)->fd);
 	free(end);
@@ -43,15 +44,19 @@ close_builtin(struct host_end *end)
 
 /* Swallows, and has nothing to say. */
 static int64_t
-take_nothing(struct host_end *end, const struct iovec span[2])
+take_nothing(struct host *host, struct host_end *end,
+    const struct iovec span[2])
 {
+	(void)host;
 	(void)end;
 	return (int64_t)(span[0].iov_len + span[1].iov_len);
 }
 
 static int64_t
-give_nothing(struct host_end *end, const struct iovec span[2])
+give_nothing(struct host *host, struct host_end *end,
+    const struct iovec span[2])
 {
+	(void)host;
 	(void)span;
 	return of(end)->finished ? 0 : HOST_WAIT;
 }
@@ -74,13 +79,13 @@ new_builtin(uint64_t room)
  */
 
 static int64_t
-echo_take(struct host_end *end, const struct iovec span[2])
+echo_take(struct host *host, struct host_end *end, const struct iovec span[2])
 {
 	struct builtin *b = of(end);
 	uint64_t n = 0;
 
 	if (end->deaf)
-		return take_nothing(end, span);
+		return take_nothing(host, end, span);
 	if (b->echo_at < b->echo_bytes)
 		return HOST_WAIT;
 	for (int i = 0; i < 2; i++) {
@@ -98,11 +103,12 @@ echo_take(struct host_end *end, const struct iovec span[2])
 }
 
 static int64_t
-echo_give(struct host_end *end, const struct iovec span[2])
+echo_give(struct host *host, struct host_end *end, const struct iovec span[2])
 {
 	struct builtin *b = of(end);
 	uint64_t n = 0;
 
+	(void)host;
 	if (b->echo_at == b->echo_bytes)
 		return b->finished ? 0 : HOST_WAIT;
 	for (int i = 0; i < 2; i++) {
@@ -119,10 +125,11 @@ echo_give(struct host_end *end, const struct iovec span[2])
 }
 
 struct host_end *
-host_end_echo(void)
+host_end_echo(struct host *host)
 {
 	struct builtin *b = new_builtin(ECHO_BYTES);
 
+	(void)host;
 	b->end.take = echo_take;
 	b->end.give = echo_give;
 	return &b->end;
@@ -133,8 +140,9 @@ host_end_echo(void)
  */
 
 struct host_end *
-host_end_sink(void)
+host_end_sink(struct host *host)
 {
+	(void)host;
 	return &new_builtin(0)->end;
 }
 
@@ -146,11 +154,12 @@ pattern(uint64_t at)
 }
 
 static int64_t
-source_give(struct host_end *end, const struct iovec span[2])
+source_give(struct host *host, struct host_end *end, const struct iovec span[2])
 {
 	struct builtin *b = of(end);
 	int64_t n = 0;
 
+	(void)host;
 	for (int i = 0; i < 2; i++)
 		for (uint64_t j = 0; j < span[i].iov_len; j++) {
 			if (b->bytes != 0 && b->at == b->bytes)
@@ -162,10 +171,11 @@ source_give(struct host_end *end, const struct iovec span[2])
 }
 
 struct host_end *
-host_end_source(uint64_t bytes)
+host_end_source(struct host *host, uint64_t bytes)
 {
 	struct builtin *b = new_builtin(0);
 
+	(void)host;
 	b->bytes = bytes;
 	b->end.give = source_give;
 	return &b->end;
@@ -176,40 +186,41 @@ host_end_source(uint64_t bytes)
  */
 
 static int64_t
-moved(ssize_t n)
+moved(struct host *host, ssize_t n)
 {
 	if (n < 0)
-		host_say("the file of a stream: %s", strerror(errno));
+		host_say(host, "the file of a stream: %s", strerror(errno));
 	return n < 0 ? HOST_BROKEN : n;
 }
 
 static int64_t
-file_give(struct host_end *end, const struct iovec span[2])
+file_give(struct host *host, struct host_end *end, const struct iovec span[2])
 {
-	return moved(readv(of(end)->fd, span, 2));
+	return moved(host, readv(of(end)->fd, span, 2));
 }
 
 static int64_t
-file_take(struct host_end *end, const struct iovec span[2])
+file_take(struct host *host, struct host_end *end, const struct iovec span[2])
 {
-	return moved(writev(of(end)->fd, span, 2));
+	return moved(host, writev(of(end)->fd, span, 2));
 }
 
 /* Not before there is a stream: what was received last may be all there is. */
 static void
-file_empty(struct host_end *end)
+file_empty(struct host *host, struct host_end *end)
 {
+	(void)host;
 	(void)!ftruncate(of(end)->fd, 0);
 }
 
 static struct builtin *
-new_file(const char *path, int flags)
+new_file(struct host *host, const char *path, int flags)
 {
 	const int fd = open(path, flags | O_CLOEXEC, 0666);
 	struct builtin *b;
 
 	if (fd < 0) {
-		host_say("%s: %s", path, strerror(errno));
+		host_say(host, "%s: %s", path, strerror(errno));
 		return NULL;
 	}
 	b = new_builtin(0);
@@ -218,9 +229,9 @@ new_file(const char *path, int flags)
 }
 
 struct host_end *
-host_end_send_file(const char *path)
+host_end_send_file(struct host *host, const char *path)
 {
-	struct builtin *b = new_file(path, O_RDONLY);
+	struct builtin *b = new_file(host, path, O_RDONLY);
 
 	if (b == NULL)
 		return NULL;
@@ -229,9 +240,9 @@ host_end_send_file(const char *path)
 }
 
 struct host_end *
-host_end_receive_file(const char *path)
+host_end_receive_file(struct host *host, const char *path)
 {
-	struct builtin *b = new_file(path, O_WRONLY | O_CREAT);
+	struct builtin *b = new_file(host, path, O_WRONLY | O_CREAT);
 
 	if (b == NULL)
 		return NULL;

@@ -17,8 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "host_end.h"
-#include "host_loop.h"
+#include "host.h"
 
 struct port {
 	struct host_watch watch;	/* first: it is cast back */
@@ -29,41 +28,39 @@ struct port {
 	socklen_t peer_bytes;
 };
 
-static struct port *ports;
-
 static struct port *
-new_port(uint32_t number)
+new_port(struct host *host, uint32_t number)
 {
 	struct port *port = host_alloc(sizeof(*port));
-	const int64_t status = host_link_have(VQP_LINK_BIND, number);
+	const int64_t status = host_link_have(host, VQP_LINK_BIND, number);
 
 	if (status < 0)
-		host_die("datagram port %u: %s", number,
+		host_fail(host, "datagram port %u: %s", number,
 		    vqp_status_name(status));
 	port->number = number;
 	port->watch.fd = -1;
-	port->next = ports;
-	ports = port;
+	port->next = host->datagrams.ports;
+	host->datagrams.ports = port;
 	return port;
 }
 
 void
-host_datagram_echo(uint32_t number)
+host_datagram_echo(struct host *host, uint32_t number)
 {
-	new_port(number)->echo = true;
+	new_port(host, number)->echo = true;
 }
 
 /* From a program of the host. */
 static void
-readable(struct host_watch *watch, uint32_t events)
+readable(struct host *host, struct host_watch *watch, uint32_t events)
 {
 	struct port *port = (struct port *)watch;
-	static uint8_t bytes[sizeof(struct vqp_handle) +
-	    VQP_DATAGRAM_PAYLOAD_BYTES_MAX];
+	uint8_t *const bytes = host->datagrams.bytes;
+	const size_t room = sizeof(host->datagrams.bytes);
 	struct vqp_datagram datagram = { 0 };
 	struct sockaddr_un from;
 	socklen_t from_bytes = sizeof(from);
-	const ssize_t n = recvfrom(watch->fd, bytes, sizeof(bytes),
+	const ssize_t n = recvfrom(watch->fd, bytes, room,
 	    MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_bytes);
 	int64_t status;
 
@@ -74,35 +71,39 @@ readable(struct host_watch *watch, uint32_t events)
 		port->peer = from;
 		port->peer_bytes = from_bytes;
 	}
-	if ((size_t)n < sizeof(datagram.dst) || (size_t)n > sizeof(bytes))
+	if ((size_t)n < sizeof(datagram.dst) || (size_t)n > room)
 		return;
 	memcpy(&datagram.dst, bytes, sizeof(datagram.dst));
-	datagram.src.context = host_cid;
+	datagram.src.context = host->link.cid;
 	datagram.src.resource = port->number;
 	datagram.payload_size = (uint64_t)n - sizeof(datagram.dst);
-	status = host_link_send(&datagram, bytes + sizeof(datagram.dst));
+	status = host_link_send(host, &datagram, bytes + sizeof(datagram.dst));
 	if (status < 0)
-		host_say("datagram to %u:%u: %s", datagram.dst.context,
+		host_say(host, "datagram to %u:%u: %s", datagram.dst.context,
 		    datagram.dst.resource, vqp_status_name(status));
 }
 
 void
-host_datagram_unix(const char *path, uint32_t number)
+host_datagram_unix(struct host *host, const char *path, uint32_t number)
 {
-	struct port *port = new_port(number);
+	struct port *port = new_port(host, number);
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
+	int fd;
 
 	if (snprintf(address.sun_path, sizeof(address.sun_path),
-	    "%s_%u.dgram", path, number) >= (int)sizeof(address.sun_path))
-		host_die("%s_%u.dgram: too long for the address of a socket",
+	    "%s_%u.dgram", path, number) >= (int)sizeof(address.sun_path)) {
+		host_fail(host,
+		    "%s_%u.dgram: too long for the address of a socket",
 		    path, number);
+		return;
+	}
 	unlink(address.sun_path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	port->watch.fd = fd;
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
-	    sizeof(address)) != 0)
-		host_die("%s: %s", address.sun_path, strerror(errno));
-	host_watch_add(&port->watch, fd, EPOLLIN, readable);
+	    sizeof(address)) != 0 ||
+	    !host_watch_add(host, &port->watch, fd, EPOLLIN, readable))
+		host_fail(host, "%s: %s", address.sun_path, strerror(errno));
 }
 
 static void
@@ -125,9 +126,10 @@ to_program(struct port *port, const struct vqp_datagram *datagram,
 }
 
 void
-host_datagram_take(const struct vqp_datagram *datagram, const void *payload)
+host_datagram_take(struct host *host, const struct vqp_datagram *datagram,
+    const void *payload)
 {
-	struct port *port = ports;
+	struct port *port = host->datagrams.ports;
 	struct vqp_datagram answer = *datagram;
 
 	while (port != NULL && port->number != datagram->dst.resource)
@@ -140,5 +142,21 @@ host_datagram_take(const struct vqp_datagram *datagram, const void *payload)
 	}
 	answer.dst = datagram->src;
 	answer.src = datagram->dst;
-	host_link_post(&answer, payload, 0);
+	host_link_post(host, &answer, payload, 0);
+}
+
+void
+host_datagram_close(struct host *host)
+{
+	struct port *port;
+
+	while ((port = host->datagrams.ports) != NULL) {
+		const int fd = port->watch.fd;
+
+		host->datagrams.ports = port->next;
+		host_watch_remove(host, &port->watch);
+		if (fd >= 0)
+			close(fd);
+		free(port);
+	}
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Between a ring and an end: in place, so the end's copy is the only one. */
-#include "host_end.h"
-#include "host_loop.h"
+#include "host.h"
 
 static void
 to_iovec(struct iovec to[2], const struct vqp_span from[2])
@@ -13,7 +12,8 @@ to_iovec(struct iovec to[2], const struct vqp_span from[2])
 }
 
 int64_t
-host_end_take(struct host_end *end, struct vqp_pair *pair, bool *tell)
+host_end_take(struct host *host, struct host_end *end, struct vqp_pair *pair,
+    bool *tell)
 {
 	struct vqp_span spans[2];
 	struct iovec io[2];
@@ -25,14 +25,15 @@ host_end_take(struct host_end *end, struct vqp_pair *pair, bool *tell)
 	if (n < 0)
 		return HOST_BROKEN;
 	to_iovec(io, spans);
-	n = end->take(end, io);
+	n = end->take(host, end, io);
 	if (n > 0)
 		*tell = vqp_rx_release_edge(&pair->rx, (uint64_t)n);
 	return n;
 }
 
 int64_t
-host_end_give(struct host_end *end, struct vqp_pair *pair, bool *tell)
+host_end_give(struct host *host, struct host_end *end, struct vqp_pair *pair,
+    bool *tell)
 {
 	struct vqp_span spans[2];
 	struct iovec io[2];
@@ -44,20 +45,20 @@ host_end_give(struct host_end *end, struct vqp_pair *pair, bool *tell)
 	if (n < 0)
 		return HOST_BROKEN;
 	to_iovec(io, spans);
-	n = end->give(end, io);
+	n = end->give(host, end, io);
 	if (n > 0)
 		*tell = vqp_tx_commit_edge(&pair->tx, (uint64_t)n);
 	return n;
 }
 
 void
-host_end_say(const char *name, uint64_t bytes_in, uint64_t bytes_out,
-    int64_t since)
+host_end_say(struct host *host, const char *name, uint64_t bytes_in,
+    uint64_t bytes_out, int64_t since)
 {
 	const double seconds = (double)(host_now_ms() - since) / 1000;
 	const double bytes = (double)(bytes_in + bytes_out);
 
-	host_say("%s: in %llu, out %llu bytes, %.3f s, %.1f MB/s", name,
+	host_say(host, "%s: in %llu, out %llu bytes, %.3f s, %.1f MB/s", name,
 	    (unsigned long long)bytes_in, (unsigned long long)bytes_out,
 	    seconds, seconds > 0 ? bytes / seconds / 1e6 : 0.0);
 }

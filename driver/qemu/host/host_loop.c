@@ -1,79 +1,85 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* The loop of vqp-host. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <vqp/pair.h>
+#include "host.h"
 
-#include "host_loop.h"
-
-#define BATCH	64
-
-static int loop_fd = -1;
-static struct epoll_event batch[BATCH];
-static int batch_count;
-
-void
-host_loop_init(void)
+bool
+host_loop_open(struct host *host)
 {
-	loop_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (loop_fd < 0)
-		host_die("epoll: %s", strerror(errno));
+	host->loop.fd = epoll_create1(EPOLL_CLOEXEC);
+	return host->loop.fd >= 0;
 }
 
 void
-host_watch_add(struct host_watch *watch, int fd, uint32_t events,
-    void (*ready)(struct host_watch *watch, uint32_t events))
+host_loop_close(struct host *host)
+{
+	if (host->loop.fd >= 0)
+		close(host->loop.fd);
+	host->loop.fd = -1;
+}
+
+bool
+host_watch_add(struct host *host, struct host_watch *watch, int fd,
+    uint32_t events, void (*ready)(struct host *host,
+    struct host_watch *watch, uint32_t events))
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 
+	if (epoll_ctl(host->loop.fd, EPOLL_CTL_ADD, fd, &event) != 0)
+		return false;
 	watch->fd = fd;
 	watch->events = events;
 	watch->ready = ready;
-	if (epoll_ctl(loop_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-		host_die("epoll: %s", strerror(errno));
+	return true;
 }
 
 void
-host_watch_set(struct host_watch *watch, uint32_t events)
+host_watch_set(struct host *host, struct host_watch *watch, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 
 	if (watch->fd < 0 || watch->events == events)
 		return;
 	watch->events = events;
-	if (epoll_ctl(loop_fd, EPOLL_CTL_MOD, watch->fd, &event) != 0)
-		host_die("epoll: %s", strerror(errno));
+	/* It is there, so only a kernel without memory refuses. */
+	if (epoll_ctl(host->loop.fd, EPOLL_CTL_MOD, watch->fd, &event) != 0)
+		host_fail(host, "epoll: %m");
 }
 
 void
-host_watch_remove(struct host_watch *watch)
+host_watch_remove(struct host *host, struct host_watch *watch)
 {
+	struct host_loop *loop = &host->loop;
+
 	if (watch->fd < 0)
 		return;
-	epoll_ctl(loop_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	epoll_ctl(loop->fd, EPOLL_CTL_DEL, watch->fd, NULL);
 	watch->fd = -1;
-	for (int i = 0; i < batch_count; i++)
-		if (batch[i].data.ptr == watch)
-			batch[i].data.ptr = NULL;
+	for (int i = 0; i < loop->batch_count; i++)
+		if (loop->batch[i].data.ptr == watch)
+			loop->batch[i].data.ptr = NULL;
 }
 
 void
-host_loop_turn(int milliseconds)
+host_loop_turn(struct host *host, int milliseconds)
 {
-	batch_count = epoll_wait(loop_fd, batch, BATCH, milliseconds);
-	for (int i = 0; i < batch_count; i++) {
-		struct host_watch *watch = batch[i].data.ptr;
+	struct host_loop *loop = &host->loop;
+
+	loop->batch_count = epoll_wait(loop->fd, loop->batch, HOST_BATCH,
+	    milliseconds);
+	for (int i = 0; i < loop->batch_count; i++) {
+		struct host_watch *watch = loop->batch[i].data.ptr;
 
 		if (watch != NULL)
-			watch->ready(watch, batch[i].events);
+			watch->ready(host, watch, loop->batch[i].events);
 	}
-	batch_count = 0;
+	loop->batch_count = 0;
 }
 
 int64_t
@@ -90,37 +96,43 @@ host_alloc(uint64_t bytes)
 {
 	void *memory;
 
-	if (posix_memalign(&memory, _Alignof(struct vqp_pair),
-	    (size_t)bytes) != 0)
-		host_die("out of memory");
+	if (bytes > SIZE_MAX || posix_memalign(&memory,
+	    _Alignof(struct vqp_pair), (size_t)bytes) != 0) {
+		fputs("vqp-host: out of memory\n", stderr);
+		exit(1);
+	}
 	return memset(memory, 0, (size_t)bytes);
 }
 
 static void
-say(const char *format, va_list arguments)
+say(struct host *host, const char *format, va_list arguments)
 {
-	fputs("vqp-host: ", stderr);
-	vfprintf(stderr, format, arguments);
-	fputc('\n', stderr);
+	if (host->log == NULL)
+		return;
+	fputs("vqp-host: ", host->log);
+	vfprintf(host->log, format, arguments);
+	fputc('\n', host->log);
 }
 
 void
-host_die(const char *format, ...)
+host_fail(struct host *host, const char *format, ...)
 {
 	va_list arguments;
 
+	if (host->state != HOST_RUNS)
+		return;
+	host->state = HOST_FAILED;
 	va_start(arguments, format);
-	say(format, arguments);
+	say(host, format, arguments);
 	va_end(arguments);
-	exit(1);
 }
 
 void
-host_say(const char *format, ...)
+host_say(struct host *host, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	say(format, arguments);
+	say(host, format, arguments);
 	va_end(arguments);
 }

@@ -8,22 +8,40 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+
+#define HOST_BATCH	64
+
+struct host;
 
 struct host_watch {
 	int fd;			/* -1: not watched */
 	uint32_t events;	/* EPOLLIN, EPOLLOUT; may be 0 */
-	void (*ready)(struct host_watch *watch, uint32_t events);
+	void (*ready)(struct host *host, struct host_watch *watch,
+	    uint32_t events);
 };
 
-void host_loop_init(void);
-void host_watch_add(struct host_watch *watch, int fd, uint32_t events,
-    void (*ready)(struct host_watch *watch, uint32_t events));
-void host_watch_set(struct host_watch *watch, uint32_t events);
+struct host_loop {
+	int fd;			/* -1: none */
+	struct epoll_event batch[HOST_BATCH];
+	int batch_count;
+};
+
+/* False if the system has no epoll to give; errno says why. */
+bool host_loop_open(struct host *host);
+void host_loop_close(struct host *host);
+
+/* False if the system watches no more; errno says why. */
+bool host_watch_add(struct host *host, struct host_watch *watch, int fd,
+    uint32_t events, void (*ready)(struct host *host,
+    struct host_watch *watch, uint32_t events));
+void host_watch_set(struct host *host, struct host_watch *watch,
+    uint32_t events);
 /* Forget it, also events of it that were fetched already; fd stays open. */
-void host_watch_remove(struct host_watch *watch);
+void host_watch_remove(struct host *host, struct host_watch *watch);
 
 /* Wait, at most that long (-1: for ever), and call who is ready. */
-void host_loop_turn(int milliseconds);
+void host_loop_turn(struct host *host, int milliseconds);
 
 /* The shorter of two such waits. */
 static inline int
@@ -33,12 +51,16 @@ host_sooner(int a, int b)
 }
 
 int64_t host_now_ms(void);	/* monotonic */
-/* Zeros, aligned as a queue pair is; or the end. */
+/*
+ * Zeros, aligned for a struct vqp_pair.  Without memory the program ends; so
+ * whoever allocates for a guest bounds how much.
+ */
 void *host_alloc(uint64_t bytes);
-/* Say why on standard error, and end the program. */
-void host_die(const char *format, ...)
-    __attribute__((format(printf, 1, 2), noreturn));
-void host_say(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+/* One line for the person who started the program. */
+void host_say(struct host *host, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Say why, once: no turn follows this one, and nothing more goes to QEMU. */
+void host_fail(struct host *host, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

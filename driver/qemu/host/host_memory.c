@@ -9,123 +9,135 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host_link.h"
-#include "host_loop.h"
-
-static int *files;
-static uint32_t file_count;
-
-/* The one that comes, piece by piece. */
-static struct vqp_link_memory coming;
-static uint8_t *memory;
-static uint64_t memory_bytes;
-static uint64_t mapped_bytes;
-static uint32_t pieces_left;
+#include "host.h"
 
 void
-host_memory_file(uint32_t index, int fd)
+host_memory_file(struct host *host, uint32_t index, int fd)
 {
-	if (index != file_count)
-		host_die("file %u came as number %u", index, file_count);
-	files = realloc(files, (file_count + 1) * sizeof(*files));
-	if (files == NULL)
-		host_die("out of memory");
-	files[file_count++] = fd;
+	struct host_memory *memory = &host->memory;
+	int *files;
+
+	if (index != memory->file_count) {
+		host_fail(host, "from QEMU: file %u came as number %u", index,
+		    memory->file_count);
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	files = host_alloc((index + UINT64_C(1)) * sizeof(*files));
+	if (index != 0)
+		memcpy(files, memory->files, index * sizeof(*files));
+	free(memory->files);
+	memory->files = files;
+	files[memory->file_count++] = fd;
 }
 
 static void
-drop(void)
+drop(struct host_memory *memory)
 {
-	if (memory != NULL)
-		munmap(memory, memory_bytes);
-	memory = NULL;
-	pieces_left = 0;
+	if (memory->base != NULL)
+		munmap(memory->base, memory->bytes);
+	memory->base = NULL;
+	memory->pieces_left = 0;
 }
 
 void
-host_memory_begin(const struct vqp_link_memory *message)
+host_memory_begin(struct host *host, const struct vqp_link_memory *message)
 {
-	drop();
-	coming = *message;
-	memory_bytes = 2 * coming.page_bytes + coming.produce_bytes +
-	    coming.consume_bytes;
-	mapped_bytes = 0;
-	pieces_left = coming.piece_count;
-	if (pieces_left == 0) {
-		host_say("the guest's memory is in no shared file");
+	struct host_memory *memory = &host->memory;
+
+	drop(memory);
+	memory->coming = *message;
+	memory->bytes = 2 * message->page_bytes + message->produce_bytes +
+	    message->consume_bytes;
+	memory->mapped_bytes = 0;
+	memory->pieces_left = message->piece_count;
+	if (memory->pieces_left == 0) {
+		host_say(host, "the guest's memory is in no shared file");
 		return;
 	}
-	if (coming.page_bytes < sizeof(struct vqp_queue_header) ||
-	    coming.produce_bytes < coming.produce_size ||
-	    coming.consume_bytes < coming.consume_size)
-		host_die("from QEMU: memory that is less than its rings");
-	memory = mmap(NULL, memory_bytes, PROT_NONE,
+	if (message->page_bytes < sizeof(struct vqp_queue_header) ||
+	    message->produce_bytes < message->produce_size ||
+	    message->consume_bytes < message->consume_size) {
+		host_fail(host,
+		    "from QEMU: memory that is less than its rings");
+		return;
+	}
+	memory->base = mmap(NULL, memory->bytes, PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (memory == MAP_FAILED) {
-		memory = NULL;
-		host_say("no address range of %llu bytes",
-		    (unsigned long long)memory_bytes);
+	if (memory->base == MAP_FAILED) {
+		memory->base = NULL;
+		host_say(host, "no address range of %llu bytes",
+		    (unsigned long long)memory->bytes);
 	}
 }
 
 static bool
-map_piece(const struct vqp_link_piece *piece)
+map_piece(struct host *host, const struct vqp_link_piece *piece)
 {
-	if (piece->file >= file_count ||
-	    piece->bytes > memory_bytes - mapped_bytes ||
-	    mmap(memory + mapped_bytes, piece->bytes, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_FIXED, files[piece->file],
-	    (off_t)piece->offset) == MAP_FAILED) {
-		host_say("cannot map a piece of guest memory: %s",
+	struct host_memory *memory = &host->memory;
+
+	if (piece->file >= memory->file_count ||
+	    piece->bytes > memory->bytes - memory->mapped_bytes ||
+	    mmap(memory->base + memory->mapped_bytes, piece->bytes,
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	    memory->files[piece->file], (off_t)piece->offset) == MAP_FAILED) {
+		host_say(host, "cannot map a piece of guest memory: %s",
 		    strerror(errno));
-		drop();
+		drop(memory);
 		return false;
 	}
-	mapped_bytes += piece->bytes;
+	memory->mapped_bytes += piece->bytes;
 	return true;
 }
 
 static void
-hand_over(struct host_pair *pair)
+hand_over(struct host_memory *memory, struct host_pair *pair)
 {
+	const struct vqp_link_memory *coming = &memory->coming;
 	struct vqp_queue *produce = &pair->config.produce;
 	struct vqp_queue *consume = &pair->config.consume;
 
 	memset(&pair->config, 0, sizeof(pair->config));
 	pair->config.handle = pair->handle;
 	pair->config.layout = VQP_LAYOUT_COMPAT;
-	produce->header = memory;
-	produce->data = memory + coming.page_bytes;
-	produce->size = coming.produce_size;
-	consume->header = memory + coming.page_bytes + coming.produce_bytes;
-	consume->data = (uint8_t *)consume->header + coming.page_bytes;
-	consume->size = coming.consume_size;
-	pair->memory = memory;
-	pair->memory_bytes = memory_bytes;
+	produce->header = memory->base;
+	produce->data = memory->base + coming->page_bytes;
+	produce->size = coming->produce_size;
+	consume->header = memory->base + coming->page_bytes +
+	    coming->produce_bytes;
+	consume->data = (uint8_t *)consume->header + coming->page_bytes;
+	consume->size = coming->consume_size;
+	pair->memory = memory->base;
+	pair->memory_bytes = memory->bytes;
 	pair->mapped = true;
-	memory = NULL;
+	memory->base = NULL;
 }
 
 bool
-host_memory_pieces(const struct vqp_link_piece *pieces, uint64_t count,
-    struct host_pair *pairs, struct host_pair **whole)
+host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
+    uint64_t count, struct host_pair *pairs, struct host_pair **whole)
 {
+	struct host_memory *memory = &host->memory;
+	const struct vqp_handle *handle = &memory->coming.handle;
+
 	*whole = NULL;
-	for (uint64_t i = 0; i < count && memory != NULL; i++)
-		if (!map_piece(&pieces[i]))
+	for (uint64_t i = 0; i < count && memory->base != NULL; i++)
+		if (!map_piece(host, &pieces[i]))
 			return false;
-	pieces_left -= (uint32_t)count;
-	if (memory == NULL || pieces_left != 0 || mapped_bytes != memory_bytes)
+	memory->pieces_left -= (uint32_t)count;
+	if (memory->base == NULL || memory->pieces_left != 0 ||
+	    memory->mapped_bytes != memory->bytes)
 		return false;
 	for (; pairs != NULL; pairs = pairs->next)
-		if (pairs->handle.context == coming.handle.context &&
-		    pairs->handle.resource == coming.handle.resource &&
+		if (pairs->handle.context == handle->context &&
+		    pairs->handle.resource == handle->resource &&
 		    !pairs->mapped) {
-			hand_over(pairs);
+			hand_over(memory, pairs);
 			*whole = pairs;
 			return true;
 		}
-	drop();
+	drop(memory);
 	return true;
 }
 
@@ -135,4 +147,18 @@ host_memory_unmap(struct host_pair *pair)
 	if (pair->mapped)
 		munmap(pair->memory, pair->memory_bytes);
 	pair->mapped = false;
+}
+
+void
+host_memory_close(struct host *host)
+{
+	struct host_memory *memory = &host->memory;
+
+	drop(memory);
+	for (uint32_t i = 0; i < memory->file_count; i++)
+		if (memory->files[i] >= 0)
+			close(memory->files[i]);
+	free(memory->files);
+	memory->files = NULL;
+	memory->file_count = 0;
 }

@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "host_end.h"
-#include "host_loop.h"
+#include "host.h"
 
 #define TURN_BYTES	(1 << 20)
 #define RETRY_MS	100
@@ -21,7 +20,7 @@ struct raw {
 	struct raw *next;
 	struct vqp_handle handle;
 	uint64_t size;
-	struct host_end *(*make_end)(void);
+	struct host_end *(*make_end)(struct host *host);
 	struct host_end *end;	/* while the guest is there */
 	struct vqp_pair pair;
 	bool attached;		/* `pair` is usable */
@@ -38,67 +37,65 @@ struct bell {
 	uint64_t count, said;
 };
 
-static struct raw *raws;
-static struct bell *bells;
-
 /*
  * ---- Queue pairs.
  */
 
 static void
-ring_guest(const struct raw *raw)
+ring_guest(struct host *host, const struct raw *raw)
 {
-	const struct vqp_handle handle = { host_guest_cid,
+	const struct vqp_handle handle = { host->link.guest_cid,
 	    raw->handle.resource };
 
-	host_link_ring(handle);
+	host_link_ring(host, handle);
 }
 
 /* True if bytes went that way. */
 static bool
-move(struct raw *raw, int64_t (*way)(struct host_end *end,
-    struct vqp_pair *pair, bool *tell), uint64_t *bytes)
+move(struct host *host, struct raw *raw, int64_t (*way)(struct host *host,
+    struct host_end *end, struct vqp_pair *pair, bool *tell), uint64_t *bytes)
 {
 	bool tell;
-	const int64_t n = way(raw->end, &raw->pair, &tell);
+	const int64_t n = way(host, raw->end, &raw->pair, &tell);
 
 	if (n == HOST_BROKEN) {
-		host_say("pair %u:%u: the guest's index is none",
+		host_say(host, "pair %u:%u: the guest's index is none",
 		    raw->handle.context, raw->handle.resource);
 		raw->attached = false;
 	}
 	if (tell)
-		ring_guest(raw);
+		ring_guest(host, raw);
 	*bytes += n > 0 ? (uint64_t)n : 0;
 	return n > 0;
 }
 
 static void
-pump(struct raw *raw)
+pump(struct host *host, struct raw *raw)
 {
 	const uint64_t begin = raw->bytes_in + raw->bytes_out;
 	bool moved = true;
 
 	while (raw->attached && moved && raw->bytes_in + raw->bytes_out -
 	    begin < TURN_BYTES) {
-		moved = move(raw, host_end_take, &raw->bytes_in);
+		moved = move(host, raw, host_end_take, &raw->bytes_in);
 		if (raw->attached)
-			moved |= move(raw, host_end_give, &raw->bytes_out);
+			moved |= move(host, raw, host_end_give,
+			    &raw->bytes_out);
 	}
 	raw->ready = raw->attached && moved;
 }
 
 static void
-arrived(struct host_pair *link)
+arrived(struct host *host, struct host_pair *link)
 {
 	struct raw *raw = (struct raw *)link;
 
 	if (vqp_pair_attach(&raw->pair, &link->config) != VQP_SUCCESS) {
-		host_say("pair %u:%u: the guest's headers are none",
+		host_say(host, "pair %u:%u: the guest's headers are none",
 		    raw->handle.context, raw->handle.resource);
 		return;
 	}
-	raw->end = raw->make_end();
+	raw->end = raw->make_end(host);
 	raw->bytes_in = raw->bytes_out = 0;
 	raw->opened = host_now_ms();
 	raw->attached = raw->ready = true;
@@ -106,64 +103,71 @@ arrived(struct host_pair *link)
 
 /* What the guest wrote before it left is still there. */
 static void
-leaving(struct host_pair *link)
+leaving(struct host *host, struct host_pair *link)
 {
 	struct raw *raw = (struct raw *)link;
 	const uint64_t before = raw->bytes_in;
 
 	/* More than a ring came while it was leaving. */
 	while (raw->attached && raw->bytes_in - before < raw->size &&
-	    move(raw, host_end_take, &raw->bytes_in))
+	    move(host, raw, host_end_take, &raw->bytes_in))
 		;
 	raw->attached = false;
 	raw->left = true;
 }
 
 static int64_t
-open_pair(struct raw *raw)
+open_pair(struct host *host, struct raw *raw)
 {
 	raw->link.arrived = arrived;
 	raw->link.leaving = leaving;
 	raw->left = false;
-	return host_pair_open(&raw->link, raw->handle, host_guest_cid, 0,
-	    raw->size);
+	return host_pair_open(host, &raw->link, raw->handle,
+	    host->link.guest_cid, 0, raw->size);
 }
 
+/* Nothing of the last guest's is left. */
 static void
-reopen(struct raw *raw)
+finish(struct host *host, struct raw *raw)
 {
 	char name[40];
 
 	if (raw->end != NULL) {
 		snprintf(name, sizeof(name), "pair %u:%u",
 		    raw->handle.context, raw->handle.resource);
-		host_end_say(name, raw->bytes_in, raw->bytes_out,
+		host_end_say(host, name, raw->bytes_in, raw->bytes_out,
 		    raw->opened);
-		raw->end->close(raw->end);
+		raw->end->close(host, raw->end);
 		raw->end = NULL;
 	}
-	host_pair_close(&raw->link);
+	host_pair_close(host, &raw->link);
+}
+
+static void
+reopen(struct host *host, struct raw *raw)
+{
+	finish(host, raw);
 	/* The guest may have another there by now, of other sizes. */
-	raw->left = open_pair(raw) < 0;
+	raw->left = open_pair(host, raw) < 0;
 }
 
 void
-host_raw_serve(struct vqp_handle handle, uint64_t size,
-    struct host_end *(*make_end)(void))
+host_raw_serve(struct host *host, struct vqp_handle handle, uint64_t size,
+    struct host_end *(*make_end)(struct host *host))
 {
 	struct raw *raw = host_alloc(sizeof(*raw));
-	int64_t status = host_link_have(VQP_LINK_LINK, handle.resource);
+	int64_t status = host_link_have(host, VQP_LINK_LINK, handle.resource);
 
 	raw->handle = handle;
 	raw->size = size;
 	raw->make_end = make_end;
-	raw->next = raws;
-	raws = raw;
+	raw->next = host->raws.raws;
+	host->raws.raws = raw;
 	if (status >= 0)
-		status = open_pair(raw);
+		status = open_pair(host, raw);
 	if (status < 0)
-		host_die("pair %u:%u: %s", handle.context, handle.resource,
-		    vqp_status_name(status));
+		host_fail(host, "pair %u:%u: %s", handle.context,
+		    handle.resource, vqp_status_name(status));
 }
 
 /*
@@ -171,53 +175,54 @@ host_raw_serve(struct vqp_handle handle, uint64_t size,
  */
 
 static struct bell *
-new_bell(uint32_t context, uint32_t resource)
+new_bell(struct host *host, uint32_t context, uint32_t resource)
 {
 	struct bell *bell = host_alloc(sizeof(*bell));
 
 	bell->handle.context = context;
 	bell->handle.resource = resource;
-	bell->next = bells;
-	bells = bell;
+	bell->next = host->raws.bells;
+	host->raws.bells = bell;
 	return bell;
 }
 
 void
-host_raw_count(uint32_t resource)
+host_raw_count(struct host *host, uint32_t resource)
 {
-	const int64_t status = host_link_have(VQP_LINK_LINK, resource);
+	const int64_t status = host_link_have(host, VQP_LINK_LINK, resource);
 
 	if (status < 0)
-		host_die("doorbell %u: %s", resource,
+		host_fail(host, "doorbell %u: %s", resource,
 		    vqp_status_name(status));
-	new_bell(host_cid, resource)->ours = true;
+	new_bell(host, host->link.cid, resource)->ours = true;
 }
 
 void
-host_raw_ring(uint32_t resource)
+host_raw_ring(struct host *host, uint32_t resource)
 {
-	new_bell(host_guest_cid, resource);
+	new_bell(host, host->link.guest_cid, resource);
 }
 
 void
-host_raw_doorbell(struct vqp_handle handle)
+host_raw_doorbell(struct host *host, struct vqp_handle handle)
 {
-	for (struct raw *raw = raws; raw != NULL; raw = raw->next)
+	for (struct raw *raw = host->raws.raws; raw != NULL; raw = raw->next)
 		raw->ready |= raw->handle.resource == handle.resource;
-	for (struct bell *bell = bells; bell != NULL; bell = bell->next)
+	for (struct bell *bell = host->raws.bells; bell != NULL;
+	    bell = bell->next)
 		bell->count += bell->ours &&
 		    bell->handle.resource == handle.resource;
 }
 
 /* What is to be said of it, or done; true if it is to be tried again. */
 static bool
-bell_work(struct bell *bell)
+bell_work(struct host *host, struct bell *bell)
 {
 	if (!bell->ours && bell->count == 0)
-		bell->count = host_link_request(VQP_LINK_RING, &bell->handle,
-		    sizeof(bell->handle)) >= 0;
+		bell->count = host_link_request(host, VQP_LINK_RING,
+		    &bell->handle, sizeof(bell->handle)) >= 0;
 	if (bell->count != bell->said)
-		host_say("doorbell %u:%u: %s %llu", bell->handle.context,
+		host_say(host, "doorbell %u:%u: %s %llu", bell->handle.context,
 		    bell->handle.resource, bell->ours ? "heard" : "rung",
 		    (unsigned long long)bell->count);
 	bell->said = bell->count;
@@ -225,22 +230,40 @@ bell_work(struct bell *bell)
 }
 
 int
-host_raw_work(void)
+host_raw_work(struct host *host)
 {
 	int wait = -1;
 
-	for (struct raw *raw = raws; raw != NULL; raw = raw->next) {
+	for (struct raw *raw = host->raws.raws; raw != NULL; raw = raw->next) {
 		if (raw->left)
-			reopen(raw);
+			reopen(host, raw);
 		if (raw->ready)
-			pump(raw);
+			pump(host, raw);
 		if (raw->left && wait < 0)
 			wait = RETRY_MS;
 		if (raw->ready)
 			wait = 0;
 	}
-	for (struct bell *bell = bells; bell != NULL; bell = bell->next)
-		if (bell_work(bell) && wait < 0)
+	for (struct bell *bell = host->raws.bells; bell != NULL;
+	    bell = bell->next)
+		if (bell_work(host, bell) && wait < 0)
 			wait = RETRY_MS;
 	return wait;
+}
+
+void
+host_raw_close(struct host *host)
+{
+	struct raw *raw;
+	struct bell *bell;
+
+	while ((raw = host->raws.raws) != NULL) {
+		host->raws.raws = raw->next;
+		finish(host, raw);
+		free(raw);
+	}
+	while ((bell = host->raws.bells) != NULL) {
+		host->raws.bells = bell->next;
+		free(bell);
+	}
 }

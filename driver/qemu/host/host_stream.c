@@ -17,8 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "host_end.h"
-#include "host_loop.h"
+#include "host.h"
 
 #define RING_BYTES	262144
 #define RING_BYTES_MIN	128
@@ -69,22 +68,18 @@ struct host_stream {
 	uint64_t rest_at, rest_bytes;
 };
 
-static struct host_stream *streams;
-static host_listener *listener;
-static uint32_t last_tag, last_port, last_resource;
-
 /*
  * ---- Control packets.
  */
 
 static void
-fill_packet(struct vqp_vsock_packet *packet, enum vqp_vsock_type type,
-    uint32_t cid, uint32_t port, uint32_t own_port)
+fill_packet(const struct host *host, struct vqp_vsock_packet *packet,
+    enum vqp_vsock_type type, uint32_t cid, uint32_t port, uint32_t own_port)
 {
 	memset(packet, 0, sizeof(*packet));
 	packet->datagram.dst.context = cid;
 	packet->datagram.dst.resource = VQP_VSOCK_RESOURCE;
-	packet->datagram.src.context = host_cid;
+	packet->datagram.src.context = host->link.cid;
 	packet->datagram.src.resource = VQP_VSOCK_RESOURCE;
 	packet->datagram.payload_size = sizeof(*packet) -
 	    sizeof(packet->datagram);
@@ -95,42 +90,43 @@ fill_packet(struct vqp_vsock_packet *packet, enum vqp_vsock_type type,
 }
 
 static void
-post(const struct vqp_vsock_packet *packet, uint32_t tag)
+post(struct host *host, const struct vqp_vsock_packet *packet, uint32_t tag)
 {
-	host_link_post(&packet->datagram, &packet->version, tag);
+	host_link_post(host, &packet->datagram, &packet->version, tag);
 }
 
 static void
-say(struct host_stream *stream, enum vqp_vsock_type type, uint16_t protocol,
-    const union vqp_vsock_body *body)
+say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
+    uint16_t protocol, const union vqp_vsock_body *body)
 {
 	struct vqp_vsock_packet packet;
 
-	fill_packet(&packet, type, stream->cid, stream->port,
+	fill_packet(host, &packet, type, stream->cid, stream->port,
 	    stream->own_port);
 	packet.protocol = protocol;
 	if (body != NULL)
 		packet.body = *body;
-	post(&packet, stream->tag);
+	post(host, &packet, stream->tag);
 }
 
 static void
-say_mode(struct host_stream *stream, uint64_t mode)
+say_mode(struct host *host, struct host_stream *stream, uint64_t mode)
 {
 	const union vqp_vsock_body body = { .mode = mode };
 
-	say(stream, VQP_VSOCK_SHUTDOWN, 0, &body);
+	say(host, stream, VQP_VSOCK_SHUTDOWN, 0, &body);
 }
 
 /* Nobody is there.  Never in answer to a RST. */
 static void
-reset_stranger(uint32_t cid, const struct vqp_vsock_packet *asked)
+reset_stranger(struct host *host, uint32_t cid,
+    const struct vqp_vsock_packet *asked)
 {
 	struct vqp_vsock_packet packet;
 
-	fill_packet(&packet, VQP_VSOCK_RST, cid, asked->src_port,
+	fill_packet(host, &packet, VQP_VSOCK_RST, cid, asked->src_port,
 	    asked->dst_port);
-	post(&packet, UINT32_C(0x7fffffff));
+	post(host, &packet, UINT32_C(0x7fffffff));
 }
 
 /*
@@ -138,26 +134,26 @@ reset_stranger(uint32_t cid, const struct vqp_vsock_packet *asked)
  */
 
 static struct host_stream *
-new_stream(uint32_t cid, uint32_t port, uint32_t own_port,
+new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
     struct host_end *end)
 {
 	struct host_stream *stream = host_alloc(sizeof(*stream));
 
-	stream->tag = ++last_tag & UINT32_C(0x3fffffff);
+	stream->tag = ++host->streams.last_tag & UINT32_C(0x3fffffff);
 	stream->cid = cid;
 	stream->port = port;
 	stream->own_port = own_port;
 	stream->end = end;
 	end->stream = stream;
 	stream->deadline = host_now_ms() + HANDSHAKE_MS;
-	stream->next = streams;
-	streams = stream;
+	stream->next = host->streams.first;
+	host->streams.first = stream;
 	return stream;
 }
 
 /* It is over, in whatever state; freed by the next host_stream_work(). */
 static void
-die(struct host_stream *stream)
+die(struct host *host, struct host_stream *stream)
 {
 	struct host_end *end = stream->end;
 
@@ -169,29 +165,29 @@ die(struct host_stream *stream)
 		snprintf(name, sizeof(name), "%u:%u %s %u", stream->cid,
 		    stream->port, stream->ours ? "<-" : "->",
 		    stream->own_port);
-		host_end_say(name, stream->bytes_in, stream->bytes_out,
+		host_end_say(host, name, stream->bytes_in, stream->bytes_out,
 		    stream->opened);
 	}
 	stream->state = STATE_DEAD;
 	stream->attached = false;
 	stream->end = NULL;
-	end->close(end);
-	host_pair_close(&stream->link);
+	end->close(host, end);
+	host_pair_close(host, &stream->link);
 	free(stream->rest);
 	stream->rest = NULL;
 }
 
 static void
-reset(struct host_stream *stream)
+reset(struct host *host, struct host_stream *stream)
 {
-	say(stream, VQP_VSOCK_RST, 0, NULL);
-	die(stream);
+	say(host, stream, VQP_VSOCK_RST, 0, NULL);
+	die(host, stream);
 }
 
 static struct host_stream *
-find(uint32_t cid, uint32_t port, uint32_t own_port)
+find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port)
 {
-	struct host_stream *stream = streams;
+	struct host_stream *stream = host->streams.first;
 
 	while (stream != NULL && (stream->cid != cid ||
 	    stream->port != port || stream->own_port != own_port ||
@@ -205,11 +201,12 @@ find(uint32_t cid, uint32_t port, uint32_t own_port)
  * guest that closes leaves at once, so they often are still in the ring.
  */
 static void
-leaving(struct host_pair *link)
+leaving(struct host *host, struct host_pair *link)
 {
 	struct host_stream *stream = (struct host_stream *)link;
 	int64_t ready;
 
+	(void)host;
 	if (!stream->attached)
 		return;
 	ready = vqp_pair_consume_ready(&stream->pair);
@@ -237,14 +234,14 @@ attach(struct host_stream *stream)
 }
 
 static void
-open_up(struct host_stream *stream)
+open_up(struct host *host, struct host_stream *stream)
 {
 	stream->state = STATE_OPEN;
 	stream->deadline = 0;
 	stream->opened = host_now_ms();
 	stream->ready = true;
 	if (stream->end->open != NULL)
-		stream->end->open(stream->end);
+		stream->end->open(host, stream->end);
 }
 
 /*
@@ -260,63 +257,66 @@ agree_size(uint64_t asked)
 
 /* Handshakes that a guest began and has not finished. */
 static bool
-too_many(void)
+too_many(const struct host *host)
 {
 	unsigned count = 0;
 
-	for (const struct host_stream *stream = streams; stream != NULL;
-	    stream = stream->next)
+	for (const struct host_stream *stream = host->streams.first;
+	    stream != NULL; stream = stream->next)
 		count += stream->state == STATE_ASKED && !stream->ours;
 	return count >= HALF_OPEN_MAX;
 }
 
 static void
-on_request(uint32_t cid, const struct vqp_vsock_packet *packet)
+on_request(struct host *host, uint32_t cid,
+    const struct vqp_vsock_packet *packet)
 {
 	const bool second = packet->type == VQP_VSOCK_REQUEST2;
 	struct host_end *end = NULL;
 	struct host_stream *stream;
 	union vqp_vsock_body body = { .size = agree_size(packet->body.size) };
 
-	if (packet->body.size != 0 && !too_many() &&
+	if (packet->body.size != 0 && !too_many(host) &&
 	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0))
-		end = listener(packet->dst_port);
+		end = host->streams.listener(host, packet->dst_port);
 	if (end == NULL) {
-		reset_stranger(cid, packet);
+		reset_stranger(host, cid, packet);
 		return;
 	}
-	stream = new_stream(cid, packet->src_port, packet->dst_port, end);
+	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
 	stream->size = body.size;
-	say(stream, second ? VQP_VSOCK_NEGOTIATE2 : VQP_VSOCK_NEGOTIATE,
+	say(host, stream, second ? VQP_VSOCK_NEGOTIATE2 : VQP_VSOCK_NEGOTIATE,
 	    second ? PROTOCOL_QSTATE : 0, &body);
 }
 
 static void
-on_offer(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+on_offer(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
 {
 	const union vqp_vsock_body body = { .handle = packet->body.handle };
 	int64_t status;
 
 	if (stream->ours || stream->state != STATE_ASKED ||
 	    body.handle.context != stream->cid) {
-		reset(stream);
+		reset(host, stream);
 		return;
 	}
 	stream->link.leaving = leaving;
-	status = host_pair_open(&stream->link, body.handle, stream->cid,
+	status = host_pair_open(host, &stream->link, body.handle, stream->cid,
 	    VQP_QPAIR_ATTACH_ONLY, stream->size);
 	if (status < 0 || !attach(stream)) {
-		host_say("%u:%u offers a queue pair that cannot be had: %s",
+		host_say(host,
+		    "%u:%u offers a queue pair that cannot be had: %s",
 		    stream->cid, stream->port, vqp_status_name(status));
-		reset(stream);
+		reset(host, stream);
 		return;
 	}
-	open_up(stream);
-	say(stream, VQP_VSOCK_ATTACH, 0, &body);
+	open_up(host, stream);
+	say(host, stream, VQP_VSOCK_ATTACH, 0, &body);
 }
 
 static void
-on_negotiate(struct host_stream *stream,
+on_negotiate(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	const bool second = packet->type == VQP_VSOCK_NEGOTIATE2;
@@ -327,56 +327,58 @@ on_negotiate(struct host_stream *stream,
 	    packet->body.size < RING_BYTES_MIN ||
 	    packet->body.size > RING_BYTES ||
 	    (second && packet->protocol != PROTOCOL_QSTATE)) {
-		reset(stream);
+		reset(host, stream);
 		return;
 	}
 	stream->size = packet->body.size;
 	stream->link.leaving = leaving;
-	body.handle.context = host_cid;
+	body.handle.context = host->link.cid;
 	do {
-		if (++last_resource < RESOURCE_MIN)
-			last_resource = RESOURCE_MIN;
-		body.handle.resource = last_resource;
-		status = host_pair_open(&stream->link, body.handle,
+		if (++host->streams.last_resource < RESOURCE_MIN)
+			host->streams.last_resource = RESOURCE_MIN;
+		body.handle.resource = host->streams.last_resource;
+		status = host_pair_open(host, &stream->link, body.handle,
 		    stream->cid, 0, stream->size);
 		/* One of ours, or what a guest kept of who was here before. */
 	} while (status == VQP_ERROR_ALREADY_EXISTS ||
 	    status == VQP_ERROR_UNAVAILABLE);
 	if (status < 0) {
-		host_say("%u:%u: no queue pair: %s", stream->cid,
+		host_say(host, "%u:%u: no queue pair: %s", stream->cid,
 		    stream->port, vqp_status_name(status));
-		reset(stream);
+		reset(host, stream);
 		return;
 	}
 	stream->state = STATE_OFFERED;
-	say(stream, VQP_VSOCK_OFFER, 0, &body);
+	say(host, stream, VQP_VSOCK_OFFER, 0, &body);
 }
 
 static void
-on_attach(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+on_attach(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
 {
 	if (stream->state != STATE_OFFERED ||
 	    packet->body.handle.context != stream->link.handle.context ||
 	    packet->body.handle.resource != stream->link.handle.resource ||
 	    !attach(stream))
-		reset(stream);
+		reset(host, stream);
 	else
-		open_up(stream);
+		open_up(host, stream);
 }
 
 int64_t
-host_stream_connect(uint32_t cid, uint32_t port, struct host_end *end)
+host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
+    struct host_end *end)
 {
 	const union vqp_vsock_body body = { .size = RING_BYTES };
 	struct host_stream *stream;
 
 	do {
-		if (++last_port < PORT_MIN)
-			last_port = PORT_MIN;
-	} while (find(cid, port, last_port) != NULL);
-	stream = new_stream(cid, port, last_port, end);
+		if (++host->streams.last_port < PORT_MIN)
+			host->streams.last_port = PORT_MIN;
+	} while (find(host, cid, port, host->streams.last_port) != NULL);
+	stream = new_stream(host, cid, port, host->streams.last_port, end);
 	stream->ours = true;
-	say(stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
+	say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
 	return stream->own_port;
 }
 
@@ -386,7 +388,7 @@ host_stream_connect(uint32_t cid, uint32_t port, struct host_end *end)
 
 /* From the ring, or from what was left of it, to the end. */
 static int64_t
-take_some(struct host_stream *stream)
+take_some(struct host *host, struct host_stream *stream)
 {
 	struct iovec io[2] = { { 0 }, { 0 } };
 	bool tell;
@@ -396,46 +398,47 @@ take_some(struct host_stream *stream)
 		io[0].iov_base = stream->rest + stream->rest_at;
 		io[0].iov_len = stream->rest_bytes - stream->rest_at;
 		n = io[0].iov_len == 0 ? 0 :
-		    stream->end->take(stream->end, io);
+		    stream->end->take(host, stream->end, io);
 		stream->rest_at += n > 0 ? (uint64_t)n : 0;
 		return n;
 	}
-	n = host_end_take(stream->end, &stream->pair, &tell);
+	n = host_end_take(host, stream->end, &stream->pair, &tell);
 	if (tell)
-		say(stream, VQP_VSOCK_READ, 0, NULL);
+		say(host, stream, VQP_VSOCK_READ, 0, NULL);
 	return n;
 }
 
 static int64_t
-give_some(struct host_stream *stream)
+give_some(struct host *host, struct host_stream *stream)
 {
 	bool tell;
-	const int64_t n = host_end_give(stream->end, &stream->pair, &tell);
+	const int64_t n = host_end_give(host, stream->end, &stream->pair,
+	    &tell);
 
 	if (tell)
-		say(stream, VQP_VSOCK_WROTE, 0, NULL);
+		say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
 	return n;
 }
 
 /* Both directions have ended, or the guest went. */
 static void
-conclude(struct host_stream *stream)
+conclude(struct host *host, struct host_stream *stream)
 {
 	if (!stream->attached) {
 		if (stream->took_all)
-			die(stream);
+			die(host, stream);
 		return;
 	}
 	if (!stream->took_all || !stream->gave_all ||
 	    stream->state != STATE_OPEN)
 		return;
-	say_mode(stream, BOTH_SHUTDOWN);
+	say_mode(host, stream, BOTH_SHUTDOWN);
 	stream->state = STATE_LINGER;
 	stream->deadline = host_now_ms() + LINGER_MS;
 }
 
 static void
-pump(struct host_stream *stream)
+pump(struct host *host, struct host_stream *stream)
 {
 	uint64_t moved = 0;
 	int64_t in = 1, out = 1;
@@ -444,11 +447,11 @@ pump(struct host_stream *stream)
 	if (stream->guest_deaf)
 		stream->gave_all = stream->end->deaf = true;
 	while ((in > 0 || out > 0) && moved < TURN_BYTES) {
-		in = stream->took_all ? 0 : take_some(stream);
+		in = stream->took_all ? 0 : take_some(host, stream);
 		out = stream->gave_all || !stream->attached ? HOST_WAIT :
-		    give_some(stream);
+		    give_some(host, stream);
 		if (in == HOST_BROKEN || out == HOST_BROKEN) {
-			reset(stream);
+			reset(host, stream);
 			return;
 		}
 		stream->bytes_in += in > 0 ? (uint64_t)in : 0;
@@ -457,17 +460,17 @@ pump(struct host_stream *stream)
 		    (out > 0 ? (uint64_t)out : 0);
 		if (in == 0 && stream->guest_finished && !stream->took_all) {
 			stream->took_all = true;
-			stream->end->finish(stream->end);
+			stream->end->finish(host, stream->end);
 			out = 1;	/* it may have more to give now */
 		}
 		if (out == 0 && !stream->gave_all) {
 			stream->gave_all = true;
-			say_mode(stream, SEND_SHUTDOWN);
+			say_mode(host, stream, SEND_SHUTDOWN);
 		}
 	}
 	if (moved >= TURN_BYTES)
 		stream->ready = true;
-	conclude(stream);
+	conclude(host, stream);
 }
 
 void
@@ -489,31 +492,32 @@ on_shutdown(struct host_stream *stream, uint64_t mode)
 }
 
 static void
-on_reset(struct host_stream *stream)
+on_reset(struct host *host, struct host_stream *stream)
 {
 	if (stream->state < STATE_OPEN || stream->state == STATE_LINGER) {
-		die(stream);
+		die(host, stream);
 		return;
 	}
 	/* As a clean end of both directions: what it sent is still there. */
 	on_shutdown(stream, BOTH_SHUTDOWN);
-	leaving(&stream->link);
-	host_pair_close(&stream->link);
+	leaving(host, &stream->link);
+	host_pair_close(host, &stream->link);
 }
 
 static void
-take_packet(struct host_stream *stream, const struct vqp_vsock_packet *packet)
+take_packet(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
 {
 	switch (packet->type) {
 	case VQP_VSOCK_NEGOTIATE:
 	case VQP_VSOCK_NEGOTIATE2:
-		on_negotiate(stream, packet);
+		on_negotiate(host, stream, packet);
 		break;
 	case VQP_VSOCK_OFFER:
-		on_offer(stream, packet);
+		on_offer(host, stream, packet);
 		break;
 	case VQP_VSOCK_ATTACH:
-		on_attach(stream, packet);
+		on_attach(host, stream, packet);
 		break;
 	case VQP_VSOCK_WROTE:
 	case VQP_VSOCK_READ:
@@ -525,16 +529,17 @@ take_packet(struct host_stream *stream, const struct vqp_vsock_packet *packet)
 		on_shutdown(stream, packet->body.mode);
 		break;
 	case VQP_VSOCK_RST:
-		on_reset(stream);
+		on_reset(host, stream);
 		break;
 	default:
 		/* INVALID: it knows only the old request; we need the new. */
-		reset(stream);
+		reset(host, stream);
 	}
 }
 
 void
-host_stream_datagram(const struct vqp_datagram *datagram, const void *payload)
+host_stream_datagram(struct host *host,
+    const struct vqp_datagram *datagram, const void *payload)
 {
 	struct vqp_vsock_packet packet;
 	struct host_stream *stream;
@@ -544,21 +549,21 @@ host_stream_datagram(const struct vqp_datagram *datagram, const void *payload)
 		return;
 	packet.datagram = *datagram;
 	memcpy(&packet.version, payload, sizeof(packet) - sizeof(*datagram));
-	stream = find(datagram->src.context, packet.src_port,
+	stream = find(host, datagram->src.context, packet.src_port,
 	    packet.dst_port);
 	if (stream != NULL)
-		take_packet(stream, &packet);
+		take_packet(host, stream, &packet);
 	else if (packet.type == VQP_VSOCK_REQUEST ||
 	    packet.type == VQP_VSOCK_REQUEST2)
-		on_request(datagram->src.context, &packet);
+		on_request(host, datagram->src.context, &packet);
 	else if (packet.type != VQP_VSOCK_RST)
-		reset_stranger(datagram->src.context, &packet);
+		reset_stranger(host, datagram->src.context, &packet);
 }
 
 void
-host_stream_event(const struct vqp_event_qpair *event)
+host_stream_event(struct host *host, const struct vqp_event_qpair *event)
 {
-	struct host_stream *stream = streams;
+	struct host_stream *stream = host->streams.first;
 
 	if (event->header.event != VQP_EVENT_QP_PEER_DETACH)
 		return;
@@ -567,7 +572,7 @@ host_stream_event(const struct vqp_event_qpair *event)
 		    stream->link.handle.context == event->handle.context &&
 		    stream->link.handle.resource == event->handle.resource) {
 			if (stream->state < STATE_OPEN)
-				die(stream);
+				die(host, stream);
 			else
 				on_shutdown(stream, BOTH_SHUTDOWN);
 		}
@@ -575,9 +580,9 @@ host_stream_event(const struct vqp_event_qpair *event)
 
 /* A wake-up that the guest had no room for is not lost, but later. */
 void
-host_stream_refused(uint32_t tag, int64_t status)
+host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 {
-	struct host_stream *stream = streams;
+	struct host_stream *stream = host->streams.first;
 
 	while (stream != NULL && stream->tag != tag)
 		stream = stream->next;
@@ -588,9 +593,9 @@ host_stream_refused(uint32_t tag, int64_t status)
 		stream->resend_wrote = stream->resend_read = true;
 		return;
 	}
-	host_say("%u:%u: %s", stream->cid, stream->port,
+	host_say(host, "%u:%u: %s", stream->cid, stream->port,
 	    vqp_status_name(status));
-	die(stream);
+	die(host, stream);
 }
 
 /*
@@ -598,44 +603,24 @@ host_stream_refused(uint32_t tag, int64_t status)
  */
 
 static void
-resend(struct host_stream *stream)
+resend(struct host *host, struct host_stream *stream)
 {
 	if (!stream->resend_wrote && !stream->resend_read)
 		return;
 	stream->resend_wrote = stream->resend_read = false;
-	say(stream, VQP_VSOCK_WROTE, 0, NULL);
-	say(stream, VQP_VSOCK_READ, 0, NULL);
+	say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
+	say(host, stream, VQP_VSOCK_READ, 0, NULL);
 	/* It may have been what was refused. */
 	if (stream->gave_all && stream->state != STATE_DEAD)
-		say_mode(stream, stream->state == STATE_LINGER ?
+		say_mode(host, stream, stream->state == STATE_LINGER ?
 		    BOTH_SHUTDOWN : SEND_SHUTDOWN);
 }
 
-int
-host_stream_work(void)
+/* Free the dead: nobody holds one now. */
+static void
+bury(struct host *host)
 {
-	const int64_t now = host_now_ms();
-	int wait = -1;
-
-	for (struct host_stream *stream = streams; stream != NULL;
-	    stream = stream->next) {
-		if (stream->state == STATE_DEAD)
-			continue;
-		resend(stream);
-		if (stream->ready && stream->state >= STATE_OPEN)
-			pump(stream);
-		if (stream->deadline != 0 && now >= stream->deadline &&
-		    stream->state != STATE_DEAD)
-			reset(stream);
-		if (stream->deadline != 0)
-			wait = host_sooner(wait, stream->deadline > now ?
-			    (int)(stream->deadline - now) : 0);
-		if (stream->ready && stream->state >= STATE_OPEN)
-			wait = 0;
-		if (stream->resend_wrote || stream->resend_read)
-			wait = host_sooner(wait, RETRY_MS);
-	}
-	for (struct host_stream **at = &streams; *at != NULL; ) {
+	for (struct host_stream **at = &host->streams.first; *at != NULL; ) {
 		struct host_stream *stream = *at;
 
 		if (stream->state != STATE_DEAD) {
@@ -645,6 +630,33 @@ host_stream_work(void)
 		*at = stream->next;
 		free(stream);
 	}
+}
+
+int
+host_stream_work(struct host *host)
+{
+	const int64_t now = host_now_ms();
+	int wait = -1;
+
+	for (struct host_stream *stream = host->streams.first; stream != NULL;
+	    stream = stream->next) {
+		if (stream->state == STATE_DEAD)
+			continue;
+		resend(host, stream);
+		if (stream->ready && stream->state >= STATE_OPEN)
+			pump(host, stream);
+		if (stream->deadline != 0 && now >= stream->deadline &&
+		    stream->state != STATE_DEAD)
+			reset(host, stream);
+		if (stream->deadline != 0)
+			wait = host_sooner(wait, stream->deadline > now ?
+			    (int)(stream->deadline - now) : 0);
+		if (stream->ready && stream->state >= STATE_OPEN)
+			wait = 0;
+		if (stream->resend_wrote || stream->resend_read)
+			wait = host_sooner(wait, RETRY_MS);
+	}
+	bury(host);
 	return wait;
 }
 
@@ -653,21 +665,31 @@ host_stream_work(void)
  * and would take what we say for its.
  */
 static uint32_t
-somewhere(uint32_t min)
+somewhere(struct host *host, uint32_t min)
 {
-	uint32_t value;
+	uint32_t value = 0;
 
 	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
-		host_die("no random number");
+		host_fail(host, "no random number");
 	return min + value % (UINT32_MAX / 2);
 }
 
 void
-host_stream_init(host_listener *function)
+host_stream_init(struct host *host, host_listener *listener)
 {
-	listener = function;
-	last_port = somewhere(PORT_MIN);
-	last_resource = somewhere(RESOURCE_MIN);
-	if (host_link_have(VQP_LINK_BIND, VQP_VSOCK_RESOURCE) < 0)
-		host_die("the control port of stream sockets is taken");
+	host->streams.listener = listener;
+	host->streams.last_port = somewhere(host, PORT_MIN);
+	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
+	if (host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE) < 0)
+		host_fail(host,
+		    "the control port of stream sockets is taken");
+}
+
+void
+host_stream_close(struct host *host)
+{
+	for (struct host_stream *stream = host->streams.first; stream != NULL;
+	    stream = stream->next)
+		die(host, stream);
+	bury(host);
 }

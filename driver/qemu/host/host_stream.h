@@ -22,30 +22,40 @@ struct host_stream;
 
 struct host_end {
 	/* The guest's bytes: how many are taken, HOST_WAIT or HOST_BROKEN. */
-	int64_t (*take)(struct host_end *end, const struct iovec span[2]);
+	int64_t (*take)(struct host *host, struct host_end *end,
+	    const struct iovec span[2]);
 	/* How many are there for it now; 0: no more will come. */
-	int64_t (*give)(struct host_end *end, const struct iovec span[2]);
+	int64_t (*give)(struct host *host, struct host_end *end,
+	    const struct iovec span[2]);
 	/* The guest will send nothing more, and all it sent was taken. */
-	void (*finish)(struct host_end *end);
+	void (*finish)(struct host *host, struct host_end *end);
 	/* The stream is up, for one that we opened.  May be NULL. */
-	void (*open)(struct host_end *end);
+	void (*open)(struct host *host, struct host_end *end);
 	/* It is over; the end frees itself. */
-	void (*close)(struct host_end *end);
+	void (*close)(struct host *host, struct host_end *end);
 	struct host_stream *stream;
 	bool deaf;		/* the guest reads nothing more */
 };
 
 /* Who answers for a port: a new end, or NULL for nobody. */
-typedef struct host_end *host_listener(uint32_t port);
+typedef struct host_end *host_listener(struct host *host, uint32_t port);
 
-void host_stream_init(host_listener *listener);
-void host_stream_datagram(const struct vqp_datagram *datagram,
-    const void *payload);
-void host_stream_event(const struct vqp_event_qpair *event);
-void host_stream_refused(uint32_t tag, int64_t status);
+struct host_streams {
+	struct host_stream *first;
+	host_listener *listener;
+	uint32_t last_tag, last_port, last_resource;
+};
+
+void host_stream_init(struct host *host, host_listener *listener);
+/* Every end is closed; the guest hears of it by the end of the link. */
+void host_stream_close(struct host *host);
+void host_stream_datagram(struct host *host,
+    const struct vqp_datagram *datagram, const void *payload);
+void host_stream_event(struct host *host, const struct vqp_event_qpair *event);
+void host_stream_refused(struct host *host, uint32_t tag, int64_t status);
 
 /* Connect to a port of the guest.  Our own port, or an error. */
-int64_t host_stream_connect(uint32_t cid, uint32_t port,
+int64_t host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
     struct host_end *end);
 
 /* The end can take or give again. */
@@ -53,6 +63,6 @@ void host_stream_wake(struct host_stream *stream);
 
 /* Move bytes, look at clocks.  Milliseconds until it is to be called again;
  * -1 for never. */
-int host_stream_work(void);
+int host_stream_work(struct host *host);
 
 #endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Which service stands behind which port, and a turn of all of them. */
+#include <string.h>
+
+#include "host.h"
+
+static struct host_end *
+end_of(struct host *host, const struct host_service *service)
+{
+	switch (service->kind) {
+	case HOST_ECHO:
+		return host_end_echo(host);
+	case HOST_SINK:
+		return host_end_sink(host);
+	case HOST_SOURCE:
+		return host_end_source(host, service->bytes);
+	case HOST_SEND:
+		return host_end_send_file(host, service->file);
+	case HOST_RECEIVE:
+		return host_end_receive_file(host, service->file);
+	default:
+		return NULL;
+	}
+}
+
+static struct host_end *
+answer(struct host *host, uint32_t port)
+{
+	const struct host_service *service = host->options->services;
+
+	while (service != NULL && (service->port != port ||
+	    service->kind >= HOST_DATAGRAM_ECHO))
+		service = service->next;
+	if (service != NULL)
+		return end_of(host, service);
+	return host->options->vsock == NULL ? NULL :
+	    host_unix_dial(host, host->options->vsock, port);
+}
+
+static void
+datagram(struct host *host, const struct vqp_datagram *datagram,
+    const void *payload)
+{
+	if (datagram->dst.resource == VQP_VSOCK_RESOURCE)
+		host_stream_datagram(host, datagram, payload);
+	else
+		host_datagram_take(host, datagram, payload);
+}
+
+static struct host_end *
+endless_source(struct host *host)
+{
+	return host_end_source(host, 0);
+}
+
+static void
+serve_pair(struct host *host, const struct host_service *service)
+{
+	const struct vqp_handle handle = {
+		service->context == 0 ? host->link.cid : service->context,
+		service->port,
+	};
+
+	host_raw_serve(host, handle, service->bytes,
+	    service->kind == HOST_PAIR_ECHO ? host_end_echo :
+	    service->kind == HOST_PAIR_SINK ? host_end_sink : endless_source);
+}
+
+/* Those that are not asked for by a stream. */
+static void
+begin(struct host *host, const struct host_service *service)
+{
+	switch (service->kind) {
+	case HOST_DATAGRAM_ECHO:
+		host_datagram_echo(host, service->port);
+		break;
+	case HOST_DATAGRAM:
+		host_datagram_unix(host, host->options->vsock,
+		    service->port);
+		break;
+	case HOST_PAIR_ECHO:
+	case HOST_PAIR_SINK:
+	case HOST_PAIR_SOURCE:
+		serve_pair(host, service);
+		break;
+	case HOST_DOORBELL:
+		host_raw_count(host, service->port);
+		break;
+	case HOST_RING:
+		host_raw_ring(host, service->port);
+		break;
+	default:
+		break;
+	}
+}
+
+static const struct host_link_calls calls = {
+	.datagram = datagram,
+	.event = host_stream_event,
+	.doorbell = host_raw_doorbell,
+	.refused = host_stream_refused,
+};
+
+void
+host_init(struct host *host, FILE *log)
+{
+	memset(host, 0, sizeof(*host));
+	host->log = log;
+	host->loop.fd = -1;
+	host->link.calls = &calls;
+	host->link.watch.fd = -1;
+	host->link.kept_last = &host->link.kept_first;
+	host->door.watch.fd = -1;
+}
+
+static void
+serve(struct host *host)
+{
+	host_stream_init(host, answer);
+	if (host->options->vsock != NULL)
+		host_unix_listen(host, host->options->vsock);
+	for (const struct host_service *s = host->options->services;
+	    s != NULL && host->state == HOST_RUNS; s = s->next)
+		begin(host, s);
+	if (host->state == HOST_RUNS)
+		host_say(host, "context %u of guest %u, ready",
+		    host->link.cid, host->link.guest_cid);
+}
+
+void
+host_open(struct host *host, const struct host_options *options)
+{
+	host->options = options;
+	if (!host_loop_open(host))
+		host_fail(host, "epoll: %m");
+	host_link_open(host, options->link, options->cid);
+	serve(host);
+}
+
+void
+host_open_at(struct host *host, const struct host_options *options, int fd)
+{
+	host->options = options;
+	if (!host_loop_open(host))
+		host_fail(host, "epoll: %m");
+	host_link_open_at(host, fd, options->cid);
+	serve(host);
+}
+
+bool
+host_turn(struct host *host, int milliseconds)
+{
+	int wait;
+
+	if (host->state != HOST_RUNS)
+		return false;
+	host_link_deliver(host);
+	wait = host_sooner(host_sooner(host_stream_work(host),
+	    host_raw_work(host)), milliseconds);
+	/* Requests of that work may have brought something. */
+	if (host->state == HOST_RUNS)
+		host_loop_turn(host, host_link_has_kept(host) ? 0 : wait);
+	return host->state == HOST_RUNS;
+}
+
+void
+host_close(struct host *host)
+{
+	/* Whoever still says something is not heard. */
+	if (host->state == HOST_RUNS)
+		host->state = HOST_OVER;
+	host_stream_close(host);
+	host_raw_close(host);
+	host_datagram_close(host);
+	host_unix_close(host);
+	host_link_close(host);
+	host_memory_close(host);
+	host_loop_close(host);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * One vqp-host: a context of one guest, and all it serves there.  A process
+ * can have several, and they share nothing.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include <stdio.h>
+
+#include "host_end.h"
+#include "host_link.h"
+#include "host_loop.h"
+#include "host_options.h"
+#include "host_stream.h"
+
+enum host_state {
+	HOST_RUNS,
+	HOST_OVER,		/* QEMU has ended */
+	HOST_FAILED,		/* why was said */
+};
+
+struct host {
+	enum host_state state;
+	FILE *log;		/* for host_say(); or NULL */
+	const struct host_options *options;
+	struct host_loop loop;
+	struct host_link link;
+	struct host_memory memory;
+	struct host_streams streams;
+	struct host_door door;
+	struct host_raws raws;
+	struct host_datagrams datagrams;
+};
+
+/* Nothing yet: what host_close() may be given, too. */
+void host_init(struct host *host, FILE *log);
+
+/*
+ * Connect to QEMU, and begin all services; the options stay the caller's, and
+ * stay.  The state says whether all is well; if not, why was said.
+ */
+void host_open(struct host *host, const struct host_options *options);
+/* As host_open(), with a socket to QEMU that is connected; it is closed. */
+void host_open_at(struct host *host, const struct host_options *options,
+    int fd);
+
+/*
+ * Serve what is to be served, and wait for more, at most that long (-1: for
+ * ever).  False if that was the last turn: see the state.
+ */
+bool host_turn(struct host *host, int milliseconds);
+
+/* End every stream and pair; free all. */
+void host_close(struct host *host);
+
+#endif

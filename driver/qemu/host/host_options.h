@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* What the command line asks for. */
+#ifndef HOST_OPTIONS_H
+#define HOST_OPTIONS_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum host_service_kind {
+	/* Streams to a port. */
+	HOST_ECHO, HOST_SINK, HOST_SOURCE, HOST_SEND, HOST_RECEIVE,
+	/* No streams. */
+	HOST_DATAGRAM_ECHO, HOST_DATAGRAM, HOST_PAIR_ECHO, HOST_PAIR_SINK,
+	HOST_PAIR_SOURCE, HOST_DOORBELL, HOST_RING,
+};
+
+struct host_service {
+	struct host_service *next;
+	enum host_service_kind kind;
+	uint32_t context;	/* of a pair; 0 for ours */
+	uint32_t port;
+	const char *file;
+	uint64_t bytes;		/* of a source, or of each ring of a pair */
+};
+
+struct host_options {
+	const char *link;	/* the socket that QEMU made */
+	const char *vsock;	/* Unix sockets for ports, or NULL */
+	uint32_t cid;
+	struct host_service *services;	/* the last one first */
+};
+
+/*
+ * -1: go on.  Otherwise the program's exit status: 0 after --help, 2 after
+ * what was wrong was said on `err`.  Strings stay those of argv.
+ * Free them in any case.
+ */
+int host_options_parse(struct host_options *options, int argc, char **argv,
+    FILE *err);
+void host_options_free(struct host_options *options);
+
+#endif
