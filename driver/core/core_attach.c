@@ -131,16 +131,17 @@ uint32_t
 vqp_core_context_ask(struct vqp_core *core)
 {
 	struct vqp_datagram call;
-	int64_t context = vqp_core_call(core, VQP_HYPERCALL_GET_CONTEXT_ID,
-	    &call, sizeof(call));
+	/* As 32 bits without a sign: an id may have the highest bit. */
+	uint32_t context = (uint32_t)vqp_core_call(core,
+	    VQP_HYPERCALL_GET_CONTEXT_ID, &call, sizeof(call));
 
-	if (context <= VQP_CONTEXT_HOST) {
-		if (context >= 0)
+	if (!vqp_context_is_guest(context)) {
+		if (context <= VQP_CONTEXT_HOST)
 			VQP_CORE_COUNT(core, bad_results);
 		return (uint32_t)vqp_load_relaxed(&core->context);
 	}
-	vqp_store_relaxed(&core->context, (uint32_t)context);
-	return (uint32_t)context;
+	vqp_store_relaxed(&core->context, context);
+	return context;
 }
 
 uint32_t

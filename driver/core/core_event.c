@@ -220,7 +220,7 @@ vqp_event_context(struct vqp_core *core, struct vqp_event_data *data)
 {
 	uint32_t context = data->payload.context.context;
 
-	if (context <= VQP_CONTEXT_HOST || context == VQP_INVALID_ID) {
+	if (!vqp_context_is_guest(context)) {
 		VQP_CORE_COUNT(core, event_bad_context);
 		return false;
 	}

@@ -225,6 +225,13 @@ void vqp_core_put(struct vqp_core *core);
 /* One more, unless the core is being detached. */
 bool vqp_core_get(struct vqp_core *core);
 
+/* The id of a virtual machine, and no error that was taken for one. */
+static inline bool
+vqp_context_is_guest(uint32_t context)
+{
+	return context > VQP_CONTEXT_HOST && context <= VQP_CONTEXT_FREE_MAX;
+}
+
 /* Ask the device for our context id, believe only what can be one.  Any. */
 uint32_t vqp_core_context_ask(struct vqp_core *core);
 

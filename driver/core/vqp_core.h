@@ -254,7 +254,8 @@ int64_t vqp_core_send(struct vqp_core *core,
 
 /*
  * A call to the hypervisor as it is: the header, and payload_size bytes from
- * `payload`.  Returns the device's answer, or
+ * `payload`.  Returns the device's answer, its 32 bits with their sign (which
+ * an id that GET_CONTEXT_ID answers has not: cast it), or
  *	VQP_ERROR_INVALID_ARGS	no datagram
  *	VQP_ERROR_PAYLOAD_TOO_LARGE	longer than the device takes
  * Context: any.

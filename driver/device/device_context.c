@@ -132,8 +132,8 @@ cid_allowed(const struct hub_context *context, uint32_t cid)
 {
 	if (cid == VQP_CONTEXT_HOST)
 		return context->program != NULL;
-	/* GET_CONTEXT_ID answers it, and must not look like an error. */
-	return cid >= VQP_CONTEXT_FREE_MIN && cid <= INT32_MAX;
+	/* GET_CONTEXT_ID answers it: no error may be among them. */
+	return cid >= VQP_CONTEXT_FREE_MIN && cid <= VQP_CONTEXT_FREE_MAX;
 }
 
 /* Put a context whose device or program pointer is set into the table. */

@@ -452,7 +452,7 @@ qpair_alloc(struct vqp_device *device, const uint8_t *at, uint64_t size)
 	return vqp_hub_qpair_alloc(&device->context, &asked);
 }
 
-static int
+static int64_t
 hypercall(struct vqp_device *device, uint32_t resource, const uint8_t *at,
     uint64_t size)
 {
@@ -466,7 +466,7 @@ hypercall(struct vqp_device *device, uint32_t resource, const uint8_t *at,
 	case VQP_HYPERCALL_RESOURCES_QUERY:
 		return resources_query(device, at, size);
 	case VQP_HYPERCALL_GET_CONTEXT_ID:
-		return size == DATAGRAM_BYTES ? (int)context->cid :
+		return size == DATAGRAM_BYTES ? (int64_t)context->cid :
 		    bad_hypercall(device);
 	case VQP_HYPERCALL_SET_NOTIFY_BITMAP:
 		return set_notify_bitmap(device, at, size);

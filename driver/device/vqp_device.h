@@ -159,8 +159,9 @@ void vqp_hub_destroy(struct vqp_hub *hub);
  */
 struct vqp_context_config {
 	/*
-	 * Its id.  16 to 2^31 - 1, or for a program VQP_CONTEXT_HOST; or
-	 * VQP_CONTEXT_ANY for the lowest free one from 16 up.
+	 * Its id.  VQP_CONTEXT_FREE_MIN to VQP_CONTEXT_FREE_MAX, or for a
+	 * program VQP_CONTEXT_HOST; or VQP_CONTEXT_ANY for the lowest free
+	 * one from VQP_CONTEXT_FREE_MIN up.
 	 */
 	uint32_t cid;
 	/* VQP_PRIVILEGE_ bits; a guest cannot be TRUSTED, no one both. */

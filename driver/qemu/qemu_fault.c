@@ -68,7 +68,8 @@ vmci_fault_read(VmciState *s, hwaddr offset, unsigned width, uint64_t value)
 	}
 	if (offset == VQP_REG_RESULT_LOW) {
 		if (s->result_fresh)
-			s->result_short = (int32_t)value > 24 &&
+			s->result_short = value > 24 &&
+			    value <= VQP_DATAGRAM_BYTES_MAX &&
 			    vmci_fault(&s->short_result);
 		s->result_fresh = false;
 		if (s->result_short)

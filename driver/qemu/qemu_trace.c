@@ -44,9 +44,9 @@ tell_run(const char *verb, const char *port, uint32_t *bytes,
 	fprintf(stderr, "vmci: %s8*%u %s", verb, *bytes, port);
 	if (*bytes >= sizeof(datagram) &&
 	    datagram.dst.resource != VQP_RESOURCE_ANY)
-		fprintf(stderr, "  dst %d:%d src %d:%d size %" PRIu64,
-		    (int)datagram.dst.context, (int)datagram.dst.resource,
-		    (int)datagram.src.context, (int)datagram.src.resource,
+		fprintf(stderr, "  dst %u:%u src %u:%u size %" PRIu64,
+		    datagram.dst.context, datagram.dst.resource,
+		    datagram.src.context, datagram.src.resource,
 		    datagram.payload_size);
 	fputc('\n', stderr);
 	*bytes = 0;

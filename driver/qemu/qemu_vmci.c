@@ -216,6 +216,18 @@ get_counts(Object *object, Error **errp)
  */
 
 static bool
+judge_cid(const VmciState *s, Error **errp)
+{
+	if (s->cid >= VQP_CONTEXT_FREE_MIN && s->cid <= VQP_CONTEXT_FREE_MAX)
+		return true;
+	error_setg(errp, "vmci: cid=%u: %s: a guest has an id from %u to %u "
+	    "(add 4294967296 to a negative vmci0.id)", s->cid,
+	    vqp_status_name(VQP_ERROR_INVALID_ARGS), VQP_CONTEXT_FREE_MIN,
+	    VQP_CONTEXT_FREE_MAX);
+	return false;
+}
+
+static bool
 create_device(VmciState *s, Error **errp)
 {
 	const struct vqp_hub_host hub_host = {
@@ -338,6 +350,8 @@ vmci_realize(PCIDevice *pci, Error **errp)
 		    s->vectors, VQP_VECTOR_COUNT_MMIO);
 		return;
 	}
+	if (!judge_cid(s, errp))
+		return;
 	QLIST_INIT(&s->mappings);
 	vmci_fault_init(s);
 	vmci_say_init(s);
@@ -410,7 +424,7 @@ static const VMStateDescription vmci_vmstate = {
 static const struct {
 	const char *name, *text;
 } descriptions[] = {
-	{ "cid", "context id of the guest, 16 or more" },
+	{ "cid", "context id of the guest, 16 to 4294967195" },
 	{ "caps", "capabilities to offer; 0: all there are" },
 	{ "mmio", "newer generation: registers in BAR 1, DMA datagrams" },
 	{ "vectors", "MSI-X vectors, 1 to 3; 0: one for each cause" },

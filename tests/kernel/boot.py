@@ -39,7 +39,8 @@ DOORBELLS = 0x8
 MEGABYTE = 1 << 20
 
 # Name: options of the device, of the machine, how many interrupts it uses,
-# and the capabilities that the driver is to accept.
+# and the capabilities that the driver is to accept.  By DMA, the guest has a
+# context id that a signed number would show as negative.
 VARIANTS = {
     "port": ("", {}, 2, 0x1c),
     "mmio": ("mmio=on", {}, 3, 0x3c),
@@ -123,9 +124,10 @@ def run_variant(name, kernel, arguments, results):
     if "msi=off" in options.split(",") and not arguments.module:
         results.skip(name, "the stock driver has no interrupt without MSI")
         return
+    cid = scene.HIGH_CID if "mmio=on" in options else scene.CID
     pair = PAIR if arguments.case and caps & DOORBELLS else 0
     script = SCRIPT.format(
-        cid=scene.CID, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
+        cid=cid, vectors=vectors, four=4 * MEGABYTE, one=MEGABYTE,
         case=CASE.format(arguments.case.stem, pair) if arguments.case else "",
         stock="" if arguments.module else STOCK.format(caps))
     files = [("modules/" + arguments.case.name, arguments.case)] \
@@ -133,11 +135,11 @@ def run_variant(name, kernel, arguments, results):
     data = scene.pattern(MEGABYTE)
     with scene.Scene(
             name, kernel, arguments, results, script, options, machine,
-            files, host=("--echo", "7", "--sink", "9", "--source",
-                         "19=%d" % (4 * MEGABYTE), "--receive",
-                         "10={folder}/kept", "--datagram-echo", "5007",
-                         "--datagram", "5008", "--pair-echo", str(PAIR))
-            ) as play:
+            files, ("--echo", "7", "--sink", "9", "--source",
+                    "19=%d" % (4 * MEGABYTE), "--receive",
+                    "10={folder}/kept", "--datagram-echo", "5007",
+                    "--datagram", "5008", "--pair-echo", str(PAIR)),
+            cid=cid) as play:
         scene.listen(play, 8, scene.echo)
         scene.datagram_echo(play, 5008)
         if play.guest.wait("guest: listening on 6000", 240):

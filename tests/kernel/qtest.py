@@ -60,7 +60,7 @@ def handle(context, resource):
 def whole(d):
     """It still works, whatever was done to it."""
     d.start()
-    same(d.hyper(GET_CID), CID)
+    same(d.hyper(GET_CID) & ANY, CID)
     same(d.bitmap(), 0)
     same(d.hyper(LINK, handle(CID, 700) + struct.pack("<Q", 7)), 0)
     same(d.hyper(RING, handle(CID, 700)), 0)
@@ -74,7 +74,7 @@ def probe(d):
     same(d.rd(CAPS), 0x3c if d.dma else 0x1c)
     same(d.hyper(QUERY, struct.pack("<III", 1, 0, 1)), 1)
     same(d.hyper(QUERY, struct.pack("<IIIIII", 4, 0, 1, 99, 10, 3)), 0b1101)
-    same(d.hyper(GET_CID), CID)
+    same(d.hyper(GET_CID) & ANY, CID)
     same(d.rd(STATUS), 1)
     whole(d)
 
@@ -112,7 +112,8 @@ def second(d):
 @case("bad properties", own=True, generations=("port",))
 def bad_properties(d):
     for options, wanted in (("cid=15", "cid=15"), ("cid=0", "INVALID_ARGS"),
-                            ("cid=2147483648", "INVALID_ARGS"),
+                            ("cid=4294967196", "from 16 to 4294967195"),
+                            ("cid=4294967295", "from 16 to 4294967195"),
                             ("vectors=4", "at most 3"),
                             ("socket=/nowhere/at/all", "/nowhere/at/all"),
                             ("chardev=none -chardev null,id=none",
@@ -362,7 +363,7 @@ def sizes(d):
         data = header((0, GET_CID), (ANY, ANY), size)
         assert d.send(data) < 0, "size %x was taken" % size
         d.start()
-        same(d.hyper(GET_CID), CID)
+        same(d.hyper(GET_CID) & ANY, CID)
     whole(d)
 
 
@@ -829,7 +830,7 @@ def holds_on(d):
 
 @case("H89 contexts that are not to be had", generations=("port",))
 def hello(d):
-    for cid in (0, 1, 3, 15, 1 << 31, 0xfffffffe):
+    for cid in (0, 1, 3, 15, 0xffffff9c, 0xfffffffe):
         with Program(d.q, cid=cid) as p:
             same(p.status, -2)
             same(p.bind(5), -1000)
@@ -843,7 +844,7 @@ def hello(d):
         same(p.wait(p.GUEST), struct.pack("<II", CID, 0))
         same(p.ask(p.HELLO, struct.pack("<IIII", 1, 18, 0, 0)), -22)
     with Program(d.q, cid=ANY) as p:
-        assert p.status > CID, p.status
+        same(p.status, 16)
 
 
 @case("H90 packets that are none", generations=("port",))
@@ -1633,7 +1634,7 @@ def late(d):
     d.operation(SEND, 1, 0, 24, datagram((0, GET_CID), (ANY, ANY)))
     d.wr(OUT_LOW, SEND)
     same(d.q.read32(SEND), 1)
-    same(d.result(), CID)
+    same(d.result() & ANY, CID)
     assert until(lambda: d.q.read32(SEND) == 0), "busy for ever"
 
 

@@ -13,6 +13,7 @@ import time
 import vm
 
 CID = 16
+HIGH_CID = 0x8bd824a9       # a signed number would be below 0
 LOUD = r"BUG[: ]|Oops|WARNING:|Call Trace|panic"
 
 
@@ -45,7 +46,7 @@ class Scene:
     has ended, and what it and its host have to say is in the results."""
 
     def __init__(self, name, kernel, arguments, results, script, device="",
-                 machine=None, files=(), host=(), seconds=240):
+                 machine=None, files=(), host=(), seconds=240, cid=CID):
         self.name = name
         self.results = results
         self.seconds = seconds
@@ -60,7 +61,7 @@ class Scene:
         self.options = [option.format(folder=self.folder)
                         for option in host]
         self.device = "vmci,id=v,cid=%d,socket=%s%s" % (
-            CID, self.link_path, device and "," + device)
+            cid, self.link_path, device and "," + device)
         self.start = (kernel, self.device, vm.initramfs(
             kernel, arguments.module, script, files))
         self.how = dict(machine or {}, name=name, echo=arguments.echo)

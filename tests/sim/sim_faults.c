@@ -21,8 +21,8 @@ befall(struct world_guest *guest, enum world_fault fault)
 		guest->any_cid_change = true;
 		/* Without memory it may not be told. */
 		guest->lossy |= world.plan->hub_failures != 0;
-		(void)vqp_device_set_cid(rig->device, 100 + 100 *
-		    guest->index + (uint32_t)rng_below(sim_rng(), 50));
+		(void)vqp_device_set_cid(rig->device,
+		    world_cid(guest->index, sim_rng()));
 		break;
 	case FAULT_SPURIOUS:
 		for (unsigned i = 0; i < 5; i++) {

@@ -26,7 +26,7 @@ plan_guest(struct rig_options *guest, struct rng *rng, unsigned index)
 		guest->caps = caps | (guest->mmio ? VQP_CAP_DMA_DATAGRAM : 0);
 	else if (rng_below(rng, 2) == 0)
 		guest->first_page = UINT64_C(1) << 33;
-	guest->cid = 100 + 100 * index + (uint32_t)rng_below(rng, 50);
+	guest->cid = world_cid(index, rng);
 	guest->domain = 7;
 	guest->budget = (uint32_t)rng_below(rng, 3) * 5;
 	guest->workers = 1 + (uint32_t)rng_below(rng, 3);

@@ -53,6 +53,15 @@ struct world_plan {
 void world_plan(struct world_plan *plan, uint64_t seed);
 void world_plan_print(const struct world_plan *plan);
 
+/* An id that no other guest has; the odd ones are of 2^31 and above. */
+static inline uint32_t
+world_cid(unsigned index, struct rng *rng)
+{
+	const uint32_t n = (uint32_t)rng_below(rng, 50);
+
+	return 100 + 100 * index + n + (n % 2 << 31);
+}
+
 /* Run one to its end; what must hold and does not ends the program. */
 uint64_t world_run(const struct world_plan *plan, bool trace);
 

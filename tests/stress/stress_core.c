@@ -15,7 +15,7 @@
 #include <test.h>
 #include <user_machine.h>
 
-#define CID 20
+#define CID 0x8bd824a9
 #define NAMES 8			/* so few that threads meet */
 #define FIRST 2000
 

@@ -100,7 +100,7 @@ TEST(case_59_zero_behind,
 TEST(case_61_context_ids,
     "61, B13, B14: an id nobody can have is refused; else the device is asked")
 {
-	static const uint32_t lies[] = { 0, 1, 2, UINT32_MAX };
+	static const uint32_t lies[] = { 0, 1, 2, UINT32_MAX, 0xffffff9c };
 
 	FOR_EACH_CASE() {
 		struct counted told = { 0 }, counted = { 0 };
@@ -108,13 +108,13 @@ TEST(case_61_context_ids,
 		struct vqp_handle handle = case_endpoint(&counted, 0);
 		uint32_t context[2] = { 0, 0 };
 
-		for (unsigned i = 0; i < 4; i++) {
+		for (unsigned i = 0; i < 5; i++) {
 			context[0] = lies[i];
 			event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
 			CHECK_EQ(vqp_core_context_id(mock.core), MOCK_CID);
 		}
 		CHECK_EQ(told.calls, 0);
-		CHECK_EQ(case_counters().event_bad_context, 4);
+		CHECK_EQ(case_counters().event_bad_context, 5);
 		/* Another's id, while the device knows better. */
 		context[0] = 0x5000;
 		event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
@@ -131,7 +131,12 @@ TEST(case_61_context_ids,
 		event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
 		CHECK_EQ(vqp_core_context_id(mock.core), 0x5000);
 		/* What was made under the old id is reached under the new. */
-		handle.context = 0x5000;
+		context[0] = 0x8bd824a9;
+		mock.cid = (int32_t)context[0];
+		event(VQP_EVENT_CTX_ID_UPDATE, context, 16);
+		CHECK_EQ(vqp_core_context_id(mock.core), 0x8bd824a9);
+		CHECK_EQ(told.event.payload.context.context, 0x8bd824a9);
+		handle.context = 0x8bd824a9;
 		mock_datagram(&mock, case_host, handle, "x", 1);
 		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
 		CHECK_EQ(counted.calls, 1);
@@ -143,7 +148,7 @@ TEST(case_61_context_ids,
 
 TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 {
-	static const int32_t errors[] = { -1, -20, INT32_MIN, 0, 1, 2 };
+	static const int32_t errors[] = { -1, -20, -100, 0, 1, 2 };
 
 	for (unsigned i = 0; i < 6; i++) {
 		FOR_EACH_BARE_CASE() {
@@ -168,6 +173,37 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 			/* And it is asked again. */
 			mock.cid = 0x1234;
 			CHECK_EQ(vqp_core_context_id(mock.core), 0x1234);
+		}
+	}
+}
+
+TEST(id_has_no_sign, "2.1: an id of 2^31 and above is one like any other")
+{
+	static const uint32_t ids[] = { 0x8bd824a9, 0x80000000, 0xffffff9b, 3 };
+
+	for (unsigned i = 0; i < 4; i++) {
+		FOR_EACH_BARE_CASE() {
+			struct counted counted = { 0 };
+			const struct vqp_endpoint_options options = {
+				.resource = VQP_RESOURCE_ANY,
+				.receive = count_receive,
+				.argument = &counted,
+			};
+			struct vqp_handle handle;
+
+			mock.cid = (int32_t)ids[i];
+			CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
+			vqp_core_start(mock.core);
+			CHECK_EQ(vqp_core_context_id(mock.core), ids[i]);
+			CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
+			    &handle), VQP_SUCCESS);
+			CHECK_EQ(handle.context, ids[i]);
+			mock_datagram(&mock, case_host, handle, "x", 1);
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+			CHECK_EQ(counted.calls, 1);
+			CHECK_EQ(case_counters().bad_results, 0);
+			CHECK_EQ(vqp_core_endpoint_destroy(mock.core, handle),
+			    VQP_SUCCESS);
 		}
 	}
 }

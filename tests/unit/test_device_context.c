@@ -50,8 +50,14 @@ TEST(ids, "H 89: reserved ids are refused, ids are had once, ANY finds one")
 		CHECK_EQ(try_program(cid, 0), cid == 2 ? (int)VQP_SUCCESS :
 		    (int)VQP_ERROR_INVALID_ARGS);
 	}
-	CHECK_EQ(try_guest(0xfffffffe, 0), VQP_ERROR_INVALID_ARGS);
-	CHECK_EQ(try_guest(0x80000000, 0), VQP_ERROR_INVALID_ARGS);
+	/* -1 is ANY, -2 to -100 are errors, all the others are ids. */
+	for (uint32_t error = 2; error <= 100; error++) {
+		CHECK_EQ(try_guest(0 - error, 0), VQP_ERROR_INVALID_ARGS);
+		CHECK_EQ(try_program(0 - error, 0), VQP_ERROR_INVALID_ARGS);
+	}
+	CHECK_EQ(try_guest(0xffffff9b, 0), VQP_SUCCESS);
+	CHECK_EQ(try_program(0xffffff9b, 0), VQP_SUCCESS);
+	CHECK_EQ(try_guest(0x80000000, 0), VQP_SUCCESS);
 	CHECK_EQ(try_guest(0x7fffffff, 0), VQP_SUCCESS);
 	/* A guest cannot be trusted; no one is both. */
 	CHECK_EQ(try_guest(16, VQP_PRIVILEGE_TRUSTED),
@@ -230,9 +236,12 @@ TEST(removal, "H 94: everyone who could talk is told of a removal once")
 	fake_hub_close(&hub);
 }
 
+/* As VMware gives them out: a signed number would be below 0. */
+#define NEW_ID 0x8bd824a9
+
 TEST(new_id, "a guest with a new id is told, and its things come along")
 {
-	const struct vqp_handle bell = { 16, 1030 }, moved = { 30, 1030 };
+	const struct vqp_handle bell = { 16, 1030 }, moved = { NEW_ID, 1030 };
 	const struct vqp_handle endpoint = { 2, 1 }, old = { 16, 5 };
 	const struct vqp_qpair_request request = { .handle = { 2, 1024 },
 	    .peer = 16, .produce_size = 10, .consume_size = 10 };
@@ -253,17 +262,18 @@ TEST(new_id, "a guest with a new id is told, and its things come along")
 	CHECK_EQ(vqp_device_set_cid(guest.device, 2), VQP_ERROR_INVALID_ARGS);
 	CHECK_EQ(vqp_device_set_cid(guest.device, VQP_CONTEXT_ANY),
 	    VQP_ERROR_INVALID_ARGS);
-	CHECK_EQ(vqp_device_set_cid(guest.device, 30), VQP_SUCCESS);
-	CHECK_EQ(vqp_device_cid(guest.device), 30);
+	CHECK_EQ(vqp_device_set_cid(guest.device, NEW_ID), VQP_SUCCESS);
+	CHECK_EQ(vqp_device_cid(guest.device), NEW_ID);
 	CHECK_EQ(fake_receive(&guest, &event, sizeof(event)), 40);
 	CHECK_EQ(event.header.event, VQP_EVENT_CTX_ID_UPDATE);
-	CHECK_EQ(event.context, 30);
-	CHECK_EQ(event.header.datagram.dst.context, 30);
-	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
-	    30);
+	CHECK_EQ(event.context, NEW_ID);
+	CHECK_EQ(event.header.datagram.dst.context, NEW_ID);
+	CHECK_EQ((uint32_t)fake_hypercall(&guest,
+	    VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0), NEW_ID);
+	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_HIGH), 0);
 	/* A datagram from before the event was read. */
 	CHECK_EQ(fake_send(&guest, endpoint, old, NULL, 0), 24);
-	CHECK_EQ(host.last.src.context, 30);
+	CHECK_EQ(host.last.src.context, NEW_ID);
 	CHECK_EQ(vqp_program_ring(host.program, bell), VQP_ERROR_NOT_FOUND);
 	CHECK_EQ(vqp_program_ring(host.program, moved), VQP_SUCCESS);
 	CHECK_EQ(guest.memory[500 * FAKE_PAGE + 3], 1);

@@ -159,13 +159,15 @@ VQP_FROZEN_AT(struct vqp_dma_element, length, 8);
  * ---- docs/wire.md 2.  Names and datagrams.
  *
  * docs/wire.md 2.1: the context and resource ids with a meaning.  A context is
- * a virtual machine if it is above VQP_CONTEXT_HOST and not ANY.  The host
- * assigns a guest's id and may change it (VQP_EVENT_CTX_ID_UPDATE).
+ * a virtual machine if it is above VQP_CONTEXT_HOST and at most
+ * VQP_CONTEXT_FREE_MAX; ids of 2^31 and above are common.  The host assigns a
+ * guest's id and may change it (VQP_EVENT_CTX_ID_UPDATE).
  */
 #define VQP_CONTEXT_HYPERVISOR	UINT32_C(0)
 #define VQP_CONTEXT_WELL_KNOWN	UINT32_C(1)	/* obsolete; "local" in vsock */
 #define VQP_CONTEXT_HOST	UINT32_C(2)
 #define VQP_CONTEXT_FREE_MIN	UINT32_C(16)	/* all below are reserved */
+#define VQP_CONTEXT_FREE_MAX	UINT32_C(0xffffff9b)	/* -1 to -100: errors */
 #define VQP_CONTEXT_ANY		VQP_INVALID_ID
 
 #define VQP_RESOURCE_CONTEXT	UINT32_C(0)	/* source of events */
