@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The socket to QEMU: its greeting, memory that comes and goes, and every way
+ * in which what comes on it may be wrong, which ends this host and nothing
+ * else.
+ */
+#include <errno.h>
+
+#include "host_rig.h"
+
+static const struct vqp_handle pair = { VQP_CONTEXT_HOST, 60 };
+
+TEST(greeting, "HELLO with our context, then one BIND, and the guest is known")
+{
+	const struct fake_packet *sent;
+	struct vqp_link_hello hello;
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK" };
+
+	rig_prepare(SOCK_SEQPACKET, 2, argv);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	CHECK_EQ(rig.host.link.cid, VQP_CONTEXT_HOST);
+	CHECK_EQ(rig.host.link.guest_cid, FAKE_CID);
+	sent = fake_qemu_next(&rig.qemu, VQP_LINK_HELLO);
+	CHECK(sent != NULL && sent->bytes == sizeof(hello));
+	memcpy(&hello, sent->body, sizeof(hello));
+	CHECK_EQ(hello.version, VQP_LINK_VERSION);
+	CHECK_EQ(hello.cid, VQP_CONTEXT_HOST);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_BIND) != NULL);
+	CHECK(rig_said("context 2 of guest 16, ready"));
+	rig_close();
+}
+
+static void
+refuse_hello(struct fake_qemu *qemu, const struct fake_packet *packet)
+{
+	const struct vqp_link_result result = { VQP_ERROR_ALREADY_EXISTS };
+
+	fake_qemu_send(qemu, VQP_LINK_RESULT, packet->tag, &result,
+	    sizeof(result), NULL, 0);
+}
+
+TEST(refused_hello, "a context that is taken: said by name, and no loop")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK" };
+
+	rig_prepare(SOCK_SEQPACKET, 2, argv);
+	rig.qemu.answer = refuse_hello;
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("context 2: VQP_ERROR_ALREADY_EXISTS"));
+	CHECK(!host_turn(&rig.host, 0));
+	rig_close();
+}
+
+TEST(qemu_ends, "QEMU that goes away is an end, not a failure")
+{
+	rig_open("--echo", "7");
+	close(rig.qemu.fd);
+	rig.qemu.fd = -1;
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_OVER);
+	CHECK(rig_said("QEMU has ended"));
+	/* Whoever asks now is told so. */
+	CHECK_EQ(host_link_have(&rig.host, VQP_LINK_BIND, 9),
+	    VQP_ERROR_DEVICE_NOT_FOUND);
+	rig_close();
+}
+
+TEST(on_a_chardev, "a SOCK_STREAM carries the same packets, behind lengths")
+{
+	rig_open_type(SOCK_STREAM, "--datagram-echo", "9");
+	CHECK(rig.host.link.is_stream);
+	fake_guest_send(&rig.qemu, 5, 9, "hello", 5);
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) != NULL);
+	rig_close();
+}
+
+TEST(lost_in_a_packet, "a chardev that ends inside a packet is an end")
+{
+	const uint32_t length = 500;
+
+	rig_open_type(SOCK_STREAM, "--echo", "7");
+	CHECK_EQ(write(rig.qemu.fd, &length, 4), 4);
+	CHECK_EQ(write(rig.qemu.fd, &length, 4), 4);
+	shutdown(rig.qemu.fd, SHUT_WR);
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_OVER);
+	rig_close();
+}
+
+TEST(too_long, "a packet longer than any is a failure, and is not read")
+{
+	const uint32_t length = VQP_LINK_BYTES_MAX + 1;
+
+	rig_open_type(SOCK_STREAM, "--echo", "7");
+	CHECK_EQ(write(rig.qemu.fd, &length, 4), 4);
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	rig_close();
+}
+
+/*
+ * Every type at every length up to a little more than its body, zeros and
+ * ones: nothing but an end of this host may come of it.
+ */
+TEST(any_length, "no packet of any type and length does harm")
+{
+	static uint8_t body[128];
+	const uint8_t fill[] = { 0, 1, 0x7f, 0xff };
+
+	rig_open("--pair-echo", "60=4096");
+	for (uint32_t type = VQP_LINK_RESULT - 2; type < VQP_LINK_GUEST + 2;
+	    type++)
+		for (uint64_t length = 0; length < 120; length += 4) {
+			memset(body, fill[length / 4 % 4], sizeof(body));
+			fake_qemu_send(&rig.qemu, type, 0, body, length, NULL,
+			    0);
+			rig_settle();
+			if (rig.host.state == HOST_RUNS)
+				continue;
+			rig_close();
+			rig_open("--pair-echo", "60=4096");
+		}
+	rig_close();
+}
+
+TEST(memory_comes, "a pair's memory is mapped, and both see its bytes")
+{
+	const struct fake_pair *shared;
+	char back[8] = "";
+
+	rig_open("--pair-echo", "60=4096");
+	shared = fake_qemu_pair(&rig.qemu, pair);
+	CHECK(shared != NULL);
+	CHECK_EQ(shared->call.produce_size, 4096);
+	CHECK_EQ(vqp_pair_send(&rig.qemu.pairs[0].guest, "abc", 3), 3);
+	fake_qemu_send(&rig.qemu, VQP_LINK_DOORBELL, 0, &pair, sizeof(pair),
+	    NULL, 0);
+	rig_settle();
+	CHECK_EQ(vqp_pair_receive(&rig.qemu.pairs[0].guest, back, 3), 3);
+	CHECK(memcmp(back, "abc", 3) == 0);
+	rig_close();
+}
+
+TEST(memory_goes, "NO_MEMORY is answered at once, and the pages are left")
+{
+	const struct fake_packet *sent;
+	struct vqp_handle released;
+
+	rig_open("--pair-echo", "60=4096");
+	fake_qemu_detach(&rig.qemu, pair);
+	rig_settle();
+	sent = fake_qemu_next(&rig.qemu, VQP_LINK_RELEASED);
+	CHECK(sent != NULL);
+	memcpy(&released, sent->body, sizeof(released));
+	CHECK_EQ(released.resource, pair.resource);
+	/* And it is there again for the next. */
+	CHECK(fake_qemu_pair(&rig.qemu, pair) != NULL);
+	rig_close();
+}
+
+TEST(no_file, "pieces of a file that never came: said, and no pair")
+{
+	const struct vqp_link_memory memory = {
+		.handle = pair, .produce_size = 4096, .consume_size = 4096,
+		.page_bytes = 4096, .produce_bytes = 4096,
+		.consume_bytes = 4096, .piece_count = 1,
+	};
+	const struct vqp_link_piece piece = { .file = 9, .bytes = 16384 };
+
+	rig_open("--echo", "7");
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
+	    NULL, 0);
+	rig_settle();
+	CHECK(rig_said("cannot map a piece of guest memory"));
+	rig_close();
+}
+
+TEST(less_than_rings, "memory that is less than its rings ends the link")
+{
+	const struct vqp_link_memory memory = {
+		.handle = pair, .produce_size = 8192, .consume_size = 4096,
+		.page_bytes = 4096, .produce_bytes = 4096,
+		.consume_bytes = 4096, .piece_count = 1,
+	};
+
+	rig_open("--echo", "7");
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	rig_close();
+}
+
+TEST(several_hosts, "two hosts of one process share nothing")
+{
+	struct host other;
+
+	host_init(&other, NULL);
+	host_open(&other, &(struct host_options){ .link = "/nowhere" });
+	CHECK_EQ(other.state, HOST_FAILED);
+	rig_open("--echo", "7");
+	host_close(&other);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, 2000, 7, 1,
+	    &(union vqp_vsock_body){ .size = 4096 });
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	rig_close();
+}
+
+TEST_MAIN()

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* Queue pairs, doorbells and datagrams of vqp-host, without stream sockets. */
+#include <errno.h>
+#include <sys/un.h>
+
+#include "host_rig.h"
+
+static void
+ring(uint32_t resource)
+{
+	const struct vqp_handle handle = { VQP_CONTEXT_HOST, resource };
+
+	fake_qemu_send(&rig.qemu, VQP_LINK_DOORBELL, 0, &handle,
+	    sizeof(handle), NULL, 0);
+	rig_settle();
+}
+
+TEST(source, "a pair's source fills the ring, and again what was read")
+{
+	struct vqp_pair *guest;
+	uint8_t bytes[2048];
+	uint64_t total = 0;
+	int64_t n;
+
+	rig_open("--pair-source", "62=2048");
+	guest = &rig.qemu.pairs[0].guest;
+	for (int turn = 0; turn < 10; turn++) {
+		rig_settle();
+		while ((n = vqp_pair_dequeue(guest, bytes,
+		    sizeof(bytes))) > 0)
+			total += (uint64_t)n;
+		CHECK_EQ(n, VQP_ERROR_NO_DATA);
+		ring(62);
+	}
+	/* One byte of a ring stays empty. */
+	CHECK_EQ(total, 10 * 2047);
+	rig_close();
+}
+
+TEST(pair_in_the_guests_name, "16:62 is a pair of the guest's context")
+{
+	const struct vqp_handle handle = { FAKE_CID, 62 };
+
+	rig_open("--pair-sink", "16:62");
+	CHECK(fake_qemu_pair(&rig.qemu, handle) != NULL);
+	CHECK_EQ(rig.qemu.pairs[0].call.peer, FAKE_CID);
+	rig_close();
+}
+
+TEST(bad_pair, "an index that is none ends the pair until the guest leaves")
+{
+	const struct vqp_handle handle = { VQP_CONTEXT_HOST, 60 };
+	const uint64_t bad = UINT64_MAX;
+
+	rig_open("--pair-echo", "60=4096");
+	memcpy(rig.qemu.ram + 8192 + 8, &bad, sizeof(bad));
+	ring(60);
+	CHECK(rig_said("pair 2:60: the guest's index is none"));
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	fake_qemu_detach(&rig.qemu, handle);
+	rig_settle();
+	CHECK_EQ(vqp_pair_send(&rig.qemu.pairs[1].guest, "abc", 3), 3);
+	ring(60);
+	CHECK_EQ(vqp_pair_consume_ready(&rig.qemu.pairs[1].guest), 3);
+	rig_close();
+}
+
+TEST(refused_pair, "a pair that QEMU refuses at the start is a failure")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--pair-echo", (char *)"60" };
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	rig.qemu.alloc_status = VQP_ERROR_NO_RESOURCES;
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("pair 2:60: VQP_ERROR_NO_RESOURCES"));
+	rig_close();
+}
+
+TEST(doorbells, "rings are counted and said; ours of others are not")
+{
+	rig_open("--doorbell", "63");
+	ring(64);
+	CHECK(!rig_said("doorbell"));
+	ring(63);
+	CHECK(rig_said("doorbell 2:63: heard 1"));
+	rig_close();
+}
+
+TEST(rings, "the guest's doorbell is rung as soon as it is there, once")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--ring", (char *)"64" };
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	rig.qemu.ring_status = VQP_ERROR_NOT_FOUND;
+	rig_start();
+	rig_settle();
+	CHECK(!rig_said("rung"));
+	rig.qemu.ring_status = VQP_SUCCESS;
+	fake_qemu_forget(&rig.qemu);
+	rig_settle();
+	CHECK(rig_said("doorbell 16:64: rung 1"));
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_RING) != NULL);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_RING) == NULL);
+	rig_close();
+}
+
+/*
+ * ---- Datagrams.
+ */
+
+TEST(datagram_echo, "a datagram goes back to whoever sent it, as it was")
+{
+	static uint8_t payload[VQP_DATAGRAM_PAYLOAD_BYTES_MAX];
+	const uint64_t lengths[] = { 0, 1, 100, sizeof(payload) };
+	struct vqp_datagram header;
+
+	rig_open("--datagram-echo", "9");
+	for (size_t i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)(i * 7);
+	for (size_t i = 0; i < 4; i++) {
+		const struct fake_packet *sent;
+
+		fake_guest_send(&rig.qemu, 5, 9, payload, lengths[i]);
+		rig_settle();
+		sent = fake_qemu_next(&rig.qemu, VQP_LINK_SEND);
+		CHECK(sent != NULL &&
+		    sent->bytes == sizeof(header) + lengths[i]);
+		if (sent == NULL)
+			continue;
+		memcpy(&header, sent->body, sizeof(header));
+		CHECK_EQ(header.dst.context, FAKE_CID);
+		CHECK_EQ(header.dst.resource, 5);
+		CHECK_EQ(header.src.resource, 9);
+		CHECK(memcmp(sent->body + sizeof(header), payload,
+		    lengths[i]) == 0);
+	}
+	fake_guest_send(&rig.qemu, 5, 10, payload, 4);
+	rig_settle();
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) == NULL);
+	rig_close();
+}
+
+static int
+datagram_program(const char *name, const char *to)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
+	    rig.folder, name);
+	CHECK_EQ(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
+	    rig.folder, to);
+	CHECK_EQ(connect(fd, (struct sockaddr *)&address, sizeof(address)),
+	    0);
+	return fd;
+}
+
+TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
+{
+	char bytes[64];
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path, (char *)"--datagram", (char *)"9" };
+	const struct vqp_handle to = { FAKE_CID, 5 };
+	const struct fake_packet *sent;
+	int fd;
+
+	rig_prepare(SOCK_SEQPACKET, 6, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	rig_start();
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	fake_qemu_forget(&rig.qemu);
+	fd = datagram_program("me", "v_9.dgram");
+	memcpy(bytes, &to, sizeof(to));
+	memcpy(bytes + sizeof(to), "ping", 4);
+	CHECK_EQ(send(fd, bytes, 12, 0), 12);
+	CHECK_EQ(send(fd, bytes, 7, 0), 7);	/* no address in it */
+	rig_settle();
+	sent = fake_qemu_next(&rig.qemu, VQP_LINK_SEND);
+	CHECK(sent != NULL && sent->bytes == sizeof(struct vqp_datagram) + 4);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) == NULL);
+	fake_guest_send(&rig.qemu, 5, 9, "pong", 4);
+	rig_settle();
+	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 12);
+	CHECK(memcmp(bytes, &to, sizeof(to)) == 0);
+	CHECK(memcmp(bytes + sizeof(to), "pong", 4) == 0);
+	close(fd);
+	rig_close();
+}
+
+TEST_MAIN()

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Stream sockets of a guest that the test plays packet by packet, and the
+ * Unix sockets behind them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "host_rig.h"
+
+#define PORT	2000
+#define RING	4096
+
+static const struct vqp_handle ring = { FAKE_CID, 50 };
+
+static void
+say(uint8_t type, uint32_t port)
+{
+	fake_guest_say(&rig.qemu, type, PORT, port, 0, NULL);
+	rig_settle();
+}
+
+static void
+say_mode(uint32_t port, uint64_t mode)
+{
+	fake_guest_say(&rig.qemu, VQP_VSOCK_SHUTDOWN, PORT, port, 0,
+	    &(union vqp_vsock_body){ .mode = mode });
+	rig_settle();
+}
+
+/* The guest connects to a port; NULL if it was reset. */
+static struct vqp_pair *
+connect_to(uint32_t port)
+{
+	struct fake_pair *pair;
+
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, port, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	if (fake_guest_hear(&rig.qemu).type != VQP_VSOCK_NEGOTIATE2)
+		return NULL;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, PORT, port, 0,
+	    &(union vqp_vsock_body){ .handle = ring });
+	rig_settle();
+	if (fake_guest_hear(&rig.qemu).type != VQP_VSOCK_ATTACH)
+		return NULL;
+	pair = fake_qemu_pair(&rig.qemu, ring);
+	return pair == NULL ? NULL : &pair->guest;
+}
+
+static int
+unix_socket(const char *name, bool listens)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
+	    rig.folder, name);
+	if ((listens ? bind : connect)(fd, (struct sockaddr *)&address,
+	    sizeof(address)) != 0 || (listens && listen(fd, 8) != 0))
+		CHECK_EQ(errno, 0);
+	return fd;
+}
+
+static void
+open_with_vsock(void)
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path };
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	fake_qemu_forget(&rig.qemu);
+}
+
+/* All of `text`, and nothing else, within a few turns. */
+static void
+check_reads(int fd, const char *text)
+{
+	char bytes[64];
+	const size_t length = strlen(text);
+
+	rig_settle();
+	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), length);
+	CHECK(memcmp(bytes, text, length) == 0);
+}
+
+TEST(echo, "a stream's bytes come back, and it ends in both directions")
+{
+	struct vqp_pair *guest;
+	char back[8] = "";
+
+	rig_open("--echo", "7");
+	guest = connect_to(7);
+	CHECK(guest != NULL);
+	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+	say(VQP_VSOCK_WROTE, 7);
+	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	CHECK(memcmp(back, "hello", 5) == 0);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_WROTE);
+	say_mode(7, 2);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_SHUTDOWN);
+	say(VQP_VSOCK_RST, 7);
+	fake_qemu_detach(&rig.qemu, ring);
+	rig_settle();
+	CHECK(rig_said("in 5, out 5 bytes"));
+	rig_close();
+}
+
+TEST(nobody, "a port that nobody serves is reset, a RST never answered")
+{
+	rig_open("--echo", "7");
+	CHECK(connect_to(8) == NULL);
+	fake_qemu_forget(&rig.qemu);
+	say(VQP_VSOCK_RST, 8);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	say(VQP_VSOCK_WROTE, 8);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	rig_close();
+}
+
+TEST(bad_index, "an index that is none resets that stream, and no other")
+{
+	struct vqp_queue_header *header;
+	struct vqp_pair *guest;
+	const uint64_t bad[] = { RING, RING + 1, UINT32_MAX, UINT64_MAX };
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		rig_open("--echo", "7");
+		guest = connect_to(7);
+		CHECK(guest != NULL);
+		/* The guest's produce queue lies behind the host's. */
+		header = (struct vqp_queue_header *)(rig.qemu.ram +
+		    rig.qemu.pairs[0].offset + FAKE_PAGE + RING);
+		memcpy((char *)header + 8, &bad[i], 8);
+		say(VQP_VSOCK_WROTE, 7);
+		CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+		CHECK_EQ(rig.host.state, HOST_RUNS);
+		rig_close();
+	}
+}
+
+TEST(last_words, "what the guest wrote before its memory went is taken")
+{
+	char bytes[16];
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--receive", rig.path };
+	struct vqp_pair *guest;
+	int fd;
+
+	rig_prepare(SOCK_SEQPACKET, 2, argv);
+	host_options_free(&rig.options);
+	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
+	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
+	rig_start();
+	fake_qemu_forget(&rig.qemu);
+	guest = connect_to(8);
+	CHECK(guest != NULL);
+	CHECK_EQ(vqp_pair_send(guest, "last words", 10), 10);
+	fake_qemu_detach(&rig.qemu, ring);
+	rig_settle();
+	fd = open(rig.path + 2, O_RDONLY);
+	CHECK_EQ(read(fd, bytes, sizeof(bytes)), 10);
+	CHECK(memcmp(bytes, "last words", 10) == 0);
+	close(fd);
+	rig_close();
+}
+
+TEST(to_unix, "port N of the host is who listens at <path>_N")
+{
+	struct vqp_pair *guest;
+	char back[8] = "";
+	int listener, fd;
+
+	open_with_vsock();
+	CHECK(connect_to(80) == NULL);
+	fake_qemu_forget(&rig.qemu);
+	listener = unix_socket("v_80", true);
+	guest = connect_to(80);
+	CHECK(guest != NULL);
+	fd = accept(listener, NULL, NULL);
+	CHECK_EQ(vqp_pair_send(guest, "to host", 7), 7);
+	say(VQP_VSOCK_WROTE, 80);
+	check_reads(fd, "to host");
+	CHECK_EQ(write(fd, "reply", 5), 5);
+	rig_settle();
+	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	CHECK(memcmp(back, "reply", 5) == 0);
+	/* Half an end: the program sees it, and may still write. */
+	say_mode(80, 2);
+	CHECK_EQ(recv(fd, back, 8, MSG_DONTWAIT), 0);
+	CHECK_EQ(write(fd, "late", 4), 4);
+	rig_settle();
+	CHECK_EQ(vqp_pair_receive(guest, back, 4), 4);
+	close(fd);
+	close(listener);
+	rig_close();
+}
+
+TEST(from_unix, "CONNECT N is a stream to the guest's port N, after OK")
+{
+	struct vqp_vsock_packet packet;
+	union vqp_vsock_body body = { .size = RING };
+	struct fake_pair *pair;
+	char line[32], want[32];
+	uint32_t own;
+	int fd;
+
+	open_with_vsock();
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "CONNECT 22\nhello", 16), 16);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
+	CHECK_EQ(packet.dst_port, 22);
+	own = packet.src_port;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, own, 1, &body);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
+	pair = fake_qemu_pair(&rig.qemu, packet.body.handle);
+	CHECK(pair != NULL);
+	body.handle = packet.body.handle;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_ATTACH, 22, own, 0, &body);
+	rig_settle();
+	snprintf(want, sizeof(want), "OK %u\n", own);
+	check_reads(fd, want);
+	CHECK_EQ(vqp_pair_receive(&pair->guest, line, 5), 5);
+	CHECK(memcmp(line, "hello", 5) == 0);
+	close(fd);
+	rig_close();
+}
+
+TEST(refused_from_unix, "a guest that refuses ends the program's stream")
+{
+	struct vqp_vsock_packet packet;
+	char byte;
+	int fd;
+
+	open_with_vsock();
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_RST, 22, packet.src_port, 0,
+	    NULL);
+	rig_settle();
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(fd);
+	rig_close();
+}
+
+TEST(no_command, "what is no CONNECT gets an end and reaches no guest")
+{
+	static const char *const lines[] = {
+		"\n", "CONNECT\n", "CONNECT x\n", "connect 22\n",
+		"CONNECT 22 23\n", "GET / HTTP/1.1\r\n",
+		"CONNECT 22222222222222222222222222222222222\n",
+	};
+	char bytes[64];
+
+	open_with_vsock();
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const int fd = unix_socket("v", false);
+
+		CHECK_EQ(write(fd, lines[i], strlen(lines[i])),
+		    strlen(lines[i]));
+		for (int turn = 0; turn < 4; turn++)
+			rig_settle();
+		CHECK(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) <= 0 &&
+		    errno != EAGAIN);
+		CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) == NULL);
+		close(fd);
+	}
+	rig_close();
+}
+
+TEST(strange_order, "no order of control packets does more than a reset")
+{
+	union vqp_vsock_body body = { .size = RING };
+
+	uint32_t port = PORT;
+
+	rig_open("--echo", "7");
+	for (uint8_t first = 0; first < 16; first++)
+		for (uint8_t second = 0; second < 16; second++) {
+			fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, ++port,
+			    7, 1, &body);
+			rig_settle();
+			fake_guest_say(&rig.qemu, first, port, 7, 1, &body);
+			fake_guest_say(&rig.qemu, second, port, 7, 1, &body);
+			fake_guest_say(&rig.qemu, VQP_VSOCK_RST, port, 7, 0,
+			    NULL);
+			rig_settle();
+			CHECK_EQ(rig.host.state, HOST_RUNS);
+			fake_qemu_forget(&rig.qemu);
+		}
+	CHECK(rig.host.streams.first == NULL);
+	rig_close();
+}
+
+TEST_MAIN()
