@@ -248,6 +248,20 @@ vqp_core_bring_up(struct vqp_core *core)
 	return VQP_SUCCESS;
 }
 
+/* Only the registers of the MMIO device can tell it the size of a page. */
+static bool
+vqp_core_pages_fit_device(const struct vqp_core *core)
+{
+	uint32_t shift = vqp_os_page_shift(core->os);
+
+	if (core->dma || shift == VQP_PAGE_SHIFT_DEFAULT)
+		return true;
+	vqp_os_log(core->os, VQP_OS_ERROR,
+	    "pages of %u KiB, but a device without MMIO registers counts in 4 KiB",
+	    1u << (shift - 10));
+	return false;
+}
+
 /* What the device may be told of, and what it alone needs. */
 static int
 vqp_core_memory_alloc(struct vqp_core *core)
@@ -303,6 +317,8 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	if (vqp_core_state(core) != VQP_CORE_UNPLUGGED)
 		return VQP_ERROR_ALREADY_EXISTS;
 	core->dma = dma;
+	if (!vqp_core_pages_fit_device(core))
+		return VQP_ERROR_UNAVAILABLE;
 	status = vqp_core_memory_alloc(core);
 	if (status == VQP_SUCCESS) {
 		status = vqp_core_bring_up_all(core);

@@ -64,7 +64,8 @@ int vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
  * Returns VQP_SUCCESS, or, with everything undone,
  *	VQP_ERROR_DEVICE_NOT_FOUND	no device answers
  *	VQP_ERROR_UNAVAILABLE		it has no datagrams, no DMA although
- *					it should, or no context ids
+ *					it should, or no context ids; or the
+ *					pages are not 4 KiB, and `dma` is false
  *	VQP_ERROR_ALREADY_EXISTS	there is a device already
  *	VQP_ERROR_NO_MEM
  *	another error	the device's answer to a call that it must know

@@ -115,6 +115,20 @@ TEST(case_71_no_datagrams, "71: without datagrams, or without DMA, no core")
 	}
 }
 
+TEST(large_pages_by_ports, "a device by ports is not told of pages of 64 KiB")
+{
+	static const uint32_t shifts[] = { 13, 14, 16 };
+
+	for (unsigned i = 0; i < 3; i++) {
+		mock_open_paged(&mock, i, shifts[i]);
+		CHECK_EQ(mock_attach(&mock), VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(sim_os_log_count(mock.os), 1);
+		CHECK_EQ(mock.accesses, 0);
+		mock.core = NULL;
+		mock_close(&mock);
+	}
+}
+
 TEST(case_71_caps_change, "71: capabilities that change after the ack do not")
 {
 	FOR_EACH_BARE_CASE() {

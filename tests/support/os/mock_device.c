@@ -295,13 +295,15 @@ machine_open(struct mock *mock)
 		.worker_count = 1 + (uint32_t)(mock->seed % 3),
 		.mirror_percent = 30,
 		.first_page = mock->first_page,
+		.page_shift = mock->machine_page_shift,
 	};
 
 	mock->os = sim_os_open(&machine);
 }
 
 static void
-open_at(struct mock *mock, uint64_t seed, bool dma, uint64_t first_page)
+open_at(struct mock *mock, uint64_t seed, bool dma, uint64_t first_page,
+    uint32_t page_shift)
 {
 	struct sim_options options = { .seed = seed, .quiet = true };
 
@@ -309,6 +311,7 @@ open_at(struct mock *mock, uint64_t seed, bool dma, uint64_t first_page)
 	sim_begin(&options);
 	mock->seed = seed;
 	mock->first_page = first_page;
+	mock->machine_page_shift = page_shift;
 	machine_open(mock);
 	mock->dma = dma;
 	mock->caps = VQP_CAP_DATAGRAM | VQP_CAP_NOTIFICATIONS | VQP_CAP_PPN64;
@@ -321,13 +324,19 @@ open_at(struct mock *mock, uint64_t seed, bool dma, uint64_t first_page)
 void
 mock_open(struct mock *mock, uint64_t seed, bool dma)
 {
-	open_at(mock, seed, dma, 0);
+	open_at(mock, seed, dma, 0, 0);
 }
 
 void
 mock_open_high(struct mock *mock, uint64_t seed, bool dma)
 {
-	open_at(mock, seed, dma, UINT64_C(1) << 33);
+	open_at(mock, seed, dma, UINT64_C(1) << 33, 0);
+}
+
+void
+mock_open_paged(struct mock *mock, uint64_t seed, uint32_t page_shift)
+{
+	open_at(mock, seed, false, 0, page_shift);
 }
 
 void

@@ -25,6 +25,7 @@ struct mock {
 	struct vqp_os *os;
 	struct vqp_core *core;
 	uint64_t seed, first_page;
+	uint32_t machine_page_shift;	/* 0: 12 */
 
 	/* What it says of itself. */
 	bool dma;
@@ -79,6 +80,8 @@ struct mock {
 void mock_open(struct mock *mock, uint64_t seed, bool dma);
 /* In a machine whose page numbers do not fit 32 bits. */
 void mock_open_high(struct mock *mock, uint64_t seed, bool dma);
+/* With ports, in a machine that says its pages have another size than 4 KiB. */
+void mock_open_paged(struct mock *mock, uint64_t seed, uint32_t page_shift);
 /* After a core was detached: another machine with the same device. */
 void mock_reopen(struct mock *mock);
 int mock_attach(struct mock *mock);

@@ -915,7 +915,8 @@ uint32_t
 vqp_os_page_shift(struct vqp_os *os)
 {
 	machine_check(os, "page_shift");
-	return PAGE_SHIFT;
+	return os->options.page_shift != 0 ? os->options.page_shift :
+	    PAGE_SHIFT;
 }
 
 static void
