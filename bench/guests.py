@@ -144,7 +144,7 @@ def measure(options):
     kernel = vm.Kernel()
     if not made_for(options.module, kernel):
         raise vm.Skip(f"{options.module} is not for Linux {kernel.release}")
-    program = vm.build_program(ROOT / "bench" / "guest" / "vbench.c")
+    program = vm.build_program(ROOT / "bench" / "guest" / "vbench.c", kernel)
     modules = {"stock": None, "ours": options.module}
 
     def both(name, arguments, times=1, extra=(), device=""):

@@ -16,6 +16,8 @@ vqp-host in both directions and within the guest.  Other boots:
 Results are in the form of the kernel's tests (KTAP).
 
     --module FILE   this vmw_vmci.ko, not the kernel's own
+    --arch NAME     the guest's: amd64, or arm64, whose stock modules, and whose
+                    --module and --case, `tests/kernel/run` builds
     --case FILE     load this module, whose results are in the kernel's log
     --all           every variant and the other boots, not the usual ones
     --list          name them
@@ -76,7 +78,9 @@ SCENES = {
     "rounds": endure.rounds,
     **{name: life.run for name in life.VARIANTS},
 }
-USUAL = ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32")
+USUAL = {"amd64": ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32"),
+         "arm64": ("mmio",)}
+ONLY_AMD64 = {"port-q35", "iommu"}
 
 SCRIPT = r"""
 load vsock
@@ -159,6 +163,7 @@ def run_variant(name, kernel, arguments, results):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--module", type=pathlib.Path)
+    parser.add_argument("--arch", choices=vm.ARCHITECTURES, default="amd64")
     parser.add_argument("--case", type=pathlib.Path)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
@@ -169,22 +174,26 @@ def main():
         print("\n".join([*VARIANTS, *SCENES]))
         return 0
     names = arguments.variants or (
-        [*VARIANTS, *SCENES] if arguments.all else USUAL)
+        [*VARIANTS, *SCENES] if arguments.all else USUAL[arguments.arch])
     unknown = [name for name in names
                if name not in VARIANTS and name not in SCENES]
     if unknown:
         parser.error("no variant " + ", ".join(unknown))
-    build = subprocess.run([vm.ROOT / "driver" / "qemu" / "build"],
-                           stdout=subprocess.DEVNULL)
+    build = subprocess.run(
+        [vm.ROOT / "driver" / "qemu" / "build"], stdout=subprocess.DEVNULL,
+        env=vm.ARCHITECTURES[arguments.arch].environment())
     if build.returncode != 0:
         return build.returncode
     results = scene.Results()
     try:
-        kernel = vm.Kernel()
+        kernel = vm.Kernel(arguments.arch)
         print("KTAP version 1\n# Linux %s, %s" % (
             kernel.release, arguments.module or "its own vmw_vmci"),
             flush=True)
         for name in names:
+            if arguments.arch != "amd64" and name in ONLY_AMD64:
+                results.skip(name, "a machine of amd64 alone")
+                continue
             SCENES.get(name, run_variant)(name, kernel, arguments, results)
     except vm.Skip as why:
         print("1..0 # SKIP %s" % why)

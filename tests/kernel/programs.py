@@ -75,7 +75,6 @@ suite()		# PROGRAM SKIPPED...
 	check "$program: server and client" [ "$status" = '0 0' ]
 }
 """
-SUITE_PACKAGE = "linux-source-6.1"
 SUITE_NAMES = "vsock_test", "vsock_diag_test"
 # Of the suite, by name, what is not run, and why.
 NOT_RUN = {
@@ -111,38 +110,18 @@ def socat():
     return {**with_libraries(path), "data": talk.DATA}
 
 
-def suite_source():
-    """What of the kernel's source the suite is made of."""
-    folder = vm.OUT / "suite"
-    tree = folder / "tools"
-    if tree.exists():
-        return tree
-    if not shutil.which("xz"):
-        raise vm.Skip("no xz")
-    deb = vm.download(SUITE_PACKAGE)
-    folder.mkdir(exist_ok=True)
-    subprocess.run(
-        "set -o pipefail; dpkg-deb --fsys-tarfile '{0}' | "
-        "tar -xO ./usr/src/{1}.tar.xz | xz -dc -T 0 | tar -xC '{2}' "
-        "--strip-components=1 {1}/tools/testing/vsock {1}/tools/include"
-        .format(deb, SUITE_PACKAGE, folder),
-        shell=True, executable="/bin/bash", check=True)
-    deb.unlink()
-    return tree
-
-
 def suite():
     """Files, and commands for the guest."""
-    tree = suite_source()
-    here = tree / "testing" / "vsock"
+    tree = vm.source()
+    here = tree / "tools" / "testing" / "vsock"
     files = {}
     commands = []
     for name in reversed(SUITE_NAMES):
-        program = tree.parent / name
+        program = vm.OUT / name
         subprocess.run(
             [os.environ.get("CC", "gcc"), "-O2", "-w", "-D_GNU_SOURCE",
              "-fno-strict-aliasing", "-I" + str(here),
-             "-I" + str(tree / "include"), "-o", program,
+             "-I" + str(tree / "tools" / "include"), "-o", program,
              *(here / (part + ".c") for part in (
                  name, "timeout", "control", "util"))], check=True)
         files.update(with_libraries(program))
@@ -249,6 +228,9 @@ def with_socat(play, talks):
 
 
 def run(name, kernel, arguments, results):
+    if kernel.architecture.name != vm.native():
+        results.skip(name, "this machine's programs do not run there")
+        return
     script = SCRIPT
     files = {}
     hosts = []

@@ -1,11 +1,20 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """A Linux guest in a minute of a small machine: Debian's cloud kernel, an
-initial file system made here, QEMU's emulator with our device in it.
+initial file system made here, QEMU's emulator with our device in it.  The
+guest is an amd64 machine, or an arm64 one.
 
 Nothing is installed.  What is downloaded and made lies in build/vm/.  See
 boot.py for what is done with it.
+
+    vm.py ARCHITECTURE
+
+prints two folders: the headers of the guest's kernel, and parts of its
+source.  Exit status: 77 they cannot be had.
 """
+import contextlib
 import ctypes
+import functools
 import os
 import pathlib
 import re
@@ -16,6 +25,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing
 
 import qmp
 
@@ -24,14 +34,44 @@ OUT = ROOT / "build" / "vm"
 QEMU = ROOT / "driver" / "qemu" / "vqp-qemu"
 DEVICE = ROOT / "build" / "qemu" / "vmci.so"
 HERE = pathlib.Path(__file__).resolve().parent
-IMAGE = r"linux-image-6\.1\.0-[0-9]+-cloud-amd64"
-# On a loaded machine the timer check of the IO-APIC fails: not of interest.
-APPEND = "console=ttyS0 no_timer_check panic=-1 quiet mitigations=off " \
-    "edd=off tsc=unstable nowatchdog"
+BUILT = ROOT / "build" / "kernel"
+IMAGE = r"linux-image-6\.1\.0-[0-9]+-cloud-%s"
+APPEND = "panic=-1 quiet mitigations=off nowatchdog"
+SOURCE = "linux-source-6.1"
+# Of the kernel's source: its tests of AF_VSOCK, and what Debian leaves out of
+# some kernels.
+SOURCE_PARTS = ("tools/testing/vsock", "tools/include",
+                "drivers/misc/vmw_vmci", "net/vmw_vsock")
 
 
 class Skip(Exception):
     """This machine cannot run it; why."""
+
+
+class Architecture(typing.NamedTuple):
+    """What of a guest depends on its processor."""
+    name: str		# Debian's
+    qemu: str
+    machine: str
+    arguments: tuple	# of QEMU
+    append: str		# for the kernel
+    cross: str		# how its compiler's name begins
+
+    def environment(self):
+        """For vqp-qemu and driver/qemu/build."""
+        return {"VQP_QEMU": self.qemu, **os.environ}
+
+
+ARCHITECTURES = {one.name: one for one in (
+    # On a loaded machine the timer check of the IO-APIC fails: not of
+    # interest.
+    Architecture("amd64", "qemu-system-x86_64", "pc", (),
+                 "console=ttyS0 no_timer_check edd=off tsc=unstable",
+                 "x86_64-linux-gnu-"),
+    Architecture("arm64", "qemu-system-aarch64", "virt",
+                 ("-cpu", "cortex-a72"), "console=ttyAMA0",
+                 "aarch64-linux-gnu-"),
+)}
 
 
 def output(*command, **options):
@@ -39,32 +79,77 @@ def output(*command, **options):
                           text=True, **options).stdout
 
 
-# ---- The kernel.
+# ---- Debian's packages, as files: nothing is installed.
 
-def download(package):
-    """Debian's package as a file, installed nowhere."""
+@functools.lru_cache(None)
+def native():
+    """The architecture of this machine."""
     if not shutil.which("apt-get"):
-        raise Skip("no apt-get to fetch %s with" % package)
-    print("# fetching " + package, flush=True)
-    if subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root",
-                       "download", package], cwd=OUT,
-                      stderr=subprocess.DEVNULL).returncode != 0:
-        raise Skip("cannot download " + package)
-    return sorted(OUT.glob(package + "_*.deb"))[-1]
+        raise Skip("no apt-get to fetch packages with")
+    return output("dpkg", "--print-architecture").strip()
 
 
-def find_deb():
-    """The package of the kernel, downloaded unless it is there."""
-    here = sorted(OUT.glob("linux-image-6.1.0-*-cloud-amd64_*.deb"))
+@functools.lru_cache(None)
+def own_lists(architecture):
+    """Options for an apt that knows an architecture which the machine's own
+    need not know: its lists are in a folder of ours."""
+    state = OUT / ("apt-" + architecture)
+    (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (state / "status").touch()
+    options = [part for option in (
+        "APT::Architecture=" + architecture,
+        "APT::Architectures::=" + architecture,
+        "Dir::State::Lists=%s/lists" % state,
+        "Dir::State::status=%s/status" % state,
+        "Dir::Cache=%s" % state) for part in ("-o", option)]
+    print("# fetching the lists of %s packages" % architecture, flush=True)
+    apt("apt-get", options, "update")
+    return options
+
+
+def lists(architecture):
+    """The machine's own, if they are of that architecture, then ours."""
+    if architecture == native():
+        yield []
+    yield own_lists(architecture)
+
+
+def apt(program, options, *command):
+    """What it says, or None."""
+    done = subprocess.run(
+        [program, "-qq", "-o", "APT::Sandbox::User=root", *options, *command],
+        cwd=OUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return done.stdout if done.returncode == 0 else None
+
+
+def package(name, architecture):
+    """The file, downloaded unless it is there."""
+    for each in (architecture, "all"):
+        here = sorted(OUT.glob("%s_*_%s.deb" % (name, each)))
+        if here:
+            return here[-1]
+    print("# fetching " + name, flush=True)
+    for options in lists(architecture):
+        if apt("apt-get", options, "download", name) is not None:
+            return package(name, architecture)
+    raise Skip("cannot download %s for %s" % (name, architecture))
+
+
+def kernel_package(architecture):
+    """The newest of its cloud kernels."""
+    here = sorted(OUT.glob(
+        "linux-image-6.1.0-*-cloud-%s_*.deb" % architecture))
     if here:
         return here[-1]
-    if not shutil.which("apt-cache"):
-        raise Skip("no apt to find a kernel with")
-    names = re.findall(r"^(%s) " % IMAGE, output(
-        "apt-cache", "search", "--names-only", "^%s$" % IMAGE), re.M)
-    if not names:
-        raise Skip("apt knows no linux-image-6.1.0-*-cloud-amd64")
-    return download(max(names, key=lambda name: int(name.split("-")[3])))
+    pattern = IMAGE % architecture
+    for options in lists(architecture):
+        names = re.findall(r"^(%s) " % pattern, apt(
+            "apt-cache", options, "search", "--names-only",
+            "^%s$" % pattern) or "", re.M)
+        if names:
+            return package(max(names, key=lambda one: int(
+                one.split("-")[3])), architecture)
+    raise Skip("apt knows no linux-image-6.1.0-*-cloud-" + architecture)
 
 
 def unpack(deb):
@@ -83,6 +168,8 @@ def vmlinux(folder, image):
     if plain.exists():
         return plain
     data = image.read_bytes()
+    if data[0x202:0x206] != b"HdrS":	# not of x86, nor compressed
+        return image
     start = (data[0x1f1] + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
     length = struct.unpack_from("<I", data, 0x24c)[0]
     payload = data[start:start + length]
@@ -100,16 +187,91 @@ def vmlinux(folder, image):
 
 
 class Kernel:
-    def __init__(self):
+    def __init__(self, architecture="amd64"):
         OUT.mkdir(parents=True, exist_ok=True)
-        folder = unpack(find_deb())
+        self.architecture = ARCHITECTURES[architecture]
+        folder = unpack(kernel_package(architecture))
         self.packed = next((folder / "boot").glob("vmlinuz-*"))
         self.plain = vmlinux(folder, self.packed)
         self.release = next((folder / "lib/modules").iterdir()).name
         self.modules = folder / "lib/modules" / self.release / "kernel"
 
     def module(self, path):
-        return self.modules / path
+        """Its own, or where it has none, what tests/kernel/run built of its
+        source."""
+        own = self.modules / path
+        if own.exists():
+            return own
+        name = self.architecture.name
+        built = BUILT / name / "stock" / path
+        if not built.exists():
+            raise Skip("no %s for %s: run tests/kernel/run build/kernel "
+                       "build/dev/ck %s" % (own.name, self.release, name))
+        return built
+
+    def compiler(self):
+        if self.architecture.name == native():
+            return os.environ.get("CC", "gcc")
+        compiler = self.architecture.cross + "gcc"
+        if not shutil.which(compiler):
+            raise Skip("no " + compiler)
+        return compiler
+
+
+# ---- What modules are built with, of a kernel that is not installed.
+
+def headers(kernel):
+    """A folder as linux-headers-* installs it."""
+    name = kernel.architecture.name
+    tree = OUT / ("headers-%s" % kernel.release)
+    made = tree / "usr" / "src" / ("linux-headers-" + kernel.release)
+    if (made / "ready").exists():
+        return made
+    common = "linux-headers-%s-common" % kernel.release.split("-cloud-")[0]
+    for one in (made.name, common):
+        subprocess.run(["dpkg-deb", "-x", package(one, name), tree],
+                       check=True)
+    # Its programs are this machine's, whatever the kernel's.
+    series = ".".join(kernel.release.split(".")[:2])
+    tools = pathlib.Path("/usr/lib/linux-kbuild-" + series)
+    if not tools.exists():
+        raise Skip("no %s: install linux-kbuild-%s" % (tools, series))
+    (tree / "usr" / "lib").mkdir(exist_ok=True)
+    link = tree / tools.relative_to("/")
+    if not link.is_symlink():
+        link.symlink_to(tools)
+    (made / "Makefile").write_text("include %s/Makefile\n" %
+                                   (made.parent / common))
+    (made / "ready").touch()
+    return made
+
+
+def source():
+    """The parts of the kernel's source that SOURCE_PARTS names."""
+    folder = OUT / SOURCE
+    if folder.exists():
+        return folder
+    if not shutil.which("xz"):
+        raise Skip("no xz")
+    installed = pathlib.Path("/usr/src/%s.tar.xz" % SOURCE)
+    if installed.exists():
+        archive, deb = "cat '%s'" % installed, None
+    else:
+        deb = package(SOURCE, native())
+        archive = "dpkg-deb --fsys-tarfile '%s' | tar -xO .%s" % (
+            deb, installed)
+    new = folder.with_suffix(".new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    subprocess.run(
+        "set -o pipefail; %s | xz -dc -T 0 | tar -xC '%s' "
+        "--strip-components=1 %s" % (archive, new, " ".join(
+            "%s/%s" % (SOURCE, part) for part in SOURCE_PARTS)),
+        shell=True, executable="/bin/bash", check=True)
+    new.rename(folder)
+    if deb:
+        deb.unlink()
+    return folder
 
 
 # ---- The initial file system: cpio in the "newc" format.
@@ -148,28 +310,34 @@ class Cpio:
         return b"".join(self.parts)
 
 
-def build_program(source):
+def build_program(source, kernel):
     """A program of guests, linked statically."""
-    program = OUT / source.stem
-    subprocess.run([os.environ.get("CC", "gcc"), "-std=c11", "-O2", "-static",
+    program = OUT / ("%s-%s" % (source.stem, kernel.architecture.name))
+    subprocess.run([kernel.compiler(), "-std=c11", "-O2", "-static",
                     "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
                     "-I", ROOT / "bench" / "guest", source, "-o", program],
                    check=True)
     return program
 
 
+def busybox(kernel):
+    """The machine's, if it is linked statically, or Debian's."""
+    here = shutil.which("busybox")
+    name = kernel.architecture.name
+    if name == native() and here and b"INTERP" not in subprocess.run(
+            ["readelf", "-lW", here], stdout=subprocess.PIPE).stdout:
+        return pathlib.Path(here)
+    return unpack(package("busybox-static", name)) / "bin" / "busybox"
+
+
 def initramfs(kernel, vmci, script, extra=()):
     """Bytes of a file system that runs `script` once it is up."""
-    busybox = shutil.which("busybox")
-    if not busybox or b"INTERP" in subprocess.run(
-            ["readelf", "-lW", busybox], stdout=subprocess.PIPE).stdout:
-        raise Skip("no static busybox: install busybox-static")
     cpio = Cpio()
     for name in ("dev", "proc", "sys", "tmp"):
         cpio.folder(name)
     cpio.add("dev/console", 0o020600, major=5, minor=1)
-    cpio.file("bin/busybox", pathlib.Path(busybox))
-    cpio.file("bin/vtest", build_program(HERE / "guest" / "vtest.c"))
+    cpio.file("bin/busybox", busybox(kernel))
+    cpio.file("bin/vtest", build_program(HERE / "guest" / "vtest.c", kernel))
     cpio.file("init", HERE / "guest" / "init")
     cpio.file("script", script)
     cpio.file("modules/vsock.ko", kernel.module("net/vmw_vsock/vsock.ko"))
@@ -194,10 +362,12 @@ class Machine:
     """QEMU with a guest; its console as lines.  Use as a context manager."""
 
     def __init__(self, kernel, device, file_system, name="guest",
-                 machine="pc", smp=1, memory=256, append="", extra=(),
+                 machine=None, smp=1, memory=256, append="", extra=(),
                  packed=False, echo=False):
-        if not shutil.which("qemu-system-x86_64"):
-            raise Skip("no qemu-system-x86_64")
+        architecture = kernel.architecture
+        environment = architecture.environment()
+        if not shutil.which(environment["VQP_QEMU"]):
+            raise Skip("no " + environment["VQP_QEMU"])
         if not DEVICE.exists():
             raise Skip("no %s: run driver/qemu/build" % DEVICE)
         image = OUT / (name + ".cpio")
@@ -210,15 +380,19 @@ class Machine:
         monitor = qmp.Monitor()
         self.ask = monitor.ask
         self.process = subprocess.Popen(
-            [QEMU, "-M", machine, "-accel", "tcg", "-m", str(memory),
+            [QEMU, "-M", machine or architecture.machine,
+             *architecture.arguments, "-accel", "tcg", "-m", str(memory),
              "-smp", str(smp), "-nodefaults", "-display", "none",
-             "-no-reboot", "-serial", "stdio", "-kernel",
+             "-no-reboot", "-serial", "stdio",
+             "-kernel",
              kernel.packed if packed else kernel.plain, "-initrd", image,
-             "-append", APPEND + " " + append, "-device", device,
-             *monitor.arguments, *extra],
-            pass_fds=(monitor.fd,), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", preexec_fn=die_with_parent)
+             "-append", " ".join((APPEND, architecture.append, append)),
+             "-device", device, *monitor.arguments, *extra],
+            env=environment,
+            pass_fds=(monitor.fd,),
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
+            preexec_fn=die_with_parent)
         monitor.started()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -334,3 +508,20 @@ class Host:
             self.process.kill()
             self.process.wait()
         self.log.close()
+
+
+def main():
+    if len(sys.argv) != 2 or sys.argv[1] not in ARCHITECTURES:
+        sys.exit(__doc__)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            folders = headers(Kernel(sys.argv[1])), source()
+    except Skip as why:
+        print(why, file=sys.stderr)
+        return 77
+    print("\n".join(map(str, folders)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
