@@ -14,7 +14,7 @@
 
 #include <linux/vm_sockets.h>
 
-static void
+static inline void
 fail(const char *what)
 {
 	fprintf(stderr, "# %s: %s: %s\n", program_invocation_short_name, what,
@@ -22,7 +22,7 @@ fail(const char *what)
 	exit(1);
 }
 
-static struct sockaddr_vm
+static inline struct sockaddr_vm
 address(unsigned cid, unsigned port)
 {
 	struct sockaddr_vm a;
@@ -34,7 +34,7 @@ address(unsigned cid, unsigned port)
 	return a;
 }
 
-static unsigned
+static inline unsigned
 own_cid(void)
 {
 	unsigned cid = 0;

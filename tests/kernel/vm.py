@@ -359,11 +359,12 @@ def die_with_parent():
 
 
 class Machine:
-    """QEMU with a guest; its console as lines.  Use as a context manager."""
+    """QEMU with a guest; its console as lines, or with `terminal` ours.  Use
+    as a context manager."""
 
     def __init__(self, kernel, device, file_system, name="guest",
                  machine=None, smp=1, memory=256, append="", extra=(),
-                 packed=False, echo=False):
+                 packed=False, echo=False, terminal=False):
         architecture = kernel.architecture
         environment = architecture.environment()
         if not shutil.which(environment["VQP_QEMU"]):
@@ -383,14 +384,15 @@ class Machine:
             [QEMU, "-M", machine or architecture.machine,
              *architecture.arguments, "-accel", "tcg", "-m", str(memory),
              "-smp", str(smp), "-nodefaults", "-display", "none",
-             "-no-reboot", "-serial", "stdio",
+             "-no-reboot", "-serial", "mon:stdio" if terminal else "stdio",
              "-kernel",
              kernel.packed if packed else kernel.plain, "-initrd", image,
              "-append", " ".join((APPEND, architecture.append, append)),
              "-device", device, *monitor.arguments, *extra],
             env=environment,
             pass_fds=(monitor.fd,),
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stdin=None if terminal else subprocess.DEVNULL,
+            stdout=None if terminal else subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True, errors="replace",
             preexec_fn=die_with_parent)
         monitor.started()
@@ -398,7 +400,7 @@ class Machine:
         self.reader.start()
 
     def read(self):
-        for line in self.process.stdout:
+        for line in self.process.stdout or ():
             self.log.write(line)
             self.log.flush()
             if self.echo:

@@ -42,7 +42,10 @@ vqp_tx_publish(struct vqp_tx *tx)
     "tests/kernel/shim/stdint.h": SPDX + "#include <linux/types.h>\n",
     "tests/mutants/mutants.txt": "# SPDX-License-Identifier: x\nmutant E1-tx\n",
     "docs/ordering.md": "E1  data\n",
-    "docs/wire.md": "VMCI_MAX_DG_SIZE\n",
+    "docs/wire.md": "VMCI_MAX_DG_SIZE\n\n"
+                    "    cmake --build --preset dev\n\n"
+                    "    ctest --preset dev; cat docs/wire.md driver/*.c\n"
+                    "See driver/gone.\n",
 }
 
 # The rule, the file that breaks it, what is put at its end, the complaint.
@@ -92,6 +95,15 @@ PLANTED = (
      "E2 has no entry in docs/ordering.md"),
     ("edges", "engine/pair.c", "/* E2: reads /before/ the head */\n",
      "E2 has no mutant"),
+    ("commands", "docs/wire.md", "\n    docs/wire.md\n    ./tests/missing -x\n",
+     "there is no tests/missing"),
+    ("commands", "docs/wire.md", "```\nmake -C driver/gone\n```\n",
+     "there is no driver/gone"),
+    ("commands", "docs/wire.md", "\n    cmake --build --preset dev\n"
+     "    ctest --preset asan -L unit\n",
+     "ctest before preset asan is built"),
+    ("commands", "docs/wire.md", "\n    vqp-host /tmp/vmci --echo 7\n",
+     "a socket in /tmp"),
     ("own", "engine/pair.c", "vqp_tx_fill(tx)\n{\n"
      "\tn = vqp_load_relaxed(tail_cell);\n}\n", "own index read back"),
     ("own", "engine/pair.c", "fill(tx, rx)\n{\n"

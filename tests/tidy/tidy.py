@@ -69,6 +69,14 @@ BELIEF = re.compile(r"\b(I (think|believe|guess)|should be safe|should work|"
                     r"probably|hopefully|presumably)\b")
 VMCI = re.compile(r"\bVMCI_[A-Z]\w*")
 
+# In a command of a page.
+TREE_PATH = re.compile(r"(?:^|(?<=[\s=\"'(]))(?:\./)?((?:engine|driver|tests|"
+                       r"bench|fuzz|docs|\.ci)/[\w./-]*)(?=[\s\"';),]|$)")
+BUILT = re.compile(r"cmake (?:--build|--workflow) --preset (\w+)")
+TESTED = re.compile(r"ctest --preset (\w+)")
+PUBLIC_SOCKET = re.compile(r"/tmp/(vmci|vsock|link)\b|socket=/tmp/|"
+                           r"UNIX-\w+:/tmp/")
+
 # A load of our own index from where the peer can write.
 OWN = {"vqp_tx_": r"vqp_load_\w+\([^;]*\btail_cell\b",
        "vqp_rx_": r"vqp_load_\w+\([^;]*\bhead_cell\b",
@@ -190,6 +198,28 @@ def judge_file(path, lines, tree):
                 yield i, "libc in the engine"
 
 
+def judge_commands(path, lines, paths):
+    """What a page tells to type: its files exist, what ctest runs is built
+    before, and no socket is where everybody may go."""
+    fenced = False
+    built = set()
+    for i, line in enumerate(lines, 1):
+        if line.startswith("```"):
+            fenced = not fenced
+        elif not fenced and not line.startswith("    "):
+            built = built if not line else set()
+            continue
+        for word in TREE_PATH.findall(line) if line.isascii() else ():
+            if word.rstrip("/") not in paths:
+                yield i, "there is no " + word
+        built.update(BUILT.findall(line))
+        for preset in TESTED.findall(line):
+            if preset not in built:
+                yield i, "ctest before preset %s is built" % preset
+        if PUBLIC_SOCKET.search(line):
+            yield i, "a socket in /tmp"
+
+
 def judge_names(paths):
     seen = collections.defaultdict(list)
     for path in paths:
@@ -227,9 +257,15 @@ def judge_tree(root):
     for path, full in tree_files(root):
         files[path] = full.read_text(errors="replace").split("\n")
     tree = [path for path in files if path.endswith(C)]
+    everything = {part.as_posix() for path in files
+                  for part in (pathlib.PurePosixPath(path),
+                               *pathlib.PurePosixPath(path).parents)}
     for path, lines in files.items():
         for line, what in judge_file(path, lines, tree):
             yield path, line, what
+        if path.endswith(".md"):
+            for line, what in judge_commands(path, lines, everything):
+                yield path, line, what
     yield from judge_names(files)
     yield from judge_edges(files)
 
