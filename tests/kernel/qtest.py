@@ -1357,6 +1357,39 @@ def bell_behind_all(d):
         assert until(lambda: "doorbell 2:63: heard 2" in g.host.said())
 
 
+@case("a flood in the middle of offers", generations=("mmio",))
+def offers_in_a_flood(d):
+    def resident():
+        with open("/proc/%d/statm" % g.host.process.pid) as statm:
+            return int(statm.read().split()[1]) * PAGE
+    with Guest(d) as g:
+        before = resident()
+        large = datagram((2, 1), (CID, 1), bytes(69608))
+        d.operation(SEND, 1, 0, len(large), large)
+        commands = []
+        for i in range(12):
+            for at, kind, body in (
+                    (PAGES, REQUEST2, struct.pack("<Q", RING_BYTES)),
+                    (PAGES + 8 * PAGE, OFFER, handle(CID, 7000 + i))):
+                packet = datagram((2, 1), (CID, 1), struct.pack(
+                    "<BBHIII16s", 1, kind, 1, 2000 + i, ECHO, 0, body))
+                d.operation(at + 128 * i, 1, 0, len(packet), packet)
+                commands.append("writel 0x%x 0x%x" % (
+                    BAR1 + 0x20000 + OUT_LOW, at + 128 * i))
+                commands += ["writel 0x%x 0x%x" % (
+                    BAR1 + 0x20000 + OUT_LOW, SEND)] * 12
+        grown = 0
+        for _ in range(25):
+            d.q.run(commands)
+            grown = max(grown, resident() - before)
+            d.receive()
+        assert grown < 2 << 20, "it grew by %d KiB" % (grown >> 10)
+        d.receive()
+        g.kept.clear()
+        assert until(lambda: not d.receive())
+        same(g.request(5000)[0], NEGOTIATE2)
+
+
 @case("a host that has no descriptor left", generations=("port",))
 def no_descriptor(d):
     path = os.path.join(d.q.folder, "vsock")
@@ -1593,6 +1626,155 @@ def no_packets(d):
         g.say(REQUEST2, 2002, struct.pack("<Q", RING_BYTES), 99, 1)
         same(g.hear()[0], RST)
         same(d.receive(), [])
+
+
+# ---- vqp-host, and a QEMU that is not what it says.
+
+class FakeQemu:
+    """What vqp-host connects to, packet by packet."""
+
+    def __init__(self, folder, *options, **limits):
+        self.path = pathlib.Path(folder) / "fake"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+            door.bind(str(self.path))
+            door.listen(1)
+            self.host = vm.Host(self.path, *options, name="fake-host")
+            door.settimeout(10)
+            self.socket = door.accept()[0]
+        self.socket.settimeout(10)
+        kind, tag, body = self.take()
+        same((kind, body[:8]), (Program.HELLO, struct.pack("<II", 1, 2)))
+        self.answer(tag, 2)
+        self.say(Program.GUEST, struct.pack("<II", CID, 0))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+        self.host.__exit__()
+        self.path.unlink()
+
+    def take(self):
+        data = self.socket.recv(80000)
+        return *struct.unpack_from("<II", data), data[8:]
+
+    def say(self, kind, body, tag=0, fd=None):
+        socket.send_fds(self.socket, [struct.pack("<II", kind, tag) + body],
+                        [fd] if fd is not None else [])
+
+    def answer(self, tag, status):
+        self.say(Program.RESULT, struct.pack("<q", status), tag)
+
+    def serve(self, *kinds):
+        """Answer requests until one of these comes: (tag, body)."""
+        while True:
+            kind, tag, body = self.take()
+            if kind in kinds:
+                return tag, body
+            self.answer(tag, 0)
+
+    def packet(self, kind, port=2000, body=b"", dst_port=ECHO):
+        self.say(Program.DATAGRAM, datagram((2, 1), (CID, 1), struct.pack(
+            "<BBHIII16s", 1, kind, 1, port, dst_port, 0, body)))
+
+    def said(self, kind):
+        """The next packet of a stream that vqp-host sends."""
+        while True:
+            tag, body = self.serve(Program.SEND)
+            self.answer(tag, len(body))
+            if body[25] == kind:
+                return body[24:]
+
+    def ended(self):
+        assert until(lambda: self.host.process.poll() is not None)
+        return self.host.process.returncode, self.host.said()
+
+
+@case("lengths that QEMU says wrong", generations=("port",))
+def wrong_lengths(d):
+    for kind, body in ((Program.DATAGRAM, header((2, 1), (CID, 1), 32)),
+                       (Program.DATAGRAM, header((2, 1), (CID, 1), 1 << 63)),
+                       (Program.DATAGRAM, bytes(23)),
+                       (Program.RESULT, bytes(4)), (Program.GUEST, b""),
+                       (Program.FILE, bytes(4)), (Program.MEMORY, bytes(8)),
+                       (Program.PIECES, bytes(25)),
+                       (Program.PIECES, bytes(24 * 1025)),
+                       (Program.NO_MEMORY, bytes(9)),
+                       (Program.EVENT, bytes(24)),
+                       (Program.DOORBELL, bytes(4))):
+        with FakeQemu(d.q.folder) as q:
+            q.say(kind, body)
+            status, said = q.ended()
+            same(status, 1)
+            assert "from QEMU: packet %d has a wrong length" % kind in said
+    with FakeQemu(d.q.folder) as q:
+        q.answer(0x80000099, 0)
+        same(q.ended()[0], 1)
+    with FakeQemu(d.q.folder, "--echo", str(ECHO)) as q:
+        q.say(99, b"of a later version")
+        q.packet(REQUEST2, body=struct.pack("<Q", RING_BYTES))
+        q.said(NEGOTIATE2)
+
+
+@case("an answer that does not come", generations=("port",))
+def no_answer(d):
+    with FakeQemu(d.q.folder, "--echo", str(ECHO)) as q:
+        q.packet(REQUEST2, body=struct.pack("<Q", RING_BYTES))
+        q.said(NEGOTIATE2)
+        q.packet(OFFER, body=handle(CID, 50))
+        tag, _ = q.serve(Program.ALLOC)
+        # Others are served, and this one is given up in time.
+        q.packet(REQUEST2, 2001, struct.pack("<Q", RING_BYTES))
+        q.said(NEGOTIATE2)
+        q.packet(OFFER, body=handle(CID, 50))
+        q.said(RST)
+        # It is had after all, and given back.
+        q.answer(tag, 5)
+        same(q.serve(Program.DETACH)[1], handle(CID, 50))
+
+
+@case("a descriptor that was cut off", generations=("port",))
+def cut_off(d):
+    with FakeQemu(d.q.folder, "--echo", str(ECHO)) as q, \
+            tempfile.TemporaryFile() as ram:
+        ram.truncate(1 << 20)
+
+        def attach(port):
+            q.packet(REQUEST2, port, struct.pack("<Q", 4096))
+            q.said(NEGOTIATE2)
+            q.packet(OFFER, port, handle(CID, port))
+            return q.serve(Program.ALLOC)[0]
+
+        def memory(port):
+            q.say(Program.MEMORY, struct.pack(
+                "<IIQQQQQII", CID, port, 4096, 4096, 4096, 4096, 4096, 1, 0))
+            q.say(Program.PIECES, struct.pack("<IIQQ", 0, 0, 0, 16384))
+
+        first = attach(2000)
+        pid = q.host.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (
+            len(os.listdir("/proc/%d/fd" % pid)), limits[1]))
+        q.say(Program.FILE, bytes(8), fd=ram.fileno())
+        memory(2000)
+        q.answer(first, 5)
+        tag, body = q.serve(Program.FILE_AGAIN)
+        same(body, bytes(8))
+        q.said(RST)
+        assert "file 0 of the guest's memory came without its descriptor" in \
+            q.host.said(), q.host.said()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+        q.say(Program.FILE, bytes(8), fd=ram.fileno())
+        q.answer(tag, 0)
+        second = attach(2001)
+        memory(2001)
+        q.answer(second, 5)
+        q.said(ATTACH)
+        files = os.listdir("/proc/%d/fd" % pid)
+        q.say(Program.NO_FILE, bytes(8))
+        assert until(lambda: len(os.listdir("/proc/%d/fd" % pid)) ==
+                     len(files) - 1), "it keeps what was unplugged"
 
 
 # ---- Faults on purpose.

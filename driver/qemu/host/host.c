@@ -109,7 +109,7 @@ host_init(struct host *host, FILE *log)
 	host->loop.fd = -1;
 	host->link.calls = &calls;
 	host->link.watch.fd = -1;
-	host->link.kept_last = &host->link.kept_first;
+	host->link.asked_last = &host->link.asked;
 	host->door.watch.fd = -1;
 }
 
@@ -122,6 +122,7 @@ serve(struct host *host)
 	for (const struct host_service *s = host->options->services;
 	    s != NULL && host->state == HOST_RUNS; s = s->next)
 		begin(host, s);
+	host_link_settle(host);
 	if (host->state == HOST_RUNS)
 		host_say(host, "context %u of guest %u, ready",
 		    host->link.cid, host->link.guest_cid);
@@ -154,12 +155,10 @@ host_turn(struct host *host, int milliseconds)
 
 	if (host->state != HOST_RUNS)
 		return false;
-	host_link_deliver(host);
 	wait = host_sooner(host_sooner(host_stream_work(host),
 	    host_raw_work(host)), milliseconds);
-	/* Requests of that work may have brought something. */
 	if (host->state == HOST_RUNS)
-		host_loop_turn(host, host_link_has_kept(host) ? 0 : wait);
+		host_loop_turn(host, wait);
 	return host->state == HOST_RUNS;
 }
 

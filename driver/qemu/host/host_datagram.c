@@ -24,19 +24,27 @@ struct port {
 	struct port *next;
 	uint32_t number;
 	bool echo;
+	struct vqp_handle sent_to;	/* the last, until it is answered */
 	struct sockaddr_un peer;
 	socklen_t peer_bytes;
 };
+
+static void
+bound(struct host *host, void *context, int64_t status)
+{
+	const struct port *port = context;
+
+	if (status < 0)
+		host_fail(host, "datagram port %u: %s", port->number,
+		    vqp_status_name(status));
+}
 
 static struct port *
 new_port(struct host *host, uint32_t number)
 {
 	struct port *port = host_alloc(sizeof(*port));
-	const int64_t status = host_link_have(host, VQP_LINK_BIND, number);
 
-	if (status < 0)
-		host_fail(host, "datagram port %u: %s", number,
-		    vqp_status_name(status));
+	host_link_have(host, VQP_LINK_BIND, number, bound, port);
 	port->number = number;
 	port->watch.fd = -1;
 	port->next = host->datagrams.ports;
@@ -48,6 +56,18 @@ void
 host_datagram_echo(struct host *host, uint32_t number)
 {
 	new_port(host, number)->echo = true;
+}
+
+/* One at a time: a program is not read faster than QEMU answers. */
+static void
+sent(struct host *host, void *context, int64_t status)
+{
+	struct port *port = context;
+
+	if (status < 0)
+		host_say(host, "datagram to %u:%u: %s", port->sent_to.context,
+		    port->sent_to.resource, vqp_status_name(status));
+	host_watch_set(host, &port->watch, EPOLLIN);
 }
 
 /* From a program of the host. */
@@ -62,7 +82,6 @@ readable(struct host *host, struct host_watch *watch, uint32_t events)
 	socklen_t from_bytes = sizeof(from);
 	const ssize_t n = recvfrom(watch->fd, bytes, room,
 	    MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &from_bytes);
-	int64_t status;
 
 	(void)events;
 	if (n < 0)
@@ -77,10 +96,10 @@ readable(struct host *host, struct host_watch *watch, uint32_t events)
 	datagram.src.context = host->link.cid;
 	datagram.src.resource = port->number;
 	datagram.payload_size = (uint64_t)n - sizeof(datagram.dst);
-	status = host_link_send(host, &datagram, bytes + sizeof(datagram.dst));
-	if (status < 0)
-		host_say(host, "datagram to %u:%u: %s", datagram.dst.context,
-		    datagram.dst.resource, vqp_status_name(status));
+	port->sent_to = datagram.dst;
+	host_watch_set(host, watch, 0);
+	host_link_send(host, &datagram, bytes + sizeof(datagram.dst), sent,
+	    port);
 }
 
 void

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Packets to and from QEMU.  Requests wait for their result; datagrams, events
- * and refused posts that come meanwhile are kept for host_link_deliver(), but
- * memory is let go of at once, since QEMU waits for that.
+ * Packets to and from QEMU.  Each packet is taken when it is read, and nothing
+ * waits for another: a guest decides what comes before a result, and how much.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,10 +14,11 @@
 
 #include "host.h"
 
-struct host_kept {
-	struct host_kept *next;
-	uint64_t length;
-	uint8_t bytes[];
+struct host_asked {
+	struct host_asked *next;
+	uint32_t tag;
+	host_done *done;
+	void *context;
 };
 
 /* Tags of posts are their callers'; those of requests have this bit. */
@@ -101,67 +101,146 @@ memory_comes(struct host *host, const uint8_t *body, uint64_t length)
 	struct vqp_link_piece pieces[VQP_LINK_PIECES_MAX];
 	struct host_pair *pair;
 
-	if (length > sizeof(pieces)) {
-		host_fail(host, "from QEMU: too many pieces");
-		return;
-	}
 	memcpy(pieces, body, length);
 	if (host_memory_pieces(host, pieces, length / sizeof(pieces[0]),
 	    host->link.pairs, &pair) && pair != NULL && pair->arrived != NULL)
 		pair->arrived(host, pair);
 }
 
-/* True if it is for host_link_deliver(): whoever hears it may ask, too. */
-static bool
-result_came(struct host *host, uint32_t tag, const uint8_t *body)
+static void
+result_came(struct host *host, uint32_t tag, int64_t status)
 {
-	struct vqp_link_result result;
+	struct host_link *link = &host->link;
+	struct host_asked *asked = link->asked;
 
-	memcpy(&result, body, sizeof(result));
-	if ((tag & REQUEST_TAG) != 0) {
-		host->link.answered = tag;
-		host->link.last_status = result.status;
+	if ((tag & REQUEST_TAG) == 0) {
+		if (status < 0 && tag != NOBODYS_TAG)
+			link->calls->refused(host, tag, status);
+		return;
 	}
-	return (tag & REQUEST_TAG) == 0 && result.status < 0 &&
-	    tag != NOBODYS_TAG;
+	if (asked == NULL || asked->tag != tag) {
+		host_fail(host, "from QEMU: a result that was not asked for");
+		return;
+	}
+	link->asked = asked->next;
+	if (link->asked == NULL)
+		link->asked_last = &link->asked;
+	asked->done(host, asked->context, status);
+	free(asked);
 }
 
-static void
-keep(struct host *host, const uint8_t *bytes, uint64_t length)
+/* The bytes of a body; at least, where there may be more; 0: not known. */
+static uint64_t
+body_bytes(enum vqp_link_type type)
 {
-	struct host_kept *kept = host_alloc(sizeof(*kept) + length);
+	switch (type) {
+	case VQP_LINK_RESULT:
+		return sizeof(struct vqp_link_result);
+	case VQP_LINK_DATAGRAM:
+		return sizeof(struct vqp_datagram);
+	case VQP_LINK_EVENT:
+		return sizeof(struct vqp_event_header);
+	case VQP_LINK_FILE:
+	case VQP_LINK_NO_FILE:
+		return sizeof(struct vqp_link_file);
+	case VQP_LINK_MEMORY:
+		return sizeof(struct vqp_link_memory);
+	case VQP_LINK_PIECES:
+		return sizeof(struct vqp_link_piece);
+	case VQP_LINK_DOORBELL:
+	case VQP_LINK_NO_MEMORY:
+		return sizeof(struct vqp_handle);
+	case VQP_LINK_GUEST:
+		return sizeof(struct vqp_link_guest);
+	default:
+		return 0;
+	}
+}
 
-	kept->length = length;
-	memcpy(kept->bytes, bytes, length);
-	*host->link.kept_last = kept;
-	host->link.kept_last = &kept->next;
+static bool
+is_right(enum vqp_link_type type, const uint8_t *body, uint64_t length)
+{
+	const uint64_t want = body_bytes(type);
+	struct vqp_datagram datagram;
+
+	if (type == VQP_LINK_PIECES)
+		return length % want == 0 &&
+		    length / want <= VQP_LINK_PIECES_MAX;
+	if (type == VQP_LINK_EVENT)
+		return length >= want;
+	if (type != VQP_LINK_DATAGRAM)
+		return length == want;
+	if (length < want)
+		return false;
+	memcpy(&datagram, body, sizeof(datagram));
+	return datagram.payload_size == length - want;
+}
+
+/* What the guest brings about: datagrams, events, doorbells. */
+static void
+deliver(struct host *host, enum vqp_link_type type, const uint8_t *body,
+    uint64_t length)
+{
+	const struct host_link_calls *calls = host->link.calls;
+	struct vqp_datagram datagram;
+	struct vqp_event_qpair event;
+	struct vqp_handle handle;
+
+	switch (type) {
+	case VQP_LINK_DATAGRAM:
+		memcpy(&datagram, body, sizeof(datagram));
+		calls->datagram(host, &datagram, body + sizeof(datagram));
+		break;
+	case VQP_LINK_EVENT:
+		if (length != sizeof(event))
+			break;
+		memcpy(&event, body, sizeof(event));
+		calls->event(host, &event);
+		break;
+	default:
+		memcpy(&handle, body, sizeof(handle));
+		calls->doorbell(host, handle);
+	}
 }
 
 static void
 take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int fd)
 {
 	struct vqp_link_message message;
+	struct vqp_link_result result;
 	struct vqp_link_memory memory;
 	struct vqp_link_file file;
 	struct vqp_link_guest guest;
 	const uint8_t *body = bytes + sizeof(message);
 
 	memcpy(&message, bytes, sizeof(message));
+	length -= sizeof(message);
+	if (body_bytes(message.type) == 0)
+		return;		/* of a later QEMU */
+	if (!is_right(message.type, body, length)) {
+		host_fail(host, "from QEMU: packet %u has a wrong length",
+		    message.type);
+		return;
+	}
 	switch (message.type) {
 	case VQP_LINK_RESULT:
-		if (result_came(host, message.tag, body))
-			keep(host, bytes, length);
+		memcpy(&result, body, sizeof(result));
+		result_came(host, message.tag, result.status);
 		break;
 	case VQP_LINK_FILE:
 		memcpy(&file, body, sizeof(file));
 		host_memory_file(host, file.index, fd);
+		break;
+	case VQP_LINK_NO_FILE:
+		memcpy(&file, body, sizeof(file));
+		host_memory_no_file(host, file.index);
 		break;
 	case VQP_LINK_MEMORY:
 		memcpy(&memory, body, sizeof(memory));
 		host_memory_begin(host, &memory);
 		break;
 	case VQP_LINK_PIECES:
-		memory_comes(host, body, length - sizeof(message));
+		memory_comes(host, body, length);
 		break;
 	case VQP_LINK_NO_MEMORY:
 		memory_goes(host, body);
@@ -171,7 +250,7 @@ take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int fd)
 		host->link.guest_cid = guest.cid;
 		break;
 	default:
-		keep(host, bytes, length);
+		deliver(host, message.type, body, length);
 	}
 }
 
@@ -206,7 +285,7 @@ receive_rest(struct host *host, uint32_t *length, size_t here)
 	    (ssize_t)*length : -1;
 }
 
-/* The descriptor that came with a packet, or -1. */
+/* The descriptor that came with a packet; -1: none, or it was cut off. */
 static int
 descriptor_of(struct msghdr *packet)
 {
@@ -216,6 +295,15 @@ descriptor_of(struct msghdr *packet)
 	if (header != NULL && header->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
 	return fd;
+}
+
+static bool
+is_file(const uint8_t *bytes)
+{
+	struct vqp_link_message message;
+
+	memcpy(&message, bytes, sizeof(message));
+	return message.type == VQP_LINK_FILE;
 }
 
 /* One packet; waits for it unless `now`.  False: there is none. */
@@ -232,9 +320,10 @@ read_packet(struct host *host, bool now)
 	struct msghdr packet = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t n;
+	int fd;
 
 	if (link->is_stream) {
 		iov.iov_base = &length;
@@ -258,60 +347,13 @@ read_packet(struct host *host, bool now)
 		host_fail(host, "from QEMU: a packet that is too short");
 		return false;
 	}
-	take_packet(host, link->packet, (uint64_t)n, descriptor_of(&packet));
+	fd = descriptor_of(&packet);
+	if (fd >= 0 && !is_file(link->packet)) {
+		close(fd);
+		fd = -1;
+	}
+	take_packet(host, link->packet, (uint64_t)n, fd);
 	return true;
-}
-
-static void
-deliver(struct host *host, const uint8_t *bytes, uint64_t length)
-{
-	const struct host_link_calls *calls = host->link.calls;
-	struct vqp_link_message message;
-	struct vqp_link_result result;
-	struct vqp_datagram datagram;
-	struct vqp_event_qpair event;
-	struct vqp_handle handle;
-	const uint8_t *body = bytes + sizeof(message);
-
-	memcpy(&message, bytes, sizeof(message));
-	length -= sizeof(message);
-	if (message.type == VQP_LINK_DATAGRAM && length >= sizeof(datagram)) {
-		memcpy(&datagram, body, sizeof(datagram));
-		calls->datagram(host, &datagram, body + sizeof(datagram));
-	} else if (message.type == VQP_LINK_EVENT &&
-	    length == sizeof(event)) {
-		memcpy(&event, body, sizeof(event));
-		calls->event(host, &event);
-	} else if (message.type == VQP_LINK_DOORBELL &&
-	    length == sizeof(handle)) {
-		memcpy(&handle, body, sizeof(handle));
-		calls->doorbell(host, handle);
-	} else if (message.type == VQP_LINK_RESULT) {
-		memcpy(&result, body, sizeof(result));
-		calls->refused(host, message.tag, result.status);
-	}
-}
-
-void
-host_link_deliver(struct host *host)
-{
-	struct host_link *link = &host->link;
-
-	while (link->kept_first != NULL) {
-		struct host_kept *kept = link->kept_first;
-
-		link->kept_first = kept->next;
-		if (link->kept_first == NULL)
-			link->kept_last = &link->kept_first;
-		deliver(host, kept->bytes, kept->length);
-		free(kept);
-	}
-}
-
-bool
-host_link_has_kept(const struct host *host)
-{
-	return host->link.kept_first != NULL;
 }
 
 static void
@@ -321,47 +363,56 @@ readable(struct host *host, struct host_watch *watch, uint32_t events)
 	(void)events;
 	for (int i = 0; i < 64 && read_packet(host, true); i++)
 		;
-	host_link_deliver(host);
+}
+
+void
+host_link_settle(struct host *host)
+{
+	while (host->state == HOST_RUNS && host->link.asked != NULL)
+		read_packet(host, false);
 }
 
 /*
  * ---- Verbs.
  */
 
-static int64_t
+static void
 ask(struct host *host, enum vqp_link_type type, const void *body,
-    uint64_t bytes, const void *more, uint64_t more_bytes)
+    uint64_t bytes, const void *more, uint64_t more_bytes, host_done *done,
+    void *context)
 {
 	struct host_link *link = &host->link;
-	const uint32_t tag = ++link->last_tag | REQUEST_TAG;
+	struct host_asked *asked = host_alloc(sizeof(*asked));
 
-	send_packet(host, type, tag, body, bytes, more, more_bytes);
-	while (host->state == HOST_RUNS && link->answered != tag)
-		read_packet(host, false);
-	return host->state == HOST_RUNS ? link->last_status :
-	    VQP_ERROR_DEVICE_NOT_FOUND;
-}
-
-int64_t
-host_link_request(struct host *host, enum vqp_link_type type,
-    const void *body, uint64_t bytes)
-{
-	return ask(host, type, body, bytes, NULL, 0);
-}
-
-int64_t
-host_link_have(struct host *host, enum vqp_link_type type, uint32_t resource)
-{
-	const struct vqp_handle handle = { host->link.cid, resource };
-
-	return host_link_request(host, type, &handle, sizeof(handle));
+	asked->tag = ++link->last_tag | REQUEST_TAG;
+	asked->done = done;
+	asked->context = context;
+	*link->asked_last = asked;
+	link->asked_last = &asked->next;
+	send_packet(host, type, asked->tag, body, bytes, more, more_bytes);
 }
 
 void
-host_link_ring(struct host *host, struct vqp_handle handle)
+host_link_ask(struct host *host, enum vqp_link_type type, const void *body,
+    uint64_t bytes, host_done *done, void *context)
 {
-	send_packet(host, VQP_LINK_RING, NOBODYS_TAG, &handle,
-	    sizeof(handle), NULL, 0);
+	ask(host, type, body, bytes, NULL, 0, done, context);
+}
+
+void
+host_link_have(struct host *host, enum vqp_link_type type, uint32_t resource,
+    host_done *done, void *context)
+{
+	const struct vqp_handle handle = { host->link.cid, resource };
+
+	host_link_ask(host, type, &handle, sizeof(handle), done, context);
+}
+
+void
+host_link_tell(struct host *host, enum vqp_link_type type, const void *body,
+    uint64_t bytes)
+{
+	send_packet(host, type, NOBODYS_TAG, body, bytes, NULL, 0);
 }
 
 void
@@ -372,15 +423,51 @@ host_link_post(struct host *host, const struct vqp_datagram *datagram,
 	    payload, datagram->payload_size);
 }
 
-int64_t
+void
 host_link_send(struct host *host, const struct vqp_datagram *datagram,
-    const void *payload)
+    const void *payload, host_done *done, void *context)
 {
-	return ask(host, VQP_LINK_SEND, datagram, sizeof(*datagram), payload,
-	    datagram->payload_size);
+	ask(host, VQP_LINK_SEND, datagram, sizeof(*datagram), payload,
+	    datagram->payload_size, done, context);
 }
 
-int64_t
+static void
+take_out(struct host *host, struct host_pair *pair)
+{
+	struct host_pair **at = &host->link.pairs;
+
+	while (*at != NULL && *at != pair)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = pair->next;
+}
+
+static void
+detach(struct host *host, struct host_pair *pair)
+{
+	pair->leaving = NULL;
+	host_memory_unmap(pair);
+	host_link_tell(host, VQP_LINK_DETACH, &pair->handle,
+	    sizeof(pair->handle));
+	take_out(host, pair);
+}
+
+static void
+pair_opened(struct host *host, void *context, int64_t status)
+{
+	struct host_pair *pair = context;
+	const bool closing = pair->closing;
+
+	pair->opening = pair->closing = false;
+	if (status < 0)
+		take_out(host, pair);
+	else if (closing)
+		detach(host, pair);
+	if (!closing)
+		pair->opened(host, pair, status);
+}
+
+void
 host_pair_open(struct host *host, struct host_pair *pair,
     struct vqp_handle handle, uint32_t peer, uint32_t flags, uint64_t size)
 {
@@ -388,32 +475,30 @@ host_pair_open(struct host *host, struct host_pair *pair,
 		.handle = handle, .peer = peer, .flags = flags,
 		.produce_size = size, .consume_size = size,
 	};
-	int64_t status;
 
 	pair->handle = handle;
 	pair->mapped = false;
+	pair->opening = true;
 	pair->next = host->link.pairs;
 	host->link.pairs = pair;
-	status = host_link_request(host, VQP_LINK_ALLOC, &call, sizeof(call));
-	if (status < 0)
-		host->link.pairs = pair->next;	/* nothing came between */
-	return status;
+	host_link_ask(host, VQP_LINK_ALLOC, &call, sizeof(call), pair_opened,
+	    pair);
 }
 
 void
 host_pair_close(struct host *host, struct host_pair *pair)
 {
-	struct host_pair **at = &host->link.pairs;
+	const struct host_pair *at = host->link.pairs;
 
-	while (*at != NULL && *at != pair)
-		at = &(*at)->next;
-	if (*at == NULL)
+	while (at != NULL && at != pair)
+		at = at->next;
+	if (at == NULL)
 		return;
-	pair->leaving = NULL;
-	host_link_request(host, VQP_LINK_DETACH, &pair->handle,
-	    sizeof(pair->handle));
-	host_memory_unmap(pair);
-	*at = pair->next;
+	/* Whose it is can only be known when the answer is there. */
+	pair->closing = pair->opening && host->state == HOST_RUNS;
+	pair->opening = pair->closing;
+	if (!pair->closing)
+		detach(host, pair);
 }
 
 static int
@@ -452,6 +537,17 @@ connect_to(struct host *host, const char *path)
 	return fd;
 }
 
+static void
+hello_done(struct host *host, void *context, int64_t status)
+{
+	(void)context;
+	if (status < 0)
+		host_fail(host, "context %u: %s", host->link.cid,
+		    vqp_status_name(status));
+	else
+		host->link.cid = (uint32_t)status;
+}
+
 void
 host_link_open_at(struct host *host, int fd, uint32_t cid)
 {
@@ -461,19 +557,16 @@ host_link_open_at(struct host *host, int fd, uint32_t cid)
 	struct host_link *link = &host->link;
 	int type = 0;
 	socklen_t type_bytes = sizeof(type);
-	int64_t status;
 
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_bytes);
 	link->is_stream = type == SOCK_STREAM;
 	link->watch.fd = fd;
+	link->cid = cid;
 	if (!host_watch_add(host, &link->watch, fd, EPOLLIN, readable))
 		host_fail(host, "epoll: %s", strerror(errno));
-	status = host_link_request(host, VQP_LINK_HELLO, &hello,
-	    sizeof(hello));
-	if (status < 0)
-		host_fail(host, "context %u: %s", cid,
-		    vqp_status_name(status));
-	link->cid = (uint32_t)status;
+	host_link_ask(host, VQP_LINK_HELLO, &hello, sizeof(hello), hello_done,
+	    NULL);
+	/* Nothing is bound yet: a guest can bring nothing about. */
 	while (host->state == HOST_RUNS && link->guest_cid == 0)
 		read_packet(host, false);
 }
@@ -492,14 +585,14 @@ host_link_close(struct host *host)
 {
 	struct host_link *link = &host->link;
 	const int fd = link->watch.fd;
-	struct host_kept *kept;
+	struct host_asked *asked;
 
 	host_watch_remove(host, &link->watch);
 	if (fd >= 0)
 		close(fd);
-	while ((kept = link->kept_first) != NULL) {
-		link->kept_first = kept->next;
-		free(kept);
+	while ((asked = link->asked) != NULL) {
+		link->asked = asked->next;
+		free(asked);
 	}
-	link->kept_last = &link->kept_first;
+	link->asked_last = &link->asked;
 }

@@ -12,12 +12,14 @@
 #include "host_loop.h"
 #include "vqp_link.h"
 
-struct host_kept;
+struct host_asked;
 
 /* A queue pair we are an end of, mapped or not yet. */
 struct host_pair {
 	struct host_pair *next;
 	struct vqp_handle handle;
+	bool opening;		/* the answer has not come yet */
+	bool closing;		/* ... and nobody wants it any more */
 	bool mapped;
 	struct vqp_pair_config config;	/* while it is */
 	uint8_t *memory;
@@ -25,7 +27,13 @@ struct host_pair {
 	/* Memory is about to go: what is needed of it is to be taken now. */
 	void (*leaving)(struct host *host, struct host_pair *pair);
 	void (*arrived)(struct host *host, struct host_pair *pair);	/* or NULL */
+	/* What host_pair_open() came to; as vqp_program_qpair_alloc(). */
+	void (*opened)(struct host *host, struct host_pair *pair,
+	    int64_t status);
 };
+
+/* The result of a request; not called when the socket breaks before. */
+typedef void host_done(struct host *host, void *context, int64_t status);
 
 struct host_link_calls {
 	void (*datagram)(struct host *host,
@@ -43,11 +51,9 @@ struct host_link {
 	uint32_t guest_cid;	/* 0: not known yet */
 	struct host_watch watch;
 	bool is_stream;		/* a chardev's: a packet follows its length */
-	struct host_kept *kept_first, **kept_last;
+	struct host_asked *asked, **asked_last;	/* results come in order */
 	struct host_pair *pairs;
 	uint32_t last_tag;
-	uint32_t answered;	/* tag */
-	int64_t last_status;	/* of that one */
 	uint8_t packet[VQP_LINK_BYTES_MAX];	/* that is being read */
 };
 
@@ -63,41 +69,45 @@ struct host_memory {
 };
 
 /*
- * Connect to the socket at `path`, or use `fd`, and be `cid`.  As
- * with all below, a socket that breaks is a state of the host and no error of
- * the call: requests answer DEVICE_NOT_FOUND from then on.
+ * Connect to the socket at `path`, or use `fd`, and be `cid`.  As with all
+ * below, a socket that breaks is a state of the host and no error of the call.
  */
 void host_link_open(struct host *host, const char *path, uint32_t cid);
 void host_link_open_at(struct host *host, int fd, uint32_t cid);
 void host_link_close(struct host *host);
-/* What came while requests were answered. */
-void host_link_deliver(struct host *host);
-bool host_link_has_kept(const struct host *host);
+/* Read until all requests are answered; not from within a call back. */
+void host_link_settle(struct host *host);
 
-/* Ask and wait for the result. */
-int64_t host_link_request(struct host *host, enum vqp_link_type type,
-    const void *body, uint64_t bytes);
+/* Ask, and go on: `done` is called later, with `context`. */
+void host_link_ask(struct host *host, enum vqp_link_type type,
+    const void *body, uint64_t bytes, host_done *done, void *context);
 /* BIND or LINK: datagrams to this resource of ours, or rings of it. */
-int64_t host_link_have(struct host *host, enum vqp_link_type type,
-    uint32_t resource);
-/* Send a datagram, and wait for no result; of tag 0 nobody is told. */
+void host_link_have(struct host *host, enum vqp_link_type type,
+    uint32_t resource, host_done *done, void *context);
+/* The same, and nobody hears of the result. */
+void host_link_tell(struct host *host, enum vqp_link_type type,
+    const void *body, uint64_t bytes);
+/* Send a datagram; of tag 0 nobody is told the result. */
 void host_link_post(struct host *host, const struct vqp_datagram *datagram,
     const void *payload, uint32_t tag);
-/* Ring, and do not ask whether somebody heard. */
-void host_link_ring(struct host *host, struct vqp_handle handle);
-/* As host_link_post(), and wait. */
-int64_t host_link_send(struct host *host,
-    const struct vqp_datagram *datagram, const void *payload);
+/* Send a datagram, and hear what became of it. */
+void host_link_send(struct host *host, const struct vqp_datagram *datagram,
+    const void *payload, host_done *done, void *context);
 
-/* Be an end of a queue pair; status as of vqp_program_qpair_alloc(). */
-int64_t host_pair_open(struct host *host, struct host_pair *pair,
+/* Be an end of a queue pair; pair->opened() tells. */
+void host_pair_open(struct host *host, struct host_pair *pair,
     struct vqp_handle handle, uint32_t peer, uint32_t flags, uint64_t size);
-/* Detach, if need be. */
+/*
+ * Detach, if need be; nothing of the pair is called afterwards.  While it is
+ * still `opening`, it must not be freed, or opened anew.
+ */
 void host_pair_close(struct host *host, struct host_pair *pair);
 
 /* ---- host_memory.c */
 
+/* fd: -1 if it came without.  No file: close it. */
 void host_memory_file(struct host *host, uint32_t index, int fd);
+void host_memory_no_file(struct host *host, uint32_t index);
 void host_memory_begin(struct host *host,
     const struct vqp_link_memory *message);
 /* True when the last piece is there; then who it is for: NULL, nobody. */

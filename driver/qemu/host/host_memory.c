@@ -11,25 +11,47 @@
 
 #include "host.h"
 
+/* More than a machine has memory backends. */
+#define FILES_MAX	4096
+
 void
 host_memory_file(struct host *host, uint32_t index, int fd)
 {
 	struct host_memory *memory = &host->memory;
-	int *files;
+	int *files = memory->files;
 
-	if (index != memory->file_count) {
+	if (index > memory->file_count || index == FILES_MAX) {
 		host_fail(host, "from QEMU: file %u came as number %u", index,
 		    memory->file_count);
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
-	files = host_alloc((index + UINT64_C(1)) * sizeof(*files));
-	if (index != 0)
-		memcpy(files, memory->files, index * sizeof(*files));
-	free(memory->files);
-	memory->files = files;
-	files[memory->file_count++] = fd;
+	if (index == memory->file_count) {
+		files = host_alloc((index + UINT64_C(1)) * sizeof(*files));
+		if (index != 0)
+			memcpy(files, memory->files, index * sizeof(*files));
+		free(memory->files);
+		memory->files = files;
+		files[memory->file_count++] = -1;
+	}
+	if (files[index] >= 0)
+		close(files[index]);
+	files[index] = fd;
+	if (fd < 0)
+		host_say(host, "file %u of the guest's memory came without "
+		    "its descriptor: none is left", index);
+}
+
+void
+host_memory_no_file(struct host *host, uint32_t index)
+{
+	struct host_memory *memory = &host->memory;
+
+	if (index >= memory->file_count || memory->files[index] < 0)
+		return;
+	close(memory->files[index]);
+	memory->files[index] = -1;
 }
 
 static void
@@ -57,10 +79,13 @@ host_memory_begin(struct host *host, const struct vqp_link_memory *message)
 		return;
 	}
 	if (message->page_bytes < sizeof(struct vqp_queue_header) ||
+	    message->page_bytes > VQP_QPAIR_BYTES_MAX ||
+	    message->produce_bytes > 2 * VQP_QPAIR_BYTES_MAX ||
+	    message->consume_bytes > 2 * VQP_QPAIR_BYTES_MAX ||
 	    message->produce_bytes < message->produce_size ||
 	    message->consume_bytes < message->consume_size) {
 		host_fail(host,
-		    "from QEMU: memory that is less than its rings");
+		    "from QEMU: memory that does not fit its rings");
 		return;
 	}
 	memory->base = mmap(NULL, memory->bytes, PROT_NONE,
@@ -76,7 +101,17 @@ static bool
 map_piece(struct host *host, const struct vqp_link_piece *piece)
 {
 	struct host_memory *memory = &host->memory;
+	const struct vqp_link_file file = { .index = piece->file };
 
+	if (piece->file < memory->file_count &&
+	    memory->files[piece->file] < 0) {
+		host_say(host, "a queue pair lies in file %u, which came "
+		    "without its descriptor: asked for again", piece->file);
+		host_link_tell(host, VQP_LINK_FILE_AGAIN, &file,
+		    sizeof(file));
+		drop(memory);
+		return false;
+	}
 	if (piece->file >= memory->file_count ||
 	    piece->bytes > memory->bytes - memory->mapped_bytes ||
 	    mmap(memory->base + memory->mapped_bytes, piece->bytes,
@@ -132,7 +167,7 @@ host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
 	for (; pairs != NULL; pairs = pairs->next)
 		if (pairs->handle.context == handle->context &&
 		    pairs->handle.resource == handle->resource &&
-		    !pairs->mapped) {
+		    !pairs->mapped && !pairs->closing) {
 			hand_over(memory, pairs);
 			*whole = pairs;
 			return true;

@@ -26,6 +26,8 @@ struct raw {
 	bool attached;		/* `pair` is usable */
 	bool ready;		/* there may be work */
 	bool left;		/* the guest did; to be opened again */
+	bool served;		/* it could be opened once, at least */
+	int64_t open_at;	/* no sooner */
 	uint64_t bytes_in, bytes_out;
 	int64_t opened;
 };
@@ -34,6 +36,8 @@ struct bell {
 	struct bell *next;
 	struct vqp_handle handle;
 	bool ours;
+	bool asked;		/* the last ring is not answered */
+	int64_t ring_at;	/* no sooner */
 	uint64_t count, said;
 };
 
@@ -47,7 +51,7 @@ ring_guest(struct host *host, const struct raw *raw)
 	const struct vqp_handle handle = { host->link.guest_cid,
 	    raw->handle.resource };
 
-	host_link_ring(host, handle);
+	host_link_tell(host, VQP_LINK_RING, &handle, sizeof(handle));
 }
 
 /* True if bytes went that way. */
@@ -116,14 +120,38 @@ leaving(struct host *host, struct host_pair *link)
 	raw->left = true;
 }
 
-static int64_t
+static void
+no_pair(struct host *host, const struct raw *raw, int64_t status)
+{
+	host_fail(host, "pair %u:%u: %s", raw->handle.context,
+	    raw->handle.resource, vqp_status_name(status));
+}
+
+static void
+opened(struct host *host, struct host_pair *link, int64_t status)
+{
+	struct raw *raw = (struct raw *)link;
+
+	if (status >= 0) {
+		raw->served = true;
+	} else if (!raw->served) {
+		no_pair(host, raw, status);
+	} else {
+		/* The guest may have another there by now, of other sizes. */
+		raw->left = true;
+		raw->open_at = host_now_ms() + RETRY_MS;
+	}
+}
+
+static void
 open_pair(struct host *host, struct raw *raw)
 {
 	raw->link.arrived = arrived;
 	raw->link.leaving = leaving;
+	raw->link.opened = opened;
 	raw->left = false;
-	return host_pair_open(host, &raw->link, raw->handle,
-	    host->link.guest_cid, 0, raw->size);
+	host_pair_open(host, &raw->link, raw->handle, host->link.guest_cid,
+	    0, raw->size);
 }
 
 /* Nothing of the last guest's is left. */
@@ -143,12 +171,21 @@ finish(struct host *host, struct raw *raw)
 	host_pair_close(host, &raw->link);
 }
 
+/* It waits for its turn, which is now: `opening` is the answer to wait for. */
 static void
 reopen(struct host *host, struct raw *raw)
 {
+	if (raw->link.opening || host_now_ms() < raw->open_at)
+		return;
 	finish(host, raw);
-	/* The guest may have another there by now, of other sizes. */
-	raw->left = open_pair(host, raw) < 0;
+	open_pair(host, raw);
+}
+
+static void
+linked(struct host *host, void *context, int64_t status)
+{
+	if (status < 0)
+		no_pair(host, context, status);
 }
 
 void
@@ -156,18 +193,14 @@ host_raw_serve(struct host *host, struct vqp_handle handle, uint64_t size,
     struct host_end *(*make_end)(struct host *host))
 {
 	struct raw *raw = host_alloc(sizeof(*raw));
-	int64_t status = host_link_have(host, VQP_LINK_LINK, handle.resource);
 
 	raw->handle = handle;
 	raw->size = size;
 	raw->make_end = make_end;
 	raw->next = host->raws.raws;
 	host->raws.raws = raw;
-	if (status >= 0)
-		status = open_pair(host, raw);
-	if (status < 0)
-		host_fail(host, "pair %u:%u: %s", handle.context,
-		    handle.resource, vqp_status_name(status));
+	host_link_have(host, VQP_LINK_LINK, handle.resource, linked, raw);
+	open_pair(host, raw);
 }
 
 /*
@@ -186,15 +219,23 @@ new_bell(struct host *host, uint32_t context, uint32_t resource)
 	return bell;
 }
 
+static void
+bell_linked(struct host *host, void *context, int64_t status)
+{
+	const struct bell *bell = context;
+
+	if (status < 0)
+		host_fail(host, "doorbell %u: %s", bell->handle.resource,
+		    vqp_status_name(status));
+}
+
 void
 host_raw_count(struct host *host, uint32_t resource)
 {
-	const int64_t status = host_link_have(host, VQP_LINK_LINK, resource);
+	struct bell *bell = new_bell(host, host->link.cid, resource);
 
-	if (status < 0)
-		host_fail(host, "doorbell %u: %s", resource,
-		    vqp_status_name(status));
-	new_bell(host, host->link.cid, resource)->ours = true;
+	bell->ours = true;
+	host_link_have(host, VQP_LINK_LINK, resource, bell_linked, bell);
 }
 
 void
@@ -214,13 +255,27 @@ host_raw_doorbell(struct host *host, struct vqp_handle handle)
 		    bell->handle.resource == handle.resource;
 }
 
+static void
+rang(struct host *host, void *context, int64_t status)
+{
+	struct bell *bell = context;
+
+	(void)host;
+	bell->asked = false;
+	bell->count = status >= 0;
+	bell->ring_at = host_now_ms() + RETRY_MS;
+}
+
 /* What is to be said of it, or done; true if it is to be tried again. */
 static bool
-bell_work(struct host *host, struct bell *bell)
+bell_work(struct host *host, struct bell *bell, int64_t now)
 {
-	if (!bell->ours && bell->count == 0)
-		bell->count = host_link_request(host, VQP_LINK_RING,
-		    &bell->handle, sizeof(bell->handle)) >= 0;
+	if (!bell->ours && bell->count == 0 && !bell->asked &&
+	    now >= bell->ring_at) {
+		bell->asked = true;
+		host_link_ask(host, VQP_LINK_RING, &bell->handle,
+		    sizeof(bell->handle), rang, bell);
+	}
 	if (bell->count != bell->said)
 		host_say(host, "doorbell %u:%u: %s %llu", bell->handle.context,
 		    bell->handle.resource, bell->ours ? "heard" : "rung",
@@ -232,6 +287,7 @@ bell_work(struct host *host, struct bell *bell)
 int
 host_raw_work(struct host *host)
 {
+	const int64_t now = host_now_ms();
 	int wait = -1;
 
 	for (struct raw *raw = host->raws.raws; raw != NULL; raw = raw->next) {
@@ -246,7 +302,7 @@ host_raw_work(struct host *host)
 	}
 	for (struct bell *bell = host->raws.bells; bell != NULL;
 	    bell = bell->next)
-		if (bell_work(host, bell) && wait < 0)
+		if (bell_work(host, bell, now) && wait < 0)
 			wait = RETRY_MS;
 	return wait;
 }

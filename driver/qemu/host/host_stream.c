@@ -290,25 +290,22 @@ on_request(struct host *host, uint32_t cid,
 }
 
 static void
-on_offer(struct host *host, struct host_stream *stream,
-    const struct vqp_vsock_packet *packet)
+no_pair(struct host *host, struct host_stream *stream, int64_t status)
 {
-	const union vqp_vsock_body body = { .handle = packet->body.handle };
-	int64_t status;
+	host_say(host, "%u:%u: no queue pair: %s", stream->cid, stream->port,
+	    vqp_status_name(status));
+	reset(host, stream);
+}
 
-	if (stream->ours || stream->state != STATE_ASKED ||
-	    body.handle.context != stream->cid) {
-		reset(host, stream);
-		return;
-	}
-	stream->link.leaving = leaving;
-	status = host_pair_open(host, &stream->link, body.handle, stream->cid,
-	    VQP_QPAIR_ATTACH_ONLY, stream->size);
+/* The guest's pair, that it offered. */
+static void
+pair_attached(struct host *host, struct host_pair *link, int64_t status)
+{
+	struct host_stream *stream = (struct host_stream *)link;
+	const union vqp_vsock_body body = { .handle = link->handle };
+
 	if (status < 0 || !attach(stream)) {
-		host_say(host,
-		    "%u:%u offers a queue pair that cannot be had: %s",
-		    stream->cid, stream->port, vqp_status_name(status));
-		reset(host, stream);
+		no_pair(host, stream, status);
 		return;
 	}
 	open_up(host, stream);
@@ -316,15 +313,61 @@ on_offer(struct host *host, struct host_stream *stream,
 }
 
 static void
+on_offer(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
+{
+	const struct vqp_handle handle = packet->body.handle;
+
+	if (stream->ours || stream->state != STATE_ASKED ||
+	    stream->link.opening || handle.context != stream->cid) {
+		reset(host, stream);
+		return;
+	}
+	stream->link.leaving = leaving;
+	stream->link.opened = pair_attached;
+	host_pair_open(host, &stream->link, handle, stream->cid,
+	    VQP_QPAIR_ATTACH_ONLY, stream->size);
+}
+
+/* A pair of a name that nobody has, as far as we know. */
+static void
+create_pair(struct host *host, struct host_stream *stream)
+{
+	struct vqp_handle handle = { .context = host->link.cid };
+
+	if (++host->streams.last_resource < RESOURCE_MIN)
+		host->streams.last_resource = RESOURCE_MIN;
+	handle.resource = host->streams.last_resource;
+	host_pair_open(host, &stream->link, handle, stream->cid, 0,
+	    stream->size);
+}
+
+static void
+pair_created(struct host *host, struct host_pair *link, int64_t status)
+{
+	struct host_stream *stream = (struct host_stream *)link;
+	const union vqp_vsock_body body = { .handle = link->handle };
+
+	/* One of ours, or what a guest kept of who was here before. */
+	if (status == VQP_ERROR_ALREADY_EXISTS ||
+	    status == VQP_ERROR_UNAVAILABLE) {
+		create_pair(host, stream);
+	} else if (status < 0) {
+		no_pair(host, stream, status);
+	} else {
+		stream->state = STATE_OFFERED;
+		say(host, stream, VQP_VSOCK_OFFER, 0, &body);
+	}
+}
+
+static void
 on_negotiate(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	const bool second = packet->type == VQP_VSOCK_NEGOTIATE2;
-	union vqp_vsock_body body = { 0 };
-	int64_t status;
 
 	if (!stream->ours || stream->state != STATE_ASKED ||
-	    packet->body.size < RING_BYTES_MIN ||
+	    stream->link.opening || packet->body.size < RING_BYTES_MIN ||
 	    packet->body.size > RING_BYTES ||
 	    (second && packet->protocol != PROTOCOL_QSTATE)) {
 		reset(host, stream);
@@ -332,24 +375,8 @@ on_negotiate(struct host *host, struct host_stream *stream,
 	}
 	stream->size = packet->body.size;
 	stream->link.leaving = leaving;
-	body.handle.context = host->link.cid;
-	do {
-		if (++host->streams.last_resource < RESOURCE_MIN)
-			host->streams.last_resource = RESOURCE_MIN;
-		body.handle.resource = host->streams.last_resource;
-		status = host_pair_open(host, &stream->link, body.handle,
-		    stream->cid, 0, stream->size);
-		/* One of ours, or what a guest kept of who was here before. */
-	} while (status == VQP_ERROR_ALREADY_EXISTS ||
-	    status == VQP_ERROR_UNAVAILABLE);
-	if (status < 0) {
-		host_say(host, "%u:%u: no queue pair: %s", stream->cid,
-		    stream->port, vqp_status_name(status));
-		reset(host, stream);
-		return;
-	}
-	stream->state = STATE_OFFERED;
-	say(host, stream, VQP_VSOCK_OFFER, 0, &body);
+	stream->link.opened = pair_created;
+	create_pair(host, stream);
 }
 
 static void
@@ -623,7 +650,8 @@ bury(struct host *host)
 	for (struct host_stream **at = &host->streams.first; *at != NULL; ) {
 		struct host_stream *stream = *at;
 
-		if (stream->state != STATE_DEAD) {
+		/* While it is opening, the answer is still to come. */
+		if (stream->state != STATE_DEAD || stream->link.opening) {
 			at = &stream->next;
 			continue;
 		}
@@ -674,22 +702,31 @@ somewhere(struct host *host, uint32_t min)
 	return min + value % (UINT32_MAX / 2);
 }
 
+static void
+bound(struct host *host, void *context, int64_t status)
+{
+	(void)context;
+	if (status < 0)
+		host_fail(host,
+		    "the control port of stream sockets is taken");
+}
+
 void
 host_stream_init(struct host *host, host_listener *listener)
 {
 	host->streams.listener = listener;
 	host->streams.last_port = somewhere(host, PORT_MIN);
 	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
-	if (host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE) < 0)
-		host_fail(host,
-		    "the control port of stream sockets is taken");
+	host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE, bound, NULL);
 }
 
 void
 host_stream_close(struct host *host)
 {
 	for (struct host_stream *stream = host->streams.first; stream != NULL;
-	    stream = stream->next)
+	    stream = stream->next) {
 		die(host, stream);
+		host_pair_close(host, &stream->link);
+	}
 	bury(host);
 }
