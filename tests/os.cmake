@@ -40,7 +40,7 @@ function(vqp_sim_test source)
 endfunction()
 
 vqp_sim_test(unit/test_sim_os)
-foreach(noun datagram doorbell event life qpair)
+foreach(noun datagram doorbell end event life qpair)
 	vqp_sim_test(unit/test_core_${noun} vqp_core_sim)
 endforeach()
 

@@ -357,26 +357,17 @@ struct vqp_endpoint {
 };
 
 static void
-vqp_endpoint_free(struct vqp_endpoint *endpoint)
+vqp_endpoint_finish(struct vqp_resource *resource)
 {
-	struct vqp_os *os = endpoint->resource.core->os;
+	struct vqp_endpoint *endpoint = (struct vqp_endpoint *)resource;
+	struct vqp_os *os = resource->core->os;
 
+	if (endpoint->options.flags & VQP_DATAGRAM_DELAYED)
+		vqp_os_work_drain(os, &endpoint->work);
 	for (int i = 0; i < 2; i++)
 		vqp_os_free(os, endpoint->half[i].bytes,
 		    VQP_HOST_QUEUE_BYTES_MAX);
 	vqp_os_lock_destroy(&endpoint->lock);
-	vqp_resource_fini(&endpoint->resource);
-	vqp_os_free(os, endpoint, sizeof(*endpoint));
-}
-
-static void
-vqp_endpoint_finish(struct vqp_resource *resource)
-{
-	struct vqp_endpoint *endpoint = (struct vqp_endpoint *)resource;
-
-	if (endpoint->options.flags & VQP_DATAGRAM_DELAYED)
-		vqp_os_work_drain(resource->core->os, &endpoint->work);
-	vqp_endpoint_free(endpoint);
 }
 
 /* Append to a delayed endpoint.  In the receive lane: one at a time. */
@@ -466,7 +457,7 @@ vqp_core_endpoint_create(struct vqp_core *core,
 	endpoint->options = *options;
 	endpoint->resource.any_context = name.context == VQP_CONTEXT_ANY;
 	vqp_resource_init(&endpoint->resource, core, VQP_RESOURCE_ENDPOINT,
-	    vqp_endpoint_finish);
+	    sizeof(*endpoint), vqp_endpoint_finish);
 	vqp_os_lock_init(&endpoint->lock, VQP_OS_LOCK_QUEUE);
 	vqp_os_work_init(&endpoint->work, vqp_endpoint_work, endpoint);
 	status = VQP_SUCCESS;
@@ -479,8 +470,7 @@ vqp_core_endpoint_create(struct vqp_core *core,
 	if (status == VQP_SUCCESS)
 		status = vqp_resource_add(&endpoint->resource, &name);
 	if (status != VQP_SUCCESS) {
-		vqp_endpoint_free(endpoint);
-		vqp_core_put(core);
+		vqp_resource_discard(&endpoint->resource);
 		return status;
 	}
 	*handle = name;

@@ -61,23 +61,13 @@ vqp_bell_unplace(struct vqp_core *core, uint32_t index)
 }
 
 static void
-vqp_bell_free(struct vqp_bell *bell)
-{
-	struct vqp_core *core = bell->resource.core;
-
-	if (bell->index != VQP_BELL_NONE)
-		vqp_bell_unplace(core, bell->index);
-	vqp_resource_fini(&bell->resource);
-	vqp_os_free(core->os, bell, sizeof(*bell));
-}
-
-static void
 vqp_bell_finish(struct vqp_resource *resource)
 {
 	struct vqp_bell *bell = (struct vqp_bell *)resource;
 
 	vqp_os_work_drain(resource->core->os, &bell->work);
-	vqp_bell_free(bell);
+	if (bell->index != VQP_BELL_NONE)
+		vqp_bell_unplace(resource->core, bell->index);
 }
 
 static void
@@ -226,14 +216,13 @@ vqp_core_doorbell_create(struct vqp_core *core,
 	}
 	bell->options = *options;
 	vqp_resource_init(&bell->resource, core, VQP_RESOURCE_DOORBELL,
-	    vqp_bell_finish);
+	    sizeof(*bell), vqp_bell_finish);
 	vqp_os_work_init(&bell->work, vqp_bell_work, bell);
 	/* Who destroys it early waits for us. */
 	(void)vqp_call_enter(&bell->resource, &call);
 	status = vqp_bell_name(bell, &name);
 	if (status != VQP_SUCCESS) {
-		vqp_bell_free(bell);
-		vqp_core_put(core);
+		vqp_resource_discard(&bell->resource);
 		return status;
 	}
 	status = vqp_bell_open(bell, name, &call);

@@ -17,14 +17,11 @@ struct vqp_subscription {
 static void
 vqp_subscription_finish(struct vqp_resource *resource)
 {
-	struct vqp_os *os = resource->core->os;
 	struct vqp_subscription *subscription =
 	    (struct vqp_subscription *)resource;
 
 	if (subscription->ended != NULL)
 		subscription->ended(subscription->argument);
-	vqp_resource_fini(resource);
-	vqp_os_free(os, resource, sizeof(struct vqp_subscription));
 }
 
 /*
@@ -102,7 +99,8 @@ vqp_core_event_subscribe_owned(struct vqp_core *core, uint32_t event,
 	subscription->ended = ended;
 	subscription->argument = argument;
 	vqp_resource_init(&subscription->resource, core,
-	    VQP_RESOURCE_SUBSCRIPTION, vqp_subscription_finish);
+	    VQP_RESOURCE_SUBSCRIPTION, sizeof(*subscription),
+	    vqp_subscription_finish);
 	vqp_os_lock(&core->table_lock);
 	vqp_subscription_add(core, subscription);
 	*id = subscription->resource.handle.resource;

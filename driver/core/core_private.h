@@ -21,8 +21,10 @@
  *
  * Found in a read section, entered under its lock: whoever is entered will be
  * waited for.  An unlinked one is no longer found; a dying one is no longer
- * entered.  It is freed after all that could have found it have left their
- * sections, and all that entered have left it.
+ * entered.  So when the last visitor has left, the owner gives back at once all
+ * that it holds, which only visitors can reach.  A read section can still stand
+ * on the object itself: the reaper frees it after a grace period, one for all
+ * objects that are due.
  */
 enum vqp_resource_type {
 	VQP_RESOURCE_ENDPOINT,
@@ -40,8 +42,9 @@ struct vqp_call {
 struct vqp_resource {
 	struct vqp_cell64 next;		/* w:core r:core e:E6 */
 	struct vqp_core *core;
-	/* Free the owner.  In a task, nobody can reach it any more. */
+	/* Give back what the owner holds, not itself.  In a task; nobody is in. */
 	void (*finish)(struct vqp_resource *resource);
+	uint64_t bytes;			/* of the owner */
 	struct vqp_handle handle;
 	enum vqp_resource_type type;
 	bool any_context;		/* an endpoint of ANY_CONTEXT */
@@ -50,7 +53,7 @@ struct vqp_resource {
 	struct vqp_call *calls;		/* under lock; who is in */
 	bool unlinked;			/* under lock */
 	bool dying;			/* under lock */
-	bool orphan;			/* under lock; the last to leave reaps */
+	bool orphan;			/* under lock; the reaper finishes it */
 	struct vqp_os_event left;	/* by the last, if not an orphan */
 	struct vqp_resource *reap_next;	/* under table_lock */
 };
@@ -114,6 +117,13 @@ struct vqp_end;
 #define VQP_TABLE_BITS 10
 
 /*
+ * With more than this with the reaper, whoever ends an object waits for a grace
+ * period of its own, so that a client in a loop cannot outrun the reaper.  An
+ * object is a few hundred bytes.
+ */
+#define VQP_CORE_DUE_MAX	4096
+
+/*
  * A DMA operation's header in a page of its own, as Linux has it, and what is
  * received in the pages behind.
  */
@@ -140,6 +150,7 @@ struct vqp_core {
 	uint32_t object_count;		/* under table_lock; allocated, and 1 */
 	bool closed;			/* under table_lock; no more of them */
 	struct vqp_resource *reap;	/* under table_lock */
+	uint32_t due_count;		/* under table_lock; with the reaper */
 	struct vqp_os_work reaper;
 	struct vqp_os_work breaker;	/* after the device broke */
 
@@ -239,10 +250,11 @@ uint32_t vqp_core_context_ask(struct vqp_core *core);
  * core_resource.c
  */
 void vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
-    enum vqp_resource_type type, void (*finish)(struct vqp_resource *));
+    enum vqp_resource_type type, uint64_t bytes,
+    void (*finish)(struct vqp_resource *));
 
-/* The owner was never added, or is unlinked and unreachable. */
-void vqp_resource_fini(struct vqp_resource *resource);
+/* End one that was never added.  Puts the core. */
+void vqp_resource_discard(struct vqp_resource *resource);
 
 /*
  * Give it a name, and let it be found, and destroyed, by others.  A handle with
@@ -268,8 +280,9 @@ bool vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call);
 void vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call);
 
 /*
- * End one that was taken: waits for its callers and finishes it, or, inside
- * one of its own calls, leaves that to the last of them.
+ * End one that was taken: waits for its visitors, finishes it and hands it to
+ * the reaper; inside one of its own calls, leaves all that to the last visitor.
+ * It, and with it the core, may be gone on return.
  */
 void vqp_resource_end(struct vqp_resource *resource);
 

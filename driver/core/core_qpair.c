@@ -83,7 +83,7 @@ vqp_rings_unreserve(struct vqp_core *core,
 	vqp_os_unlock(&core->pair_lock);
 }
 
-/* Memory and budget of rings that nobody can reach any more. */
+/* The pages and their share of the budget: clients and visitors have left. */
 static void
 vqp_rings_finish(struct vqp_resource *resource)
 {
@@ -95,8 +95,6 @@ vqp_rings_finish(struct vqp_resource *resource)
 			vqp_os_pages_free(core->os, &rings->pages[i]);
 	}
 	vqp_rings_unreserve(core, &rings->options);
-	vqp_resource_fini(resource);
-	vqp_os_free(core->os, rings, sizeof(*rings));
 }
 
 /* Give the name back, then the rest. */
@@ -151,11 +149,10 @@ vqp_rings_new(struct vqp_core *core, const struct vqp_qpair_options *options,
 	rings->options = *options;
 	rings->taken[0] = true;
 	vqp_resource_init(&rings->resource, core, VQP_RESOURCE_QPAIR,
-	    vqp_rings_finish);
+	    sizeof(*rings), vqp_rings_finish);
 	status = vqp_resource_add(&rings->resource, name);
 	if (status != VQP_SUCCESS) {
-		vqp_rings_finish(&rings->resource);
-		vqp_core_put(core);
+		vqp_resource_discard(&rings->resource);
 		return status;
 	}
 	*made = rings;

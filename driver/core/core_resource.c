@@ -55,20 +55,34 @@ vqp_resource_find(struct vqp_core *core, enum vqp_resource_type type,
 
 void
 vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
-    enum vqp_resource_type type, void (*finish)(struct vqp_resource *))
+    enum vqp_resource_type type, uint64_t bytes,
+    void (*finish)(struct vqp_resource *))
 {
 	resource->core = core;
 	resource->type = type;
+	resource->bytes = bytes;
 	resource->finish = finish;
 	vqp_os_lock_init(&resource->lock, VQP_OS_LOCK_RESOURCE);
 	vqp_os_event_init(&resource->left);
 }
 
-void
-vqp_resource_fini(struct vqp_resource *resource)
+/* The owner's memory, and what it kept of the core.  Nobody can reach it. */
+static void
+vqp_resource_free(struct vqp_resource *resource)
 {
+	struct vqp_core *core = resource->core;
+
 	vqp_os_event_destroy(&resource->left);
 	vqp_os_lock_destroy(&resource->lock);
+	vqp_os_free(core->os, resource, resource->bytes);
+	vqp_core_put(core);
+}
+
+void
+vqp_resource_discard(struct vqp_resource *resource)
+{
+	resource->finish(resource);
+	vqp_resource_free(resource);
 }
 
 /* Under table_lock. */
@@ -162,10 +176,25 @@ vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call)
 	return enters;
 }
 
+/* To the reaper.  The resource, and with it the core, may be gone on return. */
+static void
+vqp_resource_retire(struct vqp_resource *resource)
+{
+	struct vqp_core *core = resource->core;
+
+	/* Under the lock: who takes the list takes what was queued for it. */
+	vqp_os_lock(&core->table_lock);
+	core->due_count++;
+	resource->reap_next = core->reap;
+	core->reap = resource;
+	if (resource->reap_next == NULL)
+		vqp_os_work_queue(core->os, &core->reaper);
+	vqp_os_unlock(&core->table_lock);
+}
+
 void
 vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call)
 {
-	struct vqp_core *core = resource->core;
 	struct vqp_call **at = &resource->calls;
 	bool reap;
 
@@ -177,15 +206,8 @@ vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call)
 	if (resource->dying && !resource->orphan && resource->calls == NULL)
 		vqp_os_event_signal(&resource->left);
 	vqp_os_unlock(&resource->lock);
-	if (!reap)
-		return;
-	/* Under the lock: who takes the list takes what was queued for it. */
-	vqp_os_lock(&core->table_lock);
-	resource->reap_next = core->reap;
-	core->reap = resource;
-	if (resource->reap_next == NULL)
-		vqp_os_work_queue(core->os, &core->reaper);
-	vqp_os_unlock(&core->table_lock);
+	if (reap)
+		vqp_resource_retire(resource);
 }
 
 struct vqp_resource *
@@ -221,7 +243,7 @@ vqp_resource_end(struct vqp_resource *resource)
 {
 	struct vqp_core *core = resource->core;
 	uintptr_t self = vqp_os_self(core->os);
-	bool inside = false, empty;
+	bool inside = false, empty, crowded;
 
 	vqp_os_lock(&resource->lock);
 	resource->dying = true;
@@ -239,28 +261,42 @@ vqp_resource_end(struct vqp_resource *resource)
 		vqp_os_lock(&resource->lock);
 		vqp_os_unlock(&resource->lock);
 	}
-	vqp_os_synchronize(core->os);
 	resource->finish(resource);
-	vqp_core_put(core);
+	vqp_os_lock(&core->table_lock);
+	crowded = core->due_count >= VQP_CORE_DUE_MAX;
+	vqp_os_unlock(&core->table_lock);
+	if (crowded)
+		vqp_os_synchronize(core->os);
+	vqp_resource_retire(resource);
 }
 
 void
 vqp_resource_reap(void *argument)
 {
 	struct vqp_core *core = argument;
-	struct vqp_resource *resource, *next;
+	struct vqp_resource *first, *resource, *next;
+	uint32_t count = 0;
 
 	vqp_os_lock(&core->table_lock);
-	resource = core->reap;
+	first = core->reap;
 	core->reap = NULL;
 	vqp_os_unlock(&core->table_lock);
-	if (resource == NULL)
+	for (resource = first; resource != NULL;
+	    resource = resource->reap_next) {
+		count++;
+		if (resource->orphan)
+			resource->finish(resource);
+	}
+	if (count == 0)
 		return;
+	/* E6: nobody stands on them any more /before/ they are freed */
 	vqp_os_synchronize(core->os);
-	/* The last put may free the core, and the reaper with it. */
-	for (; resource != NULL; resource = next) {
+	vqp_os_lock(&core->table_lock);
+	core->due_count -= count;
+	vqp_os_unlock(&core->table_lock);
+	/* The last may free the core, and the reaper with it. */
+	for (resource = first; resource != NULL; resource = next) {
 		next = resource->reap_next;
-		resource->finish(resource);
-		vqp_core_put(core);
+		vqp_resource_free(resource);
 	}
 }

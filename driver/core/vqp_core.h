@@ -128,8 +128,8 @@ void vqp_core_unplug(struct vqp_core *core);
 /*
  * Unplug, and free the core.  What clients still hold turns into shells that
  * answer UNAVAILABLE; memory they may still look at stays until they let go of
- * it, and so does `os` (vqp_os_release()), also until what was ended from within
- * its callback is freed by deferred work.
+ * it, and so does `os` (vqp_os_release()), also until deferred work has freed
+ * what was ended before.
  * Context: task, not in a callback.
  */
 void vqp_core_detach(struct vqp_core *core);

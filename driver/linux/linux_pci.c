@@ -318,7 +318,6 @@ static int __init linux_init(void)
 		return 0;
 	vqp_linux_debugfs_fini();
 	vqp_core_detach(vqp_linux.core);
-	wait_for_completion(&vqp_linux.released);
 works:
 	destroy_workqueue(vqp_linux.works);
 	return status;
@@ -331,9 +330,10 @@ static void __exit linux_exit(void)
 	/* Clients are modules that use our symbols, and gone by now. */
 	vqp_linux_kpi_fini();
 	vqp_core_detach(vqp_linux.core);
-	if (!wait_for_completion_timeout(&vqp_linux.released, 10 * HZ))
-		pr_err("vmw_vmci: clients left something behind, and memory with it\n");
+	/* What was ended before is freed by work: this waits for all of it. */
 	destroy_workqueue(vqp_linux.works);
+	if (!completion_done(&vqp_linux.released))
+		pr_err("vmw_vmci: clients left something behind, and memory with it\n");
 }
 
 module_init(linux_init);

@@ -1133,6 +1133,7 @@ guest_end(struct world_guest *guest)
 		let_go(guest->index);
 		guest->rig.core = NULL;
 	}
+	sim_os_settle(guest->rig.os);
 	if (!sim_os_released(guest->rig.os))
 		sim_fail("%s: the core is not gone", guest->rig.os_name);
 	rig_close(&guest->rig);

@@ -256,7 +256,7 @@ TEST(case_76_attach_fails_anywhere,
 				continue;	/* done without */
 			}
 			CHECK_EQ(status, VQP_ERROR_NO_MEM);
-			CHECK_EQ(sim_os_bytes_live(mock.os), 0);
+			CHECK_EQ(case_bytes(), 0);
 			mock.core = NULL;
 		}
 		CHECK(n > 3 && n < 100);
@@ -326,7 +326,7 @@ TEST(case_98_nth_allocation,
     "98: each request for memory of each operation may fail: error, no leak")
 {
 	FOR_EACH_CASE() {
-		const uint64_t bytes = sim_os_bytes_live(mock.os);
+		const uint64_t bytes = case_bytes();
 
 		for (unsigned which = 0; which < 6; which++) {
 			unsigned n = 1, failed = 0;
@@ -337,7 +337,7 @@ TEST(case_98_nth_allocation,
 				sim_os_fail_at(mock.os, n, false);
 				status = operate(which);
 				sim_os_fail_at(mock.os, 0, false);
-				CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+				CHECK_EQ(case_bytes(), bytes);
 				if (status >= 0)
 					break;
 				failed++;
@@ -543,8 +543,10 @@ TEST(case_74_left_behind,
 		CHECK_EQ(vqp_core_doorbell_destroy(core, bell), VQP_SUCCESS);
 		CHECK_EQ(vqp_core_event_unsubscribe(core, id), VQP_SUCCESS);
 		(void)vqp_core_qpair_detach(core, &qpair);
+		sim_os_settle(mock.os);
 		CHECK(!sim_os_released(mock.os));
 		(void)vqp_core_qpair_detach(core, &mine);
+		sim_os_settle(mock.os);
 		CHECK(sim_os_released(mock.os));
 	}
 }
@@ -572,6 +574,7 @@ TEST(case_74_gone, "74: after the device is gone no register is touched")
 		vqp_core_detach(mock.core);
 		mock.core = NULL;
 		CHECK_EQ(mock.accesses, accesses);
+		sim_os_settle(mock.os);
 		CHECK(sim_os_released(mock.os));
 	}
 }

@@ -29,12 +29,12 @@ is_refused(uint64_t produce, uint64_t consume, uint32_t flags, int status)
 {
 	struct vqp_handle handle = invalid;
 	struct vqp_qpair *qpair = NULL;
-	const uint64_t bytes = sim_os_bytes_live(mock.os);
+	const uint64_t bytes = case_bytes();
 	const unsigned count = mock.message_count;
 
 	CHECK_EQ(alloc(produce, consume, flags, &handle, &qpair), status);
 	CHECK(qpair == NULL);
-	CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+	CHECK_EQ(case_bytes(), bytes);
 	CHECK_EQ(mock.message_count, count);
 }
 
@@ -101,7 +101,7 @@ TEST(case_28_and_answers,
 	};
 
 	FOR_EACH_CASE() {
-		const uint64_t bytes = sim_os_bytes_live(mock.os);
+		const uint64_t bytes = case_bytes();
 
 		mock.answers[VQP_HYPERCALL_QPAIR_ALLOC] = true;
 		for (unsigned i = 0; i < 10; i++) {
@@ -121,7 +121,7 @@ TEST(case_28_and_answers,
 				CHECK_EQ(mock_count(&mock,
 				    VQP_HYPERCALL_QPAIR_DETACH), detaches + 1);
 			CHECK(qpair == NULL);
-			CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+			CHECK_EQ(case_bytes(), bytes);
 		}
 		if (case_seed % 2 != 0) {
 			struct vqp_handle handle = invalid;
@@ -133,7 +133,7 @@ TEST(case_28_and_answers,
 			    VQP_ERROR_NO_ACCESS;
 			CHECK_EQ(alloc(5000, 3000, 0, &handle, &qpair),
 			    VQP_ERROR_GENERIC);
-			CHECK(sim_os_bytes_live(mock.os) > bytes + 8000);
+			CHECK(case_bytes() > bytes + 8000);
 			continue;
 		}
 		mock.answer[VQP_HYPERCALL_QPAIR_ALLOC] = 0;
@@ -145,7 +145,7 @@ TEST(case_28_and_answers,
 			CHECK_EQ(alloc(5000, 3000, 0, &handle, &qpair), i);
 			CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
 		}
-		CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+		CHECK_EQ(case_bytes(), bytes);
 	}
 }
 
@@ -332,7 +332,7 @@ TEST(case_39_detach_refused,
 		uint64_t page, bytes;
 
 		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
-		bytes = sim_os_bytes_live(mock.os);
+		bytes = case_bytes();
 		memcpy(&page, mock_last(&mock,
 		    VQP_HYPERCALL_QPAIR_ALLOC)->at + 64, 8);
 		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = true;
@@ -342,7 +342,7 @@ TEST(case_39_detach_refused,
 		CHECK(qpair == NULL);
 		CHECK_EQ(case_counters().pairs_quarantined, 1);
 		/* The device may write still, and it is nobody's memory. */
-		CHECK(sim_os_bytes_live(mock.os) > bytes - 4096);
+		CHECK(case_bytes() > bytes - 4096);
 		*(volatile uint8_t *)sim_os_bus(mock.os, page * 4096, 1) = 1;
 		/* Other pairs live on. */
 		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = false;
@@ -373,7 +373,7 @@ TEST(case_39_unplugged_meanwhile,
 		uint64_t bytes;
 
 		vqp_core_unplug(mock.core);
-		bytes = sim_os_bytes_live(mock.os);
+		bytes = case_bytes();
 		for (unsigned round = 0; round < 60; round++) {
 			struct sim_thread *thread;
 
@@ -391,7 +391,7 @@ TEST(case_39_unplugged_meanwhile,
 				*refuses = false;
 			}
 			sim_join(thread);
-			CHECK_EQ(sim_os_bytes_live(mock.os), bytes);
+			CHECK_EQ(case_bytes(), bytes);
 		}
 	}
 }

@@ -54,6 +54,14 @@ case_counters(void)
 	return counters;
 }
 
+/* What the core holds, when all that it frees later is free. */
+static inline uint64_t
+case_bytes(void)
+{
+	sim_os_settle(mock.os);
+	return sim_os_bytes_live(mock.os);
+}
+
 /* An endpoint, a bell, a subscriber that only count. */
 struct counted {
 	unsigned calls;

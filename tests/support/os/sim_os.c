@@ -670,14 +670,20 @@ os_works(const struct vqp_os *os)
 }
 
 void
+sim_os_settle(struct vqp_os *os)
+{
+	while (os_works(os))
+		sim_sleep(1000);
+}
+
+void
 sim_os_close(struct vqp_os *os, bool must_be_released)
 {
 	struct vqp_os **link = &sim.machines;
 
 	/* The last to let go may be work: as a shell, wait for its return. */
-	for (unsigned i = 0; must_be_released && i < 100 &&
-	    (!os->released || os_works(os)); i++)
-		sim_sleep(1000);
+	if (must_be_released)
+		sim_os_settle(os);
 	if (must_be_released && !os->released)
 		sim_fail("%s: no vqp_os_release()", os->name);
 	if (os_works(os))

@@ -105,6 +105,8 @@ struct vqp_os *sim_os_open(const struct sim_os_options *options);
 /* Everything given back, released if it must be, or the program ends. */
 void sim_os_close(struct vqp_os *os, bool must_be_released);
 bool sim_os_released(const struct vqp_os *os);
+/* Sleep until it has no work left: what the core frees later is free then. */
+void sim_os_settle(struct vqp_os *os);
 /* The device was pulled out: all reads are ones. */
 void sim_os_pull(struct vqp_os *os);
 
