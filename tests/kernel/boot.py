@@ -11,6 +11,7 @@ vqp-host in both directions and within the guest.  Other boots:
     programs    Python, socat and the kernel's own tests of AF_VSOCK
     killed      the host dies under load, ten times, and another comes
     rounds      our driver is loaded and unloaded a hundred times
+    churn       thousands of connections, and how many a second beside stock's
     and those of life.py, of our driver while things happen to the device
 
 Results are in the form of the kernel's tests (KTAP).
@@ -76,6 +77,7 @@ SCENES = {
     "programs": programs.run,
     "killed": endure.killed,
     "rounds": endure.rounds,
+    "churn": endure.churn,
     **{name: life.run for name in life.VARIANTS},
 }
 USUAL = {"amd64": ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32"),

@@ -15,6 +15,10 @@
  *	vtest burst CID PORT COUNT	many small ones there and back
  *	vtest nobody CID PORT		a datagram for a port that is nobody's
  *	vtest outlive CID NAME		streams and datagrams to a host that dies
+ *	vtest churn CID PORT COUNT RATE CLIENTS
+ *					so many short streams, so many a second
+ *					(0: as fast as it goes), by so many
+ *	vtest sustain CID PORT SECONDS	how many a second go on and on
  *
  * Of what goes on while something happens to the device.  FILE is there from
  * when it is up until it may end:
@@ -377,6 +381,104 @@ outlive(unsigned cid, const char *name)
 	serve(accept_one(listening), 200000);
 }
 
+/* ---- Connections that come and go. */
+
+static double
+seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Connect, 100 bytes, close; 0 or why not. */
+static int
+short_stream(unsigned cid, unsigned port)
+{
+	struct sockaddr_vm to = address(cid, port);
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0), error = 0;
+	unsigned char bytes[100];
+
+	if (fd < 0)
+		return errno;
+	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience,
+	    sizeof(patience));
+	fill(bytes, sizeof(bytes), 0);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 ||
+	    send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) != sizeof(bytes))
+		error = errno;
+	close(fd);
+	return error;
+}
+
+/* A child's share; its exit status says whether one of them failed. */
+static void
+churn_share(unsigned cid, unsigned port, unsigned count, unsigned rate)
+{
+	double begin = seconds_now();
+	unsigned failed = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		double early = rate == 0 ? 0 :
+		    begin + (double)i / rate - seconds_now();
+		int error;
+
+		if (early > 0)
+			usleep((useconds_t)(early * 1e6));
+		error = short_stream(cid, port);
+		if (error != 0 && failed++ == 0)
+			fprintf(stderr, "# vtest: connection %u: %s\n", i,
+			    strerror(error));
+	}
+	if (failed != 0)
+		fprintf(stderr, "# vtest: %u of %u failed\n", failed, count);
+	exit(failed != 0);
+}
+
+static void
+churn(unsigned cid, unsigned port, unsigned count, unsigned rate,
+    unsigned clients)
+{
+	double begin = seconds_now();
+	unsigned bad = 0;
+	int status;
+
+	for (unsigned i = 0; i < clients; i++) {
+		if (fork() == 0)
+			churn_share(cid, port, count / clients, rate);
+	}
+	for (unsigned i = 0; i < clients; i++)
+		bad += wait(&status) < 0 || status != 0;
+	printf("# %u connections by %u: %.0f a second\n", count, clients,
+	    count / (seconds_now() - begin));
+	exit(bad != 0);
+}
+
+/*
+ * What a driver can do for ever: the first streams are free, since nothing of
+ * an earlier one is in their way.
+ */
+static void
+sustain(unsigned cid, unsigned port, unsigned seconds)
+{
+	unsigned done = 0, failed = 0;
+	double begin = 0, now;
+
+	for (unsigned i = 0; i < 300; i += short_stream(cid, port) == 0)
+		;
+	begin = seconds_now();
+	while ((now = seconds_now()) < begin + seconds) {
+		if (short_stream(cid, port) == 0)
+			done++;
+		else
+			failed++;
+	}
+	printf("# sustained: %.1f a second, %u failed\n",
+	    done / (now - begin), failed);
+}
+
 /* ---- While something happens. */
 
 static void
@@ -512,12 +614,12 @@ sleep_for_image(void)
 int
 main(int argc, char **argv)
 {
-	unsigned long a[4] = { 0 };
+	unsigned long a[5] = { 0 };
 	const char *verb = argc > 1 ? argv[1] : "";
 	int fd;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (int i = 2; i < argc && i < 6; i++)
+	for (int i = 2; i < argc && i < 7; i++)
 		a[i - 2] = strtoul(argv[i], NULL, 0);
 	if (strcmp(verb, "cid") == 0) {
 		if (own_cid() != a[0])
@@ -562,6 +664,11 @@ main(int argc, char **argv)
 			fail("sent to nobody");
 	} else if (strcmp(verb, "outlive") == 0 && argc == 4) {
 		outlive((unsigned)a[0], argv[3]);
+	} else if (strcmp(verb, "churn") == 0) {
+		churn((unsigned)a[0], (unsigned)a[1], (unsigned)a[2],
+		    (unsigned)a[3], (unsigned)a[4]);
+	} else if (strcmp(verb, "sustain") == 0) {
+		sustain((unsigned)a[0], (unsigned)a[1], (unsigned)a[2]);
 	} else if (strcmp(verb, "stream") == 0) {
 		stream(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
 	} else if (strcmp(verb, "idle") == 0) {
