@@ -124,3 +124,5 @@ if __name__ == "__main__":
     except vm.Skip as why:
         print("try: %s" % why, file=sys.stderr)
         sys.exit(77)
+    except KeyboardInterrupt:
+        sys.exit(130)
