@@ -86,6 +86,7 @@ struct memory {
 	uint8_t *base;
 	uint64_t bytes;
 	uint64_t mapped;	/* of pages and DMA: what to unmap, guards too */
+	uint64_t guard;		/* one of them, bytes */
 	uint64_t offset;	/* in the machine's memory */
 	uint64_t *page_numbers;	/* of pages and DMA */
 	bool forgotten;		/* by the bus */
@@ -109,7 +110,7 @@ struct vqp_os {
 	struct memory *memory[BUCKETS];
 	struct bus_page *bus[BUCKETS];
 	uint64_t bytes_live;
-	uint64_t page_next;
+	uint64_t page_next, page_bytes;
 	int ram;
 	uint64_t ram_next, maps_alive;
 	uint64_t requests, fail_at;
@@ -642,6 +643,8 @@ sim_os_open(const struct sim_os_options *options)
 	os->options = *options;
 	os->id = sim.machine_count++;
 	os->page_next = options->first_page != 0 ? options->first_page : 256;
+	os->page_bytes = UINT64_C(1) << (options->page_shift != 0 ?
+	    options->page_shift : PAGE_SHIFT);
 	os->work_last = &os->work_first;
 	os->ram = memfd_create("ram", MFD_CLOEXEC);
 	if (os->ram < 0 || ftruncate(os->ram, (off_t)RAM_BYTES) != 0)
@@ -801,7 +804,7 @@ memory_poison(struct memory *memory)
 {
 	memset(memory->base, POISON, (size_t)memory->bytes);
 	if (memory->mapped != 0)
-		mprotect(memory->base, (size_t)(memory->mapped - 2 * PAGE),
+		mprotect(memory->base, (size_t)(memory->mapped - 2 * memory->guard),
 		    PROT_NONE);
 #ifdef SIM_ASAN
 	if (memory->mapped == 0)
@@ -880,7 +883,8 @@ memory_release(struct memory *memory)
 	if (memory->mapped != 0) {
 		/* Its pages too: a machine may live long. */
 		madvise(memory->base, (size_t)memory->bytes, MADV_REMOVE);
-		munmap(memory->base - PAGE, (size_t)memory->mapped);
+		munmap(memory->base - memory->guard,
+		    (size_t)memory->mapped);
 	} else {
 		free(memory->base);
 	}
@@ -921,8 +925,7 @@ uint32_t
 vqp_os_page_shift(struct vqp_os *os)
 {
 	machine_check(os, "page_shift");
-	return os->options.page_shift != 0 ? os->options.page_shift :
-	    PAGE_SHIFT;
+	return (uint32_t)__builtin_ctzll(os->page_bytes);
 }
 
 static void
@@ -935,7 +938,7 @@ bus_add(struct vqp_os *os, struct memory *memory, uint64_t i)
 	if (page == NULL)
 		abort();
 	page->number = memory->page_numbers[i];
-	page->at = memory->base + i * PAGE;
+	page->at = memory->base + i * os->page_bytes;
 	page->memory = memory;
 	page->next = *at;
 	*at = page;
@@ -968,25 +971,26 @@ static struct memory *
 ram_new(struct vqp_os *os, enum memory_kind kind, uint64_t bytes,
     bool mirrored)
 {
-	const uint64_t again = mirrored ? bytes - PAGE : 0;
-	const uint64_t mapped = bytes + again + 2 * PAGE;
+	const uint64_t again = mirrored ? bytes - os->page_bytes : 0;
+	const uint64_t mapped = bytes + again + 2 * os->page_bytes;
 	uint8_t *base = mmap(NULL, (size_t)mapped, PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct memory *memory;
 
 	if (base == MAP_FAILED)
 		abort();
-	base += PAGE;
+	base += os->page_bytes;
 	if (mmap(base, (size_t)bytes, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_FIXED, os->ram, (off_t)os->ram_next) ==
 	    MAP_FAILED || (mirrored && mmap(base + bytes, (size_t)again,
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, os->ram,
-	    (off_t)(os->ram_next + PAGE)) == MAP_FAILED))
+	    (off_t)(os->ram_next + os->page_bytes)) == MAP_FAILED))
 		abort();
 	memory = memory_new(os, kind, base, bytes);
 	memory->mapped = mapped;
+	memory->guard = os->page_bytes;
 	memory->offset = os->ram_next;
-	memory->page_numbers = calloc((size_t)(bytes / PAGE),
+	memory->page_numbers = calloc((size_t)(bytes / os->page_bytes),
 	    sizeof(uint64_t));
 	if (memory->page_numbers == NULL)
 		abort();
@@ -997,9 +1001,9 @@ ram_new(struct vqp_os *os, enum memory_kind kind, uint64_t bytes,
 static const struct bus_page *
 bus_find(const struct vqp_os *os, uint64_t address)
 {
-	const struct bus_page *page = os->bus[(address / PAGE) % BUCKETS];
+	const struct bus_page *page = os->bus[(address / os->page_bytes) % BUCKETS];
 
-	while (page != NULL && page->number != address / PAGE)
+	while (page != NULL && page->number != address / os->page_bytes)
 		page = page->next;
 	return page;
 }
@@ -1012,13 +1016,13 @@ sim_os_bus(struct vqp_os *os, uint64_t address, uint64_t bytes)
 
 	if (page == NULL)
 		return NULL;
-	offset = address % PAGE;
+	offset = address % os->page_bytes;
 	if (page->memory->kind == MEMORY_DMA) {
 		offset += (uint64_t)(page->at - page->memory->base);
 		return bytes <= page->memory->bytes - offset ?
 		    page->memory->base + offset : NULL;
 	}
-	return bytes <= PAGE - offset ? page->at + offset : NULL;
+	return bytes <= os->page_bytes - offset ? page->at + offset : NULL;
 }
 
 void *
@@ -1027,15 +1031,15 @@ sim_os_map(struct vqp_os *os, const uint64_t *addresses, uint32_t count)
 	uint8_t *base;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (addresses[i] % PAGE != 0 ||
+		if (addresses[i] % os->page_bytes != 0 ||
 		    bus_find(os, addresses[i]) == NULL)
 			return NULL;
 	}
-	base = mmap(NULL, (size_t)((count + 2) * PAGE), PROT_NONE,
+	base = mmap(NULL, (size_t)((count + 2) * os->page_bytes), PROT_NONE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return NULL;
-	base += PAGE;
+	base += os->page_bytes;
 	for (uint32_t i = 0, run; i < count; i += run) {
 		const struct bus_page *page = bus_find(os, addresses[i]);
 		const uint64_t offset = page->memory->offset +
@@ -1046,10 +1050,10 @@ sim_os_map(struct vqp_os *os, const uint64_t *addresses, uint32_t count)
 			    bus_find(os, addresses[i + run]);
 
 			if (next->memory != page->memory ||
-			    next->at != page->at + run * PAGE)
+			    next->at != page->at + run * os->page_bytes)
 				break;
 		}
-		if (mmap(base + i * PAGE, (size_t)(run * PAGE),
+		if (mmap(base + i * os->page_bytes, (size_t)(run * os->page_bytes),
 		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, os->ram,
 		    (off_t)offset) == MAP_FAILED)
 			abort();
@@ -1063,14 +1067,15 @@ sim_os_unmap(struct vqp_os *os, void *memory, uint32_t count)
 {
 	if (os->maps_alive-- == 0)
 		sim_fail("unmap of what is not mapped");
-	munmap((uint8_t *)memory - PAGE, (size_t)((count + 2) * PAGE));
+	munmap((uint8_t *)memory - os->page_bytes,
+	    (size_t)((count + 2) * os->page_bytes));
 }
 
 bool
 vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
     struct vqp_os_pages *pages)
 {
-	const uint64_t bytes = page_count * PAGE;
+	const uint64_t bytes = page_count * os->page_bytes;
 	struct memory *memory;
 	bool mirrored;
 
@@ -1116,7 +1121,7 @@ vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
 		sim_fail("pages_free() of other pages than were allocated");
 	bus_remove(os, memory, pages->page_count);
 	memory_retire(os, pages->base, MEMORY_PAGES,
-	    pages->page_count * PAGE, "pages_free");
+	    pages->page_count * os->page_bytes, "pages_free");
 }
 
 void
@@ -1128,7 +1133,7 @@ sim_os_forget(struct vqp_os *os)
 			if (memory->kind == MEMORY_DMA)
 				sim_fail("DMA memory outlives its device");
 			if (memory->kind == MEMORY_PAGES)
-				bus_remove(os, memory, memory->bytes / PAGE);
+				bus_remove(os, memory, memory->bytes / os->page_bytes);
 		}
 	}
 }
@@ -1136,7 +1141,7 @@ sim_os_forget(struct vqp_os *os)
 bool
 vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes, struct vqp_os_dma *dma)
 {
-	const uint64_t count = (bytes + PAGE - 1) / PAGE;
+	const uint64_t count = (bytes + os->page_bytes - 1) / os->page_bytes;
 	struct memory *memory;
 
 	machine_check(os, "dma_alloc");
@@ -1144,14 +1149,14 @@ vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes, struct vqp_os_dma *dma)
 	sim_point("dma_alloc", bytes);
 	if (is_short(os, "dma_alloc"))
 		return false;
-	memory = ram_new(os, MEMORY_DMA, count * PAGE, false);
+	memory = ram_new(os, MEMORY_DMA, count * os->page_bytes, false);
 	for (uint64_t i = 0; i < count; i++) {
 		memory->page_numbers[i] = os->page_next + i;
 		bus_add(os, memory, i);
 	}
 	*dma = (struct vqp_os_dma){
 		.base = memory->base,
-		.address = os->page_next * PAGE,
+		.address = os->page_next * os->page_bytes,
 		.bytes = bytes,
 		.shell = memory,
 	};
@@ -1169,7 +1174,7 @@ vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
 	sim_point("dma_free", dma->bytes);
 	if (memory == NULL || memory->base != dma->base)
 		sim_fail("dma_free() of what was not allocated");
-	bus_remove(os, memory, memory->bytes / PAGE);
+	bus_remove(os, memory, memory->bytes / os->page_bytes);
 	memory_retire(os, dma->base, MEMORY_DMA, memory->bytes, "dma_free");
 }
 

@@ -98,7 +98,7 @@ struct sim_os_options {
 	uint32_t worker_count;		/* 0: 1 */
 	uint64_t first_page;		/* page numbers of the bus; 0: 256 */
 	uint32_t mirror_percent;	/* how often pages come mirrored */
-	uint32_t page_shift;	/* what it says of pages; 0: 12, as they are */
+	uint32_t page_shift;		/* of its pages; 0: 12 */
 };
 
 struct vqp_os *sim_os_open(const struct sim_os_options *options);

@@ -123,7 +123,7 @@ device_map(void *context, const uint64_t *addresses, uint32_t count,
 {
 	struct rig_guest *guest = context;
 
-	if (page_bytes != 4096)
+	if (page_bytes != UINT64_C(1) << vqp_os_page_shift(guest->os))
 		sim_fail("the device maps pages of %llu bytes",
 		    (unsigned long long)page_bytes);
 	return sim_os_map(guest->os, addresses, count);
@@ -394,6 +394,7 @@ rig_open(struct rig_guest *guest, struct rig_hub *hub,
 		    .whole_reads = options->data_in != VQP_DATA_IN_IMAGE },
 		.worker_count = options->workers,
 		.first_page = options->first_page,
+		.page_shift = options->page_shift,
 		.mirror_percent = 30,
 	};
 	int status;

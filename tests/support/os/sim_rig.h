@@ -25,6 +25,7 @@ struct rig_options {
 	uint32_t workers;
 	bool atomic_service;		/* service is called in a handler */
 	uint64_t first_page;
+	uint32_t page_shift;		/* 0: 12 */
 	uint64_t limit_ns;
 
 	/* Faults, each in per mille of what it is about. */
