@@ -1172,6 +1172,7 @@ class Guest:
 
     def __init__(self, d, *options):
         self.d = d
+        self.peer = 2, 1
         self.host = vm.Host(pathlib.Path(d.q.link_path), "--echo",
                             str(ECHO), *options, name="qtest-host")
         assert until(lambda: "ready" in self.host.said()), self.host.said()
@@ -1187,14 +1188,14 @@ class Guest:
             assert alive, "the host died: " + self.host.said()
 
     def say(self, kind, port, body=b"", dst_port=ECHO, proto=0, version=1):
-        return self.d.send(datagram((2, 1), (CID, 1), struct.pack(
+        return self.d.send(datagram(self.peer, (CID, 1), struct.pack(
             "<BBHIII16s", version, kind, proto, port, dst_port, 0, body)))
 
-    def hear(self, port=None):
+    def hear(self, port=None, dst_port=ECHO):
         """The next packet for this port: (type, protocol, body)."""
         def next_one():
             self.kept += [payload for head, payload in self.d.receive()
-                          if head[:4] == (CID, 1, 2, 1)]
+                          if head[:4] == (CID, 1, *self.peer)]
             return self.kept
         assert until(next_one, 10), "nothing came: " + self.host.said()
         payload = self.kept.pop(0)
@@ -1202,19 +1203,22 @@ class Guest:
                                                              payload)
         same(zero, 0)
         if port is not None:
-            same((src, dst), (ECHO, port))
+            same((src, dst), (dst_port, port))
         return kind, proto, body
 
-    def request(self, port, size=RING_BYTES):
-        same(self.say(REQUEST2, port, struct.pack("<Q", size), proto=1), 56)
-        return self.hear(port)
+    def request(self, port, size=RING_BYTES, dst_port=ECHO):
+        same(self.say(REQUEST2, port, struct.pack("<Q", size), dst_port,
+                      proto=1), 56)
+        return self.hear(port, dst_port)
 
-    def connect(self, port=2000, resource=50):
-        same(self.request(port), (NEGOTIATE2, 1, struct.pack("<QQ", RING_BYTES,
-                                                             0)))
-        same(self.d.alloc((CID, resource), RING_BYTES, RING_BYTES), 4)
-        self.say(OFFER, port, handle(CID, resource))
-        same(self.hear(port), (ATTACH, 0, handle(CID, resource) + bytes(8)))
+    def connect(self, port=2000, resource=50, dst_port=ECHO):
+        same(self.request(port, dst_port=dst_port),
+             (NEGOTIATE2, 1, struct.pack("<QQ", RING_BYTES, 0)))
+        same(self.d.alloc((CID, resource), RING_BYTES, RING_BYTES,
+                          peer=self.peer[0]), 4)
+        self.say(OFFER, port, handle(CID, resource), dst_port)
+        same(self.hear(port, dst_port),
+             (ATTACH, 0, handle(CID, resource) + bytes(8)))
 
     # Where d.alloc() put the headers and the first page of data.
     OWN, DATA = PAGES, PAGES + 2 * PAGE
@@ -1237,6 +1241,52 @@ def by_hand(d):
         g.say(RST, 2000)
         assert until(lambda: "in 11, out 11" in g.host.said())
         assert until(lambda: d.detach((CID, 50)) == 3)
+
+
+@case("streams of context 0 by hand")
+def hypervisor_by_hand(d):
+    with tempfile.TemporaryDirectory() as folder, \
+            socket.socket(socket.AF_UNIX) as listener:
+        path = folder + "/tools"
+        listener.bind(path + "_976")
+        listener.listen()
+        with Guest(d) as g:
+            g.peer = 0, 15
+            same(g.say(REQUEST2, 1023, struct.pack("<Q", 4096), 976,
+                       proto=1), -1)
+        with Guest(d, "--hypervisor", path, "--echo", "976") as g:
+            # The same ports of both contexts are two streams.
+            g.connect(1023, 50, 976)
+            g.peer = 0, 15
+            same(g.request(1023, dst_port=977)[0], RST)
+            same(g.request(1023)[0], RST)
+            g.connect(1023, 51, 976)
+            one, _ = listener.accept()
+            with one:
+                d.q.write(g.DATA, b"to the host")
+                d.q.write(g.OWN + 8, struct.pack("<Q", 11))
+                g.say(WROTE, 1023, dst_port=976)
+                same(one.recv(100), b"to the host")
+                one.sendall(b"to the guest")
+                same(g.hear(1023, 976)[0], WROTE)
+                same(d.q.read(g.PEER_DATA, 12), b"to the guest")
+                # A reset of one is none of the other.
+                g.peer = 2, 1
+                g.say(RST, 1023, dst_port=976)
+                assert until(lambda: "%d:1023 -> 976:" % CID in g.host.said())
+                one.shutdown(socket.SHUT_WR)
+                g.peer = 0, 15
+                same(g.hear(1023, 976), (SHUTDOWN, 0, struct.pack("<QQ", 2,
+                                                                  0)))
+                g.say(RST, 1023, dst_port=976)
+                same(one.recv(100), b"")
+            assert until(lambda: "%d:1023 -> 0:976:" % CID in g.host.said())
+            listener.close()
+            same(g.request(1022, dst_port=976)[0], RST)
+            # What names no stream is answered from where it went to.
+            g.say(OFFER, 1021, handle(CID, 60), 976)
+            same(g.hear(1021, 976)[0], RST)
+    whole(d)
 
 
 @case("the guest is reset in the middle of streams")
@@ -1438,6 +1488,7 @@ def bad_options(d):
             (("x", "--echo", "7=3"), "7=3"),
             (("x", "--source", "8=abc"), "abc"),
             (("x", "--pair-echo", "1:2=5k"), "1:2=5k"),
+            (("x", "--hypervisor", "y", "--cid", "20"), "--hypervisor"),
             (("x", "--cid", "5z"), "5z"), (("x", "--send", "8"), "8"),
             (("x", "--echo", "4294967296"), "4294967296")):
         done = subprocess.run([vm.Host.PROGRAM, *options], text=True,

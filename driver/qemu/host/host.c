@@ -24,10 +24,13 @@ end_of(struct host *host, const struct host_service *service)
 }
 
 static struct host_end *
-answer(struct host *host, uint32_t port)
+answer(struct host *host, uint32_t port, bool hypervisor)
 {
 	const struct host_service *service = host->options->services;
 
+	if (hypervisor)
+		return host->options->hypervisor == NULL ? NULL :
+		    host_unix_dial(host, host->options->hypervisor, port);
 	while (service != NULL && (service->port != port ||
 	    service->kind >= HOST_DATAGRAM_ECHO))
 		service = service->next;
@@ -41,7 +44,8 @@ static void
 datagram(struct host *host, const struct vqp_datagram *datagram,
     const void *payload)
 {
-	if (datagram->dst.resource == VQP_VSOCK_RESOURCE)
+	if (datagram->dst.resource == VQP_VSOCK_RESOURCE ||
+	    vqp_vsock_is_hypervisor(datagram->dst))
 		host_stream_datagram(host, datagram, payload);
 	else
 		host_datagram_take(host, datagram, payload);

@@ -23,6 +23,8 @@ static const char usage[] =
 "  --vsock PATH           a guest that connects to port N reaches the Unix\n"
 "                         socket PATH_N; who connects to PATH and writes\n"
 "                         \"CONNECT N\" reaches the guest's port N\n"
+"  --hypervisor PATH      a guest that connects to port N of context 0, as\n"
+"                         open-vm-tools does, reaches the socket PATH_N\n"
 "\n"
 "  --datagram-echo PORT   send back each datagram\n"
 "  --datagram PORT        datagrams by the Unix socket PATH_PORT.dgram, with\n"
@@ -60,6 +62,7 @@ static const struct option known[] = {
 	{ "doorbell", required_argument, NULL, HOST_DOORBELL },
 	{ "ring", required_argument, NULL, HOST_RING },
 	{ "vsock", required_argument, NULL, 'v' },
+	{ "hypervisor", required_argument, NULL, 'y' },
 	{ "cid", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -149,6 +152,9 @@ whole(struct host_options *options, int argc, char **argv, FILE *err)
 		return wrong(err, optind < argc ? argv[optind + 1] : "LINK",
 		    optind < argc ? "one LINK is enough" : "is missing");
 	options->link = argv[optind];
+	if (options->hypervisor != NULL && options->cid != VQP_CONTEXT_HOST)
+		return wrong(err, "--hypervisor",
+		    "context 2 alone serves context 0, so not with --cid");
 	for (const struct host_service *service = options->services;
 	    service != NULL; service = service->next)
 		if (service->kind == HOST_DATAGRAM && options->vsock == NULL)
@@ -170,6 +176,9 @@ host_options_parse(struct host_options *options, int argc, char **argv,
 		switch (option) {
 		case 'v':
 			options->vsock = optarg;
+			break;
+		case 'y':
+			options->hypervisor = optarg;
 			break;
 		case 'c':
 			good = set_cid(options, optarg, err);

@@ -26,6 +26,7 @@ struct host_service {
 struct host_options {
 	const char *link;	/* the socket that QEMU made */
 	const char *vsock;	/* Unix sockets for ports, or NULL */
+	const char *hypervisor;	/* the same for ports of context 0 */
 	uint32_t cid;
 	struct host_service *services;	/* the last one first */
 };

@@ -48,6 +48,7 @@ struct host_stream {
 	struct host_stream *next;
 	enum state state;
 	bool ours;		/* we connected */
+	bool hypervisor;	/* the guest connected to context 0 */
 	uint32_t tag;
 	uint32_t cid, port, own_port;
 	uint64_t size;
@@ -89,6 +90,14 @@ fill_packet(const struct host *host, struct vqp_vsock_packet *packet,
 	packet->dst_port = port;
 }
 
+/* As fill_packet() left it, but from context 0. */
+static void
+from_hypervisor(struct vqp_vsock_packet *packet)
+{
+	packet->datagram.src.context = VQP_CONTEXT_HYPERVISOR;
+	packet->datagram.src.resource = VQP_VSOCK_RESOURCE_HYPERVISOR;
+}
+
 static void
 post(struct host *host, const struct vqp_vsock_packet *packet, uint32_t tag)
 {
@@ -104,6 +113,8 @@ say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
 	fill_packet(host, &packet, type, stream->cid, stream->port,
 	    stream->own_port);
 	packet.protocol = protocol;
+	if (stream->hypervisor)
+		from_hypervisor(&packet);
 	if (body != NULL)
 		packet.body = *body;
 	post(host, &packet, stream->tag);
@@ -126,6 +137,8 @@ reset_stranger(struct host *host, uint32_t cid,
 
 	fill_packet(host, &packet, VQP_VSOCK_RST, cid, asked->src_port,
 	    asked->dst_port);
+	if (vqp_vsock_is_hypervisor(asked->datagram.dst))
+		from_hypervisor(&packet);
 	post(host, &packet, UINT32_C(0x7fffffff));
 }
 
@@ -162,9 +175,9 @@ die(struct host *host, struct host_stream *stream)
 	if (stream->state >= STATE_OPEN) {
 		char name[48];
 
-		snprintf(name, sizeof(name), "%u:%u %s %u", stream->cid,
+		snprintf(name, sizeof(name), "%u:%u %s %s%u", stream->cid,
 		    stream->port, stream->ours ? "<-" : "->",
-		    stream->own_port);
+		    stream->hypervisor ? "0:" : "", stream->own_port);
 		host_end_say(host, name, stream->bytes_in, stream->bytes_out,
 		    stream->opened);
 	}
@@ -185,12 +198,14 @@ reset(struct host *host, struct host_stream *stream)
 }
 
 static struct host_stream *
-find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port)
+find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
+    bool hypervisor)
 {
 	struct host_stream *stream = host->streams.first;
 
 	while (stream != NULL && (stream->cid != cid ||
 	    stream->port != port || stream->own_port != own_port ||
+	    stream->hypervisor != hypervisor ||
 	    stream->state == STATE_DEAD))
 		stream = stream->next;
 	return stream;
@@ -278,13 +293,15 @@ on_request(struct host *host, uint32_t cid,
 
 	if (packet->body.size != 0 && !too_many(host) &&
 	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0))
-		end = host->streams.listener(host, packet->dst_port);
+		end = host->streams.listener(host, packet->dst_port,
+		    vqp_vsock_is_hypervisor(packet->datagram.dst));
 	if (end == NULL) {
 		reset_stranger(host, cid, packet);
 		return;
 	}
 	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
 	stream->size = body.size;
+	stream->hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
 	say(host, stream, second ? VQP_VSOCK_NEGOTIATE2 : VQP_VSOCK_NEGOTIATE,
 	    second ? PROTOCOL_QSTATE : 0, &body);
 }
@@ -402,7 +419,8 @@ host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
 	do {
 		if (++host->streams.last_port < PORT_MIN)
 			host->streams.last_port = PORT_MIN;
-	} while (find(host, cid, port, host->streams.last_port) != NULL);
+	} while (find(host, cid, port, host->streams.last_port, false) !=
+	    NULL);
 	stream = new_stream(host, cid, port, host->streams.last_port, end);
 	stream->ours = true;
 	say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
@@ -577,7 +595,7 @@ host_stream_datagram(struct host *host,
 	packet.datagram = *datagram;
 	memcpy(&packet.version, payload, sizeof(packet) - sizeof(*datagram));
 	stream = find(host, datagram->src.context, packet.src_port,
-	    packet.dst_port);
+	    packet.dst_port, vqp_vsock_is_hypervisor(datagram->dst));
 	if (stream != NULL)
 		take_packet(host, stream, &packet);
 	else if (packet.type == VQP_VSOCK_REQUEST ||
@@ -714,10 +732,20 @@ bound(struct host *host, void *context, int64_t status)
 void
 host_stream_init(struct host *host, host_listener *listener)
 {
+	const struct vqp_handle hypervisor = { VQP_CONTEXT_HYPERVISOR,
+	    VQP_VSOCK_RESOURCE_HYPERVISOR };
+
 	host->streams.listener = listener;
 	host->streams.last_port = somewhere(host, PORT_MIN);
 	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
 	host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE, bound, NULL);
+	/*
+	 * Not without a socket to serve: the device then answers a guest that
+	 * nobody is there, which says more than a reset of each port does.
+	 */
+	if (host->options->hypervisor != NULL)
+		host_link_ask(host, VQP_LINK_BIND, &hypervisor,
+		    sizeof(hypervisor), bound, NULL);
 }
 
 void

@@ -37,8 +37,9 @@ struct host_end {
 	bool deaf;		/* the guest reads nothing more */
 };
 
-/* Who answers for a port: a new end, or NULL for nobody. */
-typedef struct host_end *host_listener(struct host *host, uint32_t port);
+/* Who answers for a port of ours or of context 0: a new end, or NULL. */
+typedef struct host_end *host_listener(struct host *host, uint32_t port,
+    bool hypervisor);
 
 struct host_streams {
 	struct host_stream *first;
