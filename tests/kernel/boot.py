@@ -9,6 +9,7 @@ and datagram sockets carry bytes whose values are checked, between guest and
 vqp-host in both directions and within the guest.  Other boots:
 
     programs    Python, socat and the kernel's own tests of AF_VSOCK
+    tools       open-vm-tools, which asks context 0 and is asked from there
     killed      the host dies under load, ten times, and another comes
     rounds      our driver is loaded and unloaded a hundred times
     churn       thousands of connections, and how many a second beside stock's
@@ -35,6 +36,7 @@ import endure
 import life
 import programs
 import scene
+import tools
 import vm
 
 PAIR = 77
@@ -75,6 +77,7 @@ rmmod {0} 2>/dev/null
 # Boots of another kind.
 SCENES = {
     "programs": programs.run,
+    "tools": tools.run,
     "killed": endure.killed,
     "rounds": endure.rounds,
     "churn": endure.churn,
@@ -82,7 +85,7 @@ SCENES = {
 }
 USUAL = {"amd64": ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32"),
          "arm64": ("mmio",)}
-ONLY_AMD64 = {"port-q35", "iommu"}
+ONLY_AMD64 = {"port-q35", "iommu", "tools"}
 
 SCRIPT = r"""
 load vsock
@@ -99,6 +102,7 @@ check 'echo of 4 MiB' vtest echo 2 7 {four}
 check 'sink of 4 MiB' vtest sink 2 9 {four}
 check 'source of 4 MiB' vtest source 2 19 {four}
 check 'a port that is nobodys' vtest refused 2 99
+check 'context 0, which nobody serves' vtest refused 0 976
 check 'datagram of 1 byte' vtest datagram 2 5007 1
 check 'datagram of 4072 bytes' vtest datagram 2 5007 4072
 check 'datagram of 5000 bytes' vtest datagram 2 5007 5000

@@ -84,10 +84,16 @@ NOT_RUN = {
 }
 
 
-def with_libraries(path):
-    """An executable and the shared objects it names, at their own places."""
+def with_libraries(path, *folders):
+    """An executable and the shared objects it names, at their own places;
+    folders are looked into first.  Skip if one is not on this machine."""
+    said = vm.output("ldd", path, env={
+        **os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))})
+    missing = re.search(r"(\S+) => not found", said)
+    if missing:
+        raise vm.Skip("no %s for %s" % (missing[1], path))
     return {str(one)[1:]: pathlib.Path(one) for one in [path] + re.findall(
-        r"(/\S+) \(0x", vm.output("ldd", path))}
+        r"(/\S+) \(0x", said)}
 
 
 def python():

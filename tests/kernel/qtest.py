@@ -24,6 +24,7 @@ import threading
 import time
 import traceback
 
+import tools
 import vm
 
 from qdevice import (
@@ -1479,6 +1480,84 @@ def file_kept(d):
         g.say(OFFER, 2000, handle(CID, 50), 10)
         same(g.hear()[0], ATTACH)
         same(path.read_text(), "")
+
+
+def rpc_field(kind, name, rest):
+    return struct.pack(">II", kind, name) + rest
+
+
+def rpc_text(text):
+    return rpc_field(2, 2, struct.pack(">I", len(text)) + text)
+
+
+def rpc_packet(body):
+    return struct.pack(">I", len(body)) + body
+
+
+@case("guestrpc.py and a guest that sends junk", generations=("port",))
+def rpc_junk(_):
+    data = rpc_field(1, 1, struct.pack(">II", 1, 0))
+
+    def dial(port):
+        one = socket.socket(socket.AF_UNIX)
+        one.settimeout(10)
+        one.connect("%s_%d" % (path, port))
+        return one
+
+    def ask(request):
+        with dial(976) as one:
+            one.sendall(rpc_packet(data + rpc_text(request)))
+            length, = struct.unpack(">I", one.recv(4, socket.MSG_WAITALL))
+            answer = one.recv(length, socket.MSG_WAITALL)
+            same(answer[:16], data)
+            return answer[28:]
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/tools"
+        with tools.Responder(path, "guestinfo.a=b") as responder:
+            assert responder.wait("ready", 20), responder.lines
+            for junk in (
+                    b"\xff\xff\xff\xff", struct.pack(">I", 70000),
+                    rpc_packet(b"x"), rpc_packet(data[:-1]),
+                    rpc_packet(rpc_field(2, 2, b"\xff\xff\xff\xff")),
+                    rpc_packet(rpc_field(2, 2, struct.pack(">I", 5) + b"x")),
+                    rpc_packet(rpc_field(3, 2, bytes(8))),
+                    rpc_packet(rpc_field(0, 2, bytes(8))),
+                    rpc_packet(rpc_field(1, 2, bytes(8))),
+                    rpc_packet(rpc_field(2, 1, bytes(4)))):
+                for port in (975, 976):
+                    with dial(port) as one:
+                        one.sendall(junk)
+                        while one.recv(4096):   # the first requests, of 975
+                            pass
+            # An answer to nothing, twice: one may be that to "reset".
+            with dial(975) as one, contextlib.suppress(OSError):
+                one.sendall(rpc_packet(data + rpc_text(b"x")) * 9)
+                while one.recv(4096):
+                    pass
+            same(ask(b"info-get guestinfo.a\0"), b"1 b")
+            same(ask(b"info-get other.a"),
+                 b"0 Only names that begin with guestinfo.")
+            same(ask(b""), b"0 Unknown command")
+            same(ask(b"info-set guestinfo.large " + bytes(65000)), b"1 ")
+            with dial(976) as one:
+                for i in range(1001):
+                    one.sendall(rpc_packet(rpc_text(
+                        b"info-set guestinfo.%d %d" % (i, i))))
+                    got = one.recv(100)
+                same(got[28 + 4:], b"0 No room for more values")
+            many = [dial(976) for _ in range(65)]
+            same(many[64].recv(1), b"")
+            for one in many:
+                one.close()
+            assert until(lambda: ask(b"info-get guestinfo.a") == b"1 b")
+            for i in range(200):
+                same(ask(b"\33[2J%d" % i), b"0 Unknown command")
+            # 60 a minute, and another one may have begun.
+            assert len(responder.lines) <= 120, responder.lines
+            assert "\33" not in "".join(responder.lines)
+            assert not any("ask was " in one or "rror" in one
+                           for one in responder.lines), responder.lines
 
 
 @case("options of vqp-host that are none", generations=("port",))
