@@ -160,7 +160,8 @@ host_turn(struct host *host, int milliseconds)
 	if (host->state != HOST_RUNS)
 		return false;
 	wait = host_sooner(host_sooner(host_stream_work(host),
-	    host_raw_work(host)), milliseconds);
+	    host_raw_work(host)), host_sooner(host_unix_work(host),
+	    milliseconds));
 	if (host->state == HOST_RUNS)
 		host_loop_turn(host, wait);
 	return host->state == HOST_RUNS;

@@ -111,17 +111,16 @@ host_datagram_unix(struct host *host, const char *path, uint32_t number)
 
 	if (snprintf(address.sun_path, sizeof(address.sun_path),
 	    "%s_%u.dgram", path, number) >= (int)sizeof(address.sun_path)) {
-		host_fail(host,
-		    "%s_%u.dgram: too long for the address of a socket",
-		    path, number);
+		host_fail(host, "%s_%u.dgram: too long for the address of a "
+		    "socket, which has room for %zu bytes", path, number,
+		    sizeof(address.sun_path) - 1);
 		return;
 	}
-	unlink(address.sun_path);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	port->watch.fd = fd;
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address,
-	    sizeof(address)) != 0 ||
-	    !host_watch_add(host, &port->watch, fd, EPOLLIN, readable))
+	if (!host_unix_bind(host, fd, &address, SOCK_DGRAM))
+		return;
+	if (!host_watch_add(host, &port->watch, fd, EPOLLIN, readable))
 		host_fail(host, "%s: %s", address.sun_path, strerror(errno));
 }
 

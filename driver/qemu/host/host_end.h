@@ -3,6 +3,8 @@
 #ifndef HOST_END_H
 #define HOST_END_H
 
+#include <sys/un.h>
+
 #include "host_stream.h"
 
 /* ---- host_end.c: what stands between an end and a ring, or a person. */
@@ -33,10 +35,20 @@ struct unix_end;
 struct host_door {
 	struct host_watch watch;	/* that listens */
 	struct unix_end *callers;	/* that have not said CONNECT yet */
+	int64_t callers_at;		/* when to look at these */
+	int64_t again_at;		/* when to accept again; 0: now */
 };
 
 /* Listen at `path` for "CONNECT <port>\n". */
 void host_unix_listen(struct host *host, const char *path);
+/*
+ * Bind `fd`, in the place of a socket that nobody uses any more, and of nothing
+ * else.  False: why was said, and the host has failed.
+ */
+bool host_unix_bind(struct host *host, int fd,
+    const struct sockaddr_un *address, int type);
+/* As host_stream_work(). */
+int host_unix_work(struct host *host);
 /* A stream to the socket <path>_<port>, or NULL. */
 struct host_end *host_unix_dial(struct host *host, const char *path,
     uint32_t port);

@@ -4,6 +4,7 @@
  * waits for another: a guest decides what comes before a result, and how much.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ struct host_asked {
 /* Tags of posts are their callers'; those of requests have this bit. */
 #define REQUEST_TAG	UINT32_C(0x80000000)
 #define NOBODYS_TAG	0
+
+#define DIAL_AGAIN_MS	200
 
 /* A guest that was switched off is no error. */
 static void
@@ -529,9 +532,18 @@ connect_to(struct host *host, const char *path)
 		return -1;
 	}
 	strcpy(address.sun_path, path);
-	fd = dial(&address, SOCK_SEQPACKET);
-	if (fd < 0 && errno == EPROTOTYPE)
-		fd = dial(&address, SOCK_STREAM);
+	for (bool said = false; ; said = true) {
+		fd = dial(&address, SOCK_SEQPACKET);
+		if (fd < 0 && errno == EPROTOTYPE)
+			fd = dial(&address, SOCK_STREAM);
+		if (fd >= 0 || !host->options->patient ||
+		    (errno != ENOENT && errno != ECONNREFUSED))
+			break;
+		if (!said)
+			host_say(host, "%s: nobody listens there yet, "
+			    "waiting for QEMU", path);
+		poll(NULL, 0, DIAL_AGAIN_MS);
+	}
 	if (fd < 0)
 		host_fail(host, "%s: %s", path, strerror(errno));
 	return fd;

@@ -169,7 +169,8 @@ host_options_parse(struct host_options *options, int argc, char **argv,
 	bool good = true;
 	int option;
 
-	*options = (struct host_options){ .cid = VQP_CONTEXT_HOST };
+	*options = (struct host_options){ .cid = VQP_CONTEXT_HOST,
+	    .patient = true };
 	optind = 0;		/* from the start, whoever parsed before */
 	while (good && (option = getopt_long(argc, argv, "h", known,
 	    NULL)) != -1)

@@ -3,6 +3,7 @@
 #ifndef HOST_OPTIONS_H
 #define HOST_OPTIONS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -28,6 +29,7 @@ struct host_options {
 	const char *vsock;	/* Unix sockets for ports, or NULL */
 	const char *hypervisor;	/* the same for ports of context 0 */
 	uint32_t cid;
+	bool patient;		/* wait until somebody listens at `link` */
 	struct host_service *services;	/* the last one first */
 };
 
