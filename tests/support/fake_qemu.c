@@ -421,7 +421,8 @@ fake_guest_send(struct fake_qemu *qemu, uint32_t own_resource,
     uint32_t resource, const void *payload, uint64_t bytes)
 {
 	const struct vqp_datagram datagram = {
-		.dst = { VQP_CONTEXT_HOST, resource },
+		.dst = { resource == VQP_VSOCK_RESOURCE_HYPERVISOR ?
+		    VQP_CONTEXT_HYPERVISOR : VQP_CONTEXT_HOST, resource },
 		.src = { FAKE_CID, own_resource }, .payload_size = bytes,
 	};
 	uint8_t *whole = malloc(sizeof(datagram) + bytes);
@@ -445,7 +446,8 @@ fake_guest_say(struct fake_qemu *qemu, uint8_t type, uint32_t own_port,
 
 	if (body != NULL)
 		packet.body = *body;
-	fake_guest_send(qemu, VQP_VSOCK_RESOURCE, VQP_VSOCK_RESOURCE,
+	fake_guest_send(qemu, VQP_VSOCK_RESOURCE, qemu->to_hypervisor ?
+	    VQP_VSOCK_RESOURCE_HYPERVISOR : VQP_VSOCK_RESOURCE,
 	    &packet.version, sizeof(packet) - sizeof(packet.datagram));
 }
 

@@ -47,6 +47,7 @@ struct fake_qemu {
 	int64_t alloc_status;		/* of ALLOC, if negative */
 	int64_t ring_status;
 	bool silent;			/* do not answer at all */
+	bool to_hypervisor;		/* fake_guest_say(): to context 0 */
 	unsigned starved;		/* reads that would have waited */
 	/* Instead of all that, for a packet; or NULL. */
 	void (*answer)(struct fake_qemu *qemu,
@@ -78,7 +79,7 @@ const struct fake_packet *fake_qemu_next(struct fake_qemu *qemu,
 struct fake_pair *fake_qemu_pair(struct fake_qemu *qemu,
     struct vqp_handle handle);
 
-/* A datagram of the guest's. */
+/* A datagram of the guest's; resource 15 is that of context 0. */
 void fake_guest_send(struct fake_qemu *qemu, uint32_t own_resource,
     uint32_t resource, const void *payload, uint64_t bytes);
 /* A control packet of the guest's stream own_port, to our `port`. */

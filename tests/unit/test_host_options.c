@@ -111,6 +111,8 @@ TEST(refused, "what is wrong is named, and exits 2")
 		{ { "a", "--echo", "16:7" }, "16:7: there is more" },
 		{ { "a", "--pair-echo", "16:" }, "vqp-host: : no number" },
 		{ { "a", "--datagram", "7" }, "--datagram: needs --vsock" },
+		{ { "a", "--hypervisor=p", "--cid=20" },
+		    "vqp-host: --hypervisor: context 2 alone" },
 		{ { "a", "--cid", "x" }, "vqp-host: x: no number" },
 		{ { "a", "--cid", "5x" }, "vqp-host: 5x: no context" },
 	};

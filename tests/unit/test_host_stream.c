@@ -123,6 +123,91 @@ TEST(nobody, "a port that nobody serves is reset, a RST never answered")
 	rig_close();
 }
 
+/* To context 0, or not, and the answer is from there. */
+static uint8_t
+hear_from(bool hypervisor)
+{
+	const struct vqp_vsock_packet packet = fake_guest_hear(&rig.qemu);
+	const struct vqp_handle src = packet.datagram.src;
+
+	CHECK_EQ(vqp_vsock_is_hypervisor(src), hypervisor);
+	CHECK(hypervisor || (src.context == VQP_CONTEXT_HOST &&
+	    src.resource == VQP_VSOCK_RESOURCE));
+	return packet.type;
+}
+
+static void
+request(uint32_t port, bool hypervisor)
+{
+	rig.qemu.to_hypervisor = hypervisor;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, port, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+}
+
+TEST(hypervisor, "docs/wire.md 14: ports of context 0 and ours are apart")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--echo", (char *)"976", (char *)"--hypervisor",
+	    rig.path };
+	const struct fake_packet *sent;
+	struct vqp_handle bound;
+	unsigned binds = 0;
+	int listener;
+
+	rig_prepare(SOCK_SEQPACKET, 6, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/t", rig.folder);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	while ((sent = fake_qemu_next(&rig.qemu, VQP_LINK_BIND)) != NULL) {
+		memcpy(&bound, sent->body, sizeof(bound));
+		binds += vqp_vsock_is_hypervisor(bound);
+	}
+	CHECK_EQ(binds, 1);
+	fake_qemu_forget(&rig.qemu);
+	/* Nobody listens there, though the echo has that port of ours. */
+	request(976, true);
+	CHECK_EQ(hear_from(true), VQP_VSOCK_RST);
+	listener = unix_socket("t_976", true);
+	request(976, true);
+	CHECK_EQ(hear_from(true), VQP_VSOCK_NEGOTIATE2);
+	/* The same ports at our own context: another stream. */
+	request(976, false);
+	CHECK_EQ(hear_from(false), VQP_VSOCK_NEGOTIATE2);
+	say(VQP_VSOCK_RST, 976);
+	rig.qemu.to_hypervisor = true;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, PORT, 976, 0,
+	    &(union vqp_vsock_body){ .handle = ring });
+	rig_settle();
+	CHECK_EQ(hear_from(true), VQP_VSOCK_ATTACH);
+	CHECK(fake_qemu_pair(&rig.qemu, ring) != NULL);
+	say(VQP_VSOCK_RST, 976);
+	rig_settle();
+	CHECK(rig_said("16:2000 -> 0:976"));
+	close(listener);
+	rig_close();
+}
+
+TEST(no_hypervisor, "without --hypervisor context 0 is not asked for")
+{
+	const struct fake_packet *sent;
+	struct vqp_handle bound;
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--echo", (char *)"976" };
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	rig_start();
+	while ((sent = fake_qemu_next(&rig.qemu, VQP_LINK_BIND)) != NULL) {
+		memcpy(&bound, sent->body, sizeof(bound));
+		CHECK(!vqp_vsock_is_hypervisor(bound));
+	}
+	fake_qemu_forget(&rig.qemu);
+	/* A QEMU that passes it on all the same finds no service. */
+	request(976, true);
+	CHECK_EQ(hear_from(true), VQP_VSOCK_RST);
+	rig_close();
+}
+
 TEST(bad_index, "an index that is none resets that stream, and no other")
 {
 	struct vqp_queue_header *header;
