@@ -58,6 +58,10 @@ CORE_SOURCES = {
 }
 
 
+# vqp-host, and its QEMU in the same process (support/fake_qemu.c).
+HOST_FLAGS = ["-D_GNU_SOURCE", "-Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=recv"]
+
+
 class Unfit(Exception):
     """Why a mutant, or a test, cannot be tried."""
 
@@ -146,6 +150,11 @@ def build(root, ck, world, program):
         includes += ["driver/os", "driver/core", "driver/user"]
         for room in ("core", "device", "user"):
             sources += root.glob("driver/%s/*.c" % room)
+    if program.startswith("test_host_"):
+        includes += ["driver/qemu", "driver/qemu/host"]
+        sources += [path for path in root.glob("driver/qemu/host/*.c")
+                    if path.name != "vqp_host.c"]
+        sources.append(root / "tests/support/fake_qemu.c")
     if world == "core":
         includes += CORE_INCLUDES
         for pattern in CORE_SOURCES.get(program, ()) + CORE_SOURCES[""]:
@@ -156,6 +165,7 @@ def build(root, ck, world, program):
         ["clang" if world == "fuzz" else "gcc"] + COMMON + WORLDS[world] +
         ["-I%s" % (root / path) for path in includes] +
         ["-isystem", str(ck)] +
+        (HOST_FLAGS if program.startswith("test_host_") else []) +
         [str(path) for path in sources] + ["-o", str(to)])
     if status == 0 and world == "sim":
         # The explorer is not instrumented: it is what is told (plain.c).

@@ -389,4 +389,202 @@ TEST(strange_order, "no order of control packets does more than a reset")
 	rig_close();
 }
 
+/* The guest's pattern, so that a place in the stream has its byte. */
+static void
+fill_ring(struct vqp_pair *guest)
+{
+	uint8_t bytes[RING - 1];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	CHECK_EQ(vqp_pair_send(guest, bytes, sizeof(bytes)), RING - 1);
+}
+
+static void
+check_ring_read(int fd)
+{
+	uint8_t bytes[RING];
+	ssize_t n;
+
+	n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_WAITALL);
+	CHECK_EQ(n, RING - 1);
+	for (ssize_t i = 0; i < n; i++)
+		CHECK_EQ(bytes[i], (uint8_t)(i * 7));
+	CHECK_EQ(recv(fd, bytes, 1, MSG_DONTWAIT), 0);
+}
+
+/* A guest and a program that is connected to it. */
+static struct vqp_pair *
+connect_through(int *listener, int *fd)
+{
+	struct vqp_pair *guest;
+
+	open_with_vsock();
+	*listener = unix_socket("v_80", true);
+	guest = connect_to(80);
+	CHECK(guest != NULL);
+	*fd = accept(*listener, NULL, NULL);
+	return guest;
+}
+
+TEST(deaf_program, "a program that ends receiving still sends")
+{
+	char byte = 'x', back[8] = "";
+	struct vqp_vsock_packet packet;
+	struct vqp_pair *guest;
+	int listener, fd;
+
+	guest = connect_through(&listener, &fd);
+	CHECK_EQ(write(fd, "before", 6), 6);
+	shutdown(fd, SHUT_RD);
+	CHECK_EQ(vqp_pair_send(guest, &byte, 1), 1);
+	say(VQP_VSOCK_WROTE, 80);
+	do
+		packet = fake_guest_hear(&rig.qemu);
+	while (packet.type == VQP_VSOCK_WROTE);
+	CHECK_EQ(packet.type, VQP_VSOCK_SHUTDOWN);
+	CHECK_EQ(packet.body.mode, 1);
+	/* What is sent all the same is thrown away: there is room again. */
+	fill_ring(guest);
+	say(VQP_VSOCK_WROTE, 80);
+	CHECK_EQ(vqp_pair_produce_free(guest), RING - 1);
+	CHECK_EQ(write(fd, "after", 5), 5);
+	rig_settle();
+	CHECK_EQ(vqp_pair_receive(guest, back, 6), 6);
+	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	CHECK(memcmp(back, "after", 5) == 0);
+	close(fd);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	while (packet.type == VQP_VSOCK_WROTE ||
+	    packet.type == VQP_VSOCK_READ)
+		packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.body.mode, 3);
+	close(listener);
+	rig_close();
+}
+
+TEST(silent_room, "a guest that was told of no receiver is looked at")
+{
+	struct vqp_pair *guest;
+	uint8_t bytes[RING] = { 0 };
+	int listener, fd, got = 0;
+
+	guest = connect_through(&listener, &fd);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(write(fd, bytes, RING), RING);
+	rig_settle();
+	close(fd);
+	CHECK_EQ(vqp_pair_send(guest, bytes, 1), 1);
+	say(VQP_VSOCK_WROTE, 80);
+	/* No READ from here on. */
+	for (int i = 0; i < 100 && got < 3 * RING; i++) {
+		const int64_t n = vqp_pair_dequeue(guest, bytes, RING);
+
+		got += n > 0 ? (int)n : 0;
+		host_turn(&rig.host, 10);
+	}
+	CHECK_EQ(got, 3 * RING);
+	close(listener);
+	rig_close();
+}
+
+TEST(same_name, "a port that comes again is another stream; both have all")
+{
+	struct vqp_pair *guest;
+	int listener, fd;
+
+	guest = connect_through(&listener, &fd);
+	fill_ring(guest);
+	/* Its memory has not gone yet. */
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, 80, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	check_ring_read(fd);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	close(fd);
+	fd = accept(listener, NULL, NULL);
+	say(VQP_VSOCK_RST, 80);
+	close(fd);
+	close(listener);
+	rig_close();
+}
+
+TEST(reset_with_data, "a reset takes nothing back of what was sent")
+{
+	const uint8_t types[] = { VQP_VSOCK_RST, VQP_VSOCK_INVALID,
+	    VQP_VSOCK_OFFER };
+	struct vqp_pair *guest;
+	int listener, fd;
+
+	for (size_t i = 0; i < sizeof(types); i++) {
+		guest = connect_through(&listener, &fd);
+		fill_ring(guest);
+		say(types[i], 80);
+		check_ring_read(fd);
+		close(fd);
+		close(listener);
+		rig_close();
+	}
+}
+
+TEST(qemu_ends, "what was in the rings when QEMU ended is read")
+{
+	struct vqp_pair *guest;
+	int listener, fd;
+
+	guest = connect_through(&listener, &fd);
+	fill_ring(guest);
+	close(rig.qemu.fd);
+	rig.qemu.fd = -1;
+	for (int i = 0; i < 10 && host_turn(&rig.host, 0); i++)
+		;
+	CHECK_EQ(rig.host.state, HOST_OVER);
+	CHECK(!host_turn(&rig.host, 0));
+	check_ring_read(fd);
+	close(fd);
+	close(listener);
+	rig_close();
+}
+
+TEST(names, "a guest that has all names of pairs is asked a few times")
+{
+	struct vqp_vsock_packet packet;
+	unsigned tries = 0;
+	int fd;
+
+	open_with_vsock();
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	rig.qemu.alloc_status = VQP_ERROR_ALREADY_EXISTS;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, packet.src_port,
+	    1, &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	while (fake_qemu_next(&rig.qemu, VQP_LINK_ALLOC) != NULL)
+		tries++;
+	CHECK_EQ(tries, 8);
+	CHECK(rig_said("no queue pair"));
+	close(fd);
+	rig_close();
+}
+
+TEST(no_room, "an answer that the guest had no room for is said again")
+{
+	rig_open("--echo", "7");
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, 7, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	rig.qemu.send_status = 0;
+	fake_qemu_forget(&rig.qemu);
+	for (int i = 0; i < 20; i++)
+		host_turn(&rig.host, 10);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
 TEST_MAIN()

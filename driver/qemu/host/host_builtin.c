@@ -13,6 +13,7 @@
 struct builtin {
 	struct host_end end;	/* first: it is cast back */
 	bool finished;
+	bool deaf;		/* echo: the guest reads nothing more */
 	uint64_t at;		/* source: place in the stream */
 	uint64_t bytes;		/* source: all of it, or 0 */
 	int fd;
@@ -84,7 +85,7 @@ echo_take(struct host *host, struct host_end *end, const struct iovec span[2])
 	struct builtin *b = of(end);
 	uint64_t n = 0;
 
-	if (end->deaf)
+	if (of(end)->deaf)
 		return take_nothing(host, end, span);
 	if (b->echo_at < b->echo_bytes)
 		return HOST_WAIT;
@@ -124,6 +125,13 @@ echo_give(struct host *host, struct host_end *end, const struct iovec span[2])
 	return (int64_t)n;
 }
 
+static void
+echo_refuse(struct host *host, struct host_end *end)
+{
+	(void)host;
+	of(end)->deaf = true;
+}
+
 struct host_end *
 host_end_echo(struct host *host)
 {
@@ -132,6 +140,7 @@ host_end_echo(struct host *host)
 	(void)host;
 	b->end.take = echo_take;
 	b->end.give = echo_give;
+	b->end.refuse = echo_refuse;
 	return &b->end;
 }
 

@@ -32,6 +32,21 @@ host_end_take(struct host *host, struct host_end *end, struct vqp_pair *pair,
 }
 
 int64_t
+host_end_discard(struct vqp_pair *pair, bool *tell)
+{
+	struct vqp_span spans[2];
+	const int64_t n = vqp_rx_peek(&pair->rx, UINT64_MAX / 2, spans);
+
+	*tell = false;
+	if (n == VQP_ERROR_NO_DATA)
+		return 0;
+	if (n < 0)
+		return HOST_BROKEN;
+	*tell = vqp_rx_release_edge(&pair->rx, (uint64_t)n);
+	return n;
+}
+
+int64_t
 host_end_give(struct host *host, struct host_end *end, struct vqp_pair *pair,
     bool *tell)
 {

@@ -17,6 +17,8 @@ int64_t host_end_take(struct host *host, struct host_end *end,
     struct vqp_pair *pair, bool *tell);
 int64_t host_end_give(struct host *host, struct host_end *end,
     struct vqp_pair *pair, bool *tell);
+/* Take all there is, and throw it away. */
+int64_t host_end_discard(struct vqp_pair *pair, bool *tell);
 /* Bytes and throughput of one that is over and began at `since`. */
 void host_end_say(struct host *host, const char *name, uint64_t bytes_in,
     uint64_t bytes_out, int64_t since);

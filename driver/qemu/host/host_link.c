@@ -85,15 +85,20 @@ find_pair(const struct host *host, const uint8_t *body)
 }
 
 static void
+memory_leaves(struct host *host, struct host_pair *pair)
+{
+	if (pair->mapped && pair->leaving != NULL)
+		pair->leaving(host, pair);
+	host_memory_unmap(pair);
+}
+
+static void
 memory_goes(struct host *host, const uint8_t *body)
 {
 	struct host_pair *pair = find_pair(host, body);
 
-	if (pair != NULL && pair->mapped) {
-		if (pair->leaving != NULL)
-			pair->leaving(host, pair);
-		host_memory_unmap(pair);
-	}
+	if (pair != NULL)
+		memory_leaves(host, pair);
 	send_packet(host, VQP_LINK_RELEASED, 0, body,
 	    sizeof(struct vqp_handle), NULL, 0);
 }
@@ -593,15 +598,26 @@ host_link_open(struct host *host, const char *path, uint32_t cid)
 }
 
 void
-host_link_close(struct host *host)
+host_link_lost(struct host *host)
 {
 	struct host_link *link = &host->link;
 	const int fd = link->watch.fd;
-	struct host_asked *asked;
 
 	host_watch_remove(host, &link->watch);
 	if (fd >= 0)
 		close(fd);
+	for (struct host_pair *pair = link->pairs; pair != NULL;
+	    pair = pair->next)
+		memory_leaves(host, pair);
+}
+
+void
+host_link_close(struct host *host)
+{
+	struct host_link *link = &host->link;
+	struct host_asked *asked;
+
+	host_link_lost(host);
 	while ((asked = link->asked) != NULL) {
 		link->asked = asked->next;
 		free(asked);

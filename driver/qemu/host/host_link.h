@@ -74,6 +74,11 @@ struct host_memory {
  */
 void host_link_open(struct host *host, const char *path, uint32_t cid);
 void host_link_open_at(struct host *host, int fd, uint32_t cid);
+/*
+ * QEMU has ended.  The guest's memory is there as long as it is mapped: pairs
+ * take what they need of it, as when the guest leaves.
+ */
+void host_link_lost(struct host *host);
 void host_link_close(struct host *host);
 /* Read until all requests are answered; not from within a call back. */
 void host_link_settle(struct host *host);

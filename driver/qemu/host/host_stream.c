@@ -28,8 +28,19 @@
 #define HANDSHAKE_MS	5000
 #define LINGER_MS	10000
 #define RETRY_MS	5
+#define RETRY_MS_MAX	320
+#define LOOK_MS		5
+#define LOOK_MS_MAX	1000
+#define NAMES_MAX	8
 #define TURN_BYTES	(1 << 20)
 #define HALF_OPEN_MAX	128
+
+/*
+ * A guest that leaves may leave a ring of bytes, which are kept until the end
+ * has taken them: all streams together hold 128 MiB at most.  One more is
+ * refused.
+ */
+#define STREAMS_MAX	512
 
 #define RECEIVE_SHUTDOWN	1
 #define SEND_SHUTDOWN	2
@@ -39,7 +50,8 @@ enum state {
 	STATE_ASKED,		/* one of the two sent REQUEST2 */
 	STATE_OFFERED,		/* we sent OFFER */
 	STATE_OPEN,
-	STATE_LINGER,		/* all is said; the guest is to close */
+	STATE_REST,		/* the guest left; the end has not taken all */
+	STATE_LINGER,		/* the end is closed; the guest is to close */
 	STATE_DEAD,
 };
 
@@ -49,18 +61,25 @@ struct host_stream {
 	enum state state;
 	bool ours;		/* we connected */
 	bool hypervisor;	/* the guest connected to context 0 */
-	uint32_t tag;
+	bool second;		/* by REQUEST2 */
+	uint32_t tag;		/* even; odd for packets of the handshake */
 	uint32_t cid, port, own_port;
 	uint64_t size;
-	struct host_end *end;
+	unsigned names_tried;	/* for its pair */
+	struct host_end *end;	/* NULL: closed */
 	struct vqp_pair pair;
 	bool attached;		/* `pair` is usable */
 	bool ready;		/* there may be work */
 	bool guest_finished;	/* sends nothing more */
 	bool guest_deaf;	/* reads nothing more */
-	bool took_all;		/* and the end knows */
+	bool took_all;		/* the end takes nothing more, and knows */
 	bool gave_all;
-	bool resend_wrote, resend_read;
+	uint64_t shut;		/* what we told the guest by SHUTDOWN */
+	/* What the guest had no room for, and when to try again. */
+	bool unsaid_handshake, unsaid;
+	int64_t retry_at, retry_ms;
+	/* For what nobody will tell of; 0: somebody will. */
+	int64_t look_at, look_ms;
 	int64_t deadline;	/* 0 for none */
 	int64_t opened;
 	uint64_t bytes_in, bytes_out;
@@ -117,14 +136,19 @@ say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
 		from_hypervisor(&packet);
 	if (body != NULL)
 		packet.body = *body;
-	post(host, &packet, stream->tag);
+	post(host, &packet, stream->tag | (type == VQP_VSOCK_REQUEST2 ||
+	    type == VQP_VSOCK_NEGOTIATE || type == VQP_VSOCK_NEGOTIATE2 ||
+	    type == VQP_VSOCK_OFFER || type == VQP_VSOCK_ATTACH));
 }
 
 static void
-say_mode(struct host *host, struct host_stream *stream, uint64_t mode)
+shut(struct host *host, struct host_stream *stream, uint64_t mode)
 {
-	const union vqp_vsock_body body = { .mode = mode };
+	const union vqp_vsock_body body = { .mode = stream->shut | mode };
 
+	if (body.mode == stream->shut)
+		return;
+	stream->shut = body.mode;
 	say(host, stream, VQP_VSOCK_SHUTDOWN, 0, &body);
 }
 
@@ -152,24 +176,34 @@ new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 {
 	struct host_stream *stream = host_alloc(sizeof(*stream));
 
-	stream->tag = ++host->streams.last_tag & UINT32_C(0x3fffffff);
+	host->streams.last_tag += 2;
+	stream->tag = host->streams.last_tag & UINT32_C(0x3ffffffe);
 	stream->cid = cid;
 	stream->port = port;
 	stream->own_port = own_port;
 	stream->end = end;
 	end->stream = stream;
+	stream->retry_ms = RETRY_MS;
 	stream->deadline = host_now_ms() + HANDSHAKE_MS;
 	stream->next = host->streams.first;
 	host->streams.first = stream;
 	return stream;
 }
 
+static void
+close_end(struct host *host, struct host_stream *stream)
+{
+	struct host_end *end = stream->end;
+
+	stream->end = NULL;
+	if (end != NULL)
+		end->close(host, end);
+}
+
 /* It is over, in whatever state; freed by the next host_stream_work(). */
 static void
 die(struct host *host, struct host_stream *stream)
 {
-	struct host_end *end = stream->end;
-
 	if (stream->state == STATE_DEAD)
 		return;
 	if (stream->state >= STATE_OPEN) {
@@ -183,32 +217,21 @@ die(struct host *host, struct host_stream *stream)
 	}
 	stream->state = STATE_DEAD;
 	stream->attached = false;
-	stream->end = NULL;
-	end->close(host, end);
+	close_end(host, stream);
 	host_pair_close(host, &stream->link);
 	free(stream->rest);
 	stream->rest = NULL;
 }
 
-static void
-reset(struct host *host, struct host_stream *stream)
+static bool
+attach(struct host_stream *stream)
 {
-	say(host, stream, VQP_VSOCK_RST, 0, NULL);
-	die(host, stream);
-}
+	const bool good = stream->link.mapped &&
+	    vqp_pair_attach(&stream->pair, &stream->link.config) ==
+	    VQP_SUCCESS;
 
-static struct host_stream *
-find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
-    bool hypervisor)
-{
-	struct host_stream *stream = host->streams.first;
-
-	while (stream != NULL && (stream->cid != cid ||
-	    stream->port != port || stream->own_port != own_port ||
-	    stream->hypervisor != hypervisor ||
-	    stream->state == STATE_DEAD))
-		stream = stream->next;
-	return stream;
+	stream->attached = good;
+	return good;
 }
 
 /*
@@ -224,7 +247,7 @@ leaving(struct host *host, struct host_pair *link)
 	(void)host;
 	if (!stream->attached)
 		return;
-	ready = vqp_pair_consume_ready(&stream->pair);
+	ready = stream->took_all ? 0 : vqp_pair_consume_ready(&stream->pair);
 	if (ready > 0) {
 		stream->rest = host_alloc((uint64_t)ready);
 		ready = vqp_pair_dequeue(&stream->pair, stream->rest,
@@ -235,17 +258,50 @@ leaving(struct host *host, struct host_pair *link)
 	stream->guest_finished = true;
 	stream->guest_deaf = true;
 	stream->ready = true;
+	if (stream->state == STATE_OPEN)
+		stream->state = STATE_REST;
 }
 
-static bool
-attach(struct host_stream *stream)
+/*
+ * The guest's socket is no more, or no more to be trusted: nothing is said to
+ * it from now on, and its name is free.  What it had sent goes to the end.
+ */
+static void
+part(struct host *host, struct host_stream *stream)
 {
-	const bool good = stream->link.mapped &&
-	    vqp_pair_attach(&stream->pair, &stream->link.config) ==
-	    VQP_SUCCESS;
+	if (stream->state != STATE_OPEN) {
+		if (stream->state != STATE_REST)
+			die(host, stream);
+		return;
+	}
+	leaving(host, &stream->link);
+	host_pair_close(host, &stream->link);
+}
 
-	stream->attached = good;
-	return good;
+static void
+reset(struct host *host, struct host_stream *stream)
+{
+	if (stream->state == STATE_REST) {
+		die(host, stream);
+		return;
+	}
+	say(host, stream, VQP_VSOCK_RST, 0, NULL);
+	part(host, stream);
+}
+
+/* The one that has this name in the guest. */
+static struct host_stream *
+find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
+    bool hypervisor)
+{
+	struct host_stream *stream = host->streams.first;
+
+	while (stream != NULL && (stream->cid != cid ||
+	    stream->port != port || stream->own_port != own_port ||
+	    stream->hypervisor != hypervisor ||
+	    stream->state == STATE_REST || stream->state == STATE_DEAD))
+		stream = stream->next;
+	return stream;
 }
 
 static void
@@ -270,9 +326,27 @@ agree_size(uint64_t asked)
 	    RING_BYTES;
 }
 
+/* Whether there is no room for one more. */
+static bool
+too_many(struct host *host)
+{
+	const bool was_full = host->streams.full;
+	unsigned count = 0;
+
+	for (const struct host_stream *stream = host->streams.first;
+	    stream != NULL; stream = stream->next)
+		count += stream->state != STATE_DEAD;
+	host->streams.full = count >= STREAMS_MAX;
+	if (host->streams.full && !was_full)
+		host_say(host, "%u streams are open, or closed with bytes "
+		    "that nobody has read: no more until one has ended",
+		    count);
+	return host->streams.full;
+}
+
 /* Handshakes that a guest began and has not finished. */
 static bool
-too_many(const struct host *host)
+too_many_half_open(const struct host *host)
 {
 	unsigned count = 0;
 
@@ -283,16 +357,34 @@ too_many(const struct host *host)
 }
 
 static void
+negotiate(struct host *host, struct host_stream *stream)
+{
+	const union vqp_vsock_body body = { .size = stream->size };
+
+	say(host, stream, stream->second ? VQP_VSOCK_NEGOTIATE2 :
+	    VQP_VSOCK_NEGOTIATE, stream->second ? PROTOCOL_QSTATE : 0, &body);
+}
+
+static void
+say_handle(struct host *host, struct host_stream *stream,
+    enum vqp_vsock_type type)
+{
+	const union vqp_vsock_body body = { .handle = stream->link.handle };
+
+	say(host, stream, type, 0, &body);
+}
+
+static void
 on_request(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *packet)
 {
 	const bool second = packet->type == VQP_VSOCK_REQUEST2;
 	struct host_end *end = NULL;
 	struct host_stream *stream;
-	union vqp_vsock_body body = { .size = agree_size(packet->body.size) };
 
-	if (packet->body.size != 0 && !too_many(host) &&
-	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0))
+	if (packet->body.size != 0 && !too_many_half_open(host) &&
+	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0) &&
+	    !too_many(host))
 		end = host->streams.listener(host, packet->dst_port,
 		    vqp_vsock_is_hypervisor(packet->datagram.dst));
 	if (end == NULL) {
@@ -300,10 +392,26 @@ on_request(struct host *host, uint32_t cid,
 		return;
 	}
 	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
-	stream->size = body.size;
+	stream->size = agree_size(packet->body.size);
+	stream->second = second;
 	stream->hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
-	say(host, stream, second ? VQP_VSOCK_NEGOTIATE2 : VQP_VSOCK_NEGOTIATE,
-	    second ? PROTOCOL_QSTATE : 0, &body);
+	negotiate(host, stream);
+}
+
+/*
+ * A socket of the guest with the name of a stream.  That one's socket is gone,
+ * though its memory may not be yet: a guest closes first and detaches later.
+ * (But of a stream that we began the guest has a listener's port, which two of
+ * its sockets can have; whatever were answered, the older one would hear it.)
+ */
+static void
+on_request_again(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet)
+{
+	if (stream->ours)
+		return;
+	part(host, stream);
+	on_request(host, stream->cid, packet);
 }
 
 static void
@@ -319,14 +427,36 @@ static void
 pair_attached(struct host *host, struct host_pair *link, int64_t status)
 {
 	struct host_stream *stream = (struct host_stream *)link;
-	const union vqp_vsock_body body = { .handle = link->handle };
 
 	if (status < 0 || !attach(stream)) {
 		no_pair(host, stream, status);
 		return;
 	}
 	open_up(host, stream);
-	say(host, stream, VQP_VSOCK_ATTACH, 0, &body);
+	say_handle(host, stream, VQP_VSOCK_ATTACH);
+}
+
+/*
+ * Somewhere: a guest may still have sockets of a program that was here before,
+ * and would take what we say for its.
+ */
+static uint32_t
+somewhere(struct host *host, uint32_t min)
+{
+	uint32_t value = 0;
+
+	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
+		host_fail(host, "no random number");
+	return min + value % (UINT32_MAX / 2);
+}
+
+/* A pair has that name: one of ours, or one that the guest made. */
+static bool
+name_taken(int64_t status)
+{
+	return status == VQP_ERROR_ALREADY_EXISTS ||
+	    status == VQP_ERROR_UNAVAILABLE ||
+	    status == VQP_ERROR_MISMATCH || status == VQP_ERROR_NO_ACCESS;
 }
 
 static void
@@ -363,17 +493,16 @@ static void
 pair_created(struct host *host, struct host_pair *link, int64_t status)
 {
 	struct host_stream *stream = (struct host_stream *)link;
-	const union vqp_vsock_body body = { .handle = link->handle };
 
-	/* One of ours, or what a guest kept of who was here before. */
-	if (status == VQP_ERROR_ALREADY_EXISTS ||
-	    status == VQP_ERROR_UNAVAILABLE) {
+	if (name_taken(status) && ++stream->names_tried < NAMES_MAX) {
+		/* No guest guesses what is tried now. */
+		host->streams.last_resource = somewhere(host, RESOURCE_MIN);
 		create_pair(host, stream);
 	} else if (status < 0) {
 		no_pair(host, stream, status);
 	} else {
 		stream->state = STATE_OFFERED;
-		say(host, stream, VQP_VSOCK_OFFER, 0, &body);
+		say_handle(host, stream, VQP_VSOCK_OFFER);
 	}
 }
 
@@ -409,13 +538,22 @@ on_attach(struct host *host, struct host_stream *stream,
 		open_up(host, stream);
 }
 
+static void
+request(struct host *host, struct host_stream *stream)
+{
+	const union vqp_vsock_body body = { .size = RING_BYTES };
+
+	say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
+}
+
 int64_t
 host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
     struct host_end *end)
 {
-	const union vqp_vsock_body body = { .size = RING_BYTES };
 	struct host_stream *stream;
 
+	if (too_many(host))
+		return VQP_ERROR_NO_RESOURCES;
 	do {
 		if (++host->streams.last_port < PORT_MIN)
 			host->streams.last_port = PORT_MIN;
@@ -423,7 +561,7 @@ host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
 	    NULL);
 	stream = new_stream(host, cid, port, host->streams.last_port, end);
 	stream->ours = true;
-	say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
+	request(host, stream);
 	return stream->own_port;
 }
 
@@ -465,56 +603,150 @@ give_some(struct host *host, struct host_stream *stream)
 	return n;
 }
 
-/* Both directions have ended, or the guest went. */
+/*
+ * Whatever the guest sends, there is nobody to take it: it is told, and what it
+ * sends until it hears of it is thrown away.  A guest that polls for room in a
+ * full ring sees that it cannot send only when there is some.
+ */
+static void
+nobody_takes(struct host *host, struct host_stream *stream)
+{
+	stream->took_all = true;
+	if (stream->attached)
+		shut(host, stream, RECEIVE_SHUTDOWN);
+}
+
+static int64_t
+discard(struct host *host, struct host_stream *stream)
+{
+	bool tell;
+	const int64_t n = host_end_discard(&stream->pair, &tell);
+
+	if (tell)
+		say(host, stream, VQP_VSOCK_READ, 0, NULL);
+	return n;
+}
+
+static void
+check_end_gone(struct host *host, struct host_stream *stream)
+{
+	const struct iovec none[2] = { { 0 }, { 0 } };
+
+	if (stream->gave_all && !stream->took_all &&
+	    stream->end->take(host, stream->end, none) == HOST_GONE)
+		nobody_takes(host, stream);
+}
+
+/*
+ * Nothing more will be moved.  What the guest has not read yet is in memory of
+ * its own; the stream lingers so that packets under way find it.
+ */
 static void
 conclude(struct host *host, struct host_stream *stream)
 {
-	if (!stream->attached) {
-		if (stream->took_all)
-			die(host, stream);
+	if (!stream->took_all || !stream->gave_all ||
+	    stream->state == STATE_LINGER)
+		return;
+	if (stream->state == STATE_REST) {
+		die(host, stream);
 		return;
 	}
-	if (!stream->took_all || !stream->gave_all ||
-	    stream->state != STATE_OPEN)
-		return;
-	say_mode(host, stream, BOTH_SHUTDOWN);
+	shut(host, stream, BOTH_SHUTDOWN);
+	close_end(host, stream);
 	stream->state = STATE_LINGER;
 	stream->deadline = host_now_ms() + LINGER_MS;
+}
+
+/* Once that way.  How many bytes, HOST_WAIT or HOST_BROKEN. */
+static int64_t
+move_in(struct host *host, struct host_stream *stream)
+{
+	int64_t n;
+
+	if (stream->took_all)
+		return stream->attached ? discard(host, stream) : HOST_WAIT;
+	n = take_some(host, stream);
+	if (n == HOST_GONE) {
+		nobody_takes(host, stream);
+		return stream->attached ? discard(host, stream) : HOST_WAIT;
+	}
+	if (n == 0 && stream->guest_finished) {
+		stream->took_all = true;
+		stream->end->finish(host, stream->end);
+	}
+	if (n > 0)
+		stream->bytes_in += (uint64_t)n;
+	return n;
+}
+
+static int64_t
+move_out(struct host *host, struct host_stream *stream)
+{
+	int64_t n;
+
+	if (stream->gave_all)
+		return HOST_WAIT;
+	n = give_some(host, stream);
+	if (n == 0) {
+		stream->gave_all = true;
+		shut(host, stream, SEND_SHUTDOWN);
+	}
+	if (n > 0)
+		stream->bytes_out += (uint64_t)n;
+	return n;
+}
+
+/*
+ * A guest that was told that nobody receives says no READ any more, though
+ * there may be bytes for it to come.  And nobody tells of a program that ends
+ * receiving while its buffer is full.  So they are looked at, ever more seldom.
+ */
+static void
+look_again(struct host_stream *stream, bool moved, bool end_waits)
+{
+	const bool guest_waits = !stream->gave_all &&
+	    (stream->shut & RECEIVE_SHUTDOWN) != 0;
+
+	stream->look_at = 0;
+	if (!guest_waits && !end_waits)
+		return;
+	if (moved || stream->look_ms == 0)
+		stream->look_ms = LOOK_MS;
+	else if (stream->look_ms < LOOK_MS_MAX)
+		stream->look_ms *= 2;
+	stream->look_at = host_now_ms() + stream->look_ms;
 }
 
 static void
 pump(struct host *host, struct host_stream *stream)
 {
-	uint64_t moved = 0;
-	int64_t in = 1, out = 1;
+	int64_t total = 0, in = 1, out = 1;
 
 	stream->ready = false;
-	if (stream->guest_deaf)
-		stream->gave_all = stream->end->deaf = true;
-	while ((in > 0 || out > 0) && moved < TURN_BYTES) {
-		in = stream->took_all ? 0 : take_some(host, stream);
-		out = stream->gave_all || !stream->attached ? HOST_WAIT :
-		    give_some(host, stream);
+	if (!stream->attached)
+		host_pair_close(host, &stream->link);
+	if (!stream->attached && stream->state == STATE_LINGER) {
+		die(host, stream);
+		return;
+	}
+	if (stream->guest_deaf && !stream->gave_all) {
+		stream->gave_all = true;
+		if (stream->end->refuse != NULL)
+			stream->end->refuse(host, stream->end);
+	}
+	while ((in > 0 || out > 0) && total < TURN_BYTES) {
+		in = move_in(host, stream);
+		out = move_out(host, stream);
 		if (in == HOST_BROKEN || out == HOST_BROKEN) {
 			reset(host, stream);
 			return;
 		}
-		stream->bytes_in += in > 0 ? (uint64_t)in : 0;
-		stream->bytes_out += out > 0 ? (uint64_t)out : 0;
-		moved += (in > 0 ? (uint64_t)in : 0) +
-		    (out > 0 ? (uint64_t)out : 0);
-		if (in == 0 && stream->guest_finished && !stream->took_all) {
-			stream->took_all = true;
-			stream->end->finish(host, stream->end);
-			out = 1;	/* it may have more to give now */
-		}
-		if (out == 0 && !stream->gave_all) {
-			stream->gave_all = true;
-			say_mode(host, stream, SEND_SHUTDOWN);
-		}
+		total += (in > 0 ? in : 0) + (out > 0 ? out : 0);
 	}
-	if (moved >= TURN_BYTES)
-		stream->ready = true;
+	stream->ready = in > 0 || out > 0;
+	host->streams.moved |= total > 0;
+	check_end_gone(host, stream);
+	look_again(stream, total > 0, in == HOST_WAIT && !stream->took_all);
 	conclude(host, stream);
 }
 
@@ -537,23 +769,15 @@ on_shutdown(struct host_stream *stream, uint64_t mode)
 }
 
 static void
-on_reset(struct host *host, struct host_stream *stream)
-{
-	if (stream->state < STATE_OPEN || stream->state == STATE_LINGER) {
-		die(host, stream);
-		return;
-	}
-	/* As a clean end of both directions: what it sent is still there. */
-	on_shutdown(stream, BOTH_SHUTDOWN);
-	leaving(host, &stream->link);
-	host_pair_close(host, &stream->link);
-}
-
-static void
 take_packet(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
+	stream->retry_ms = RETRY_MS;
 	switch (packet->type) {
+	case VQP_VSOCK_REQUEST:
+	case VQP_VSOCK_REQUEST2:
+		on_request_again(host, stream, packet);
+		break;
 	case VQP_VSOCK_NEGOTIATE:
 	case VQP_VSOCK_NEGOTIATE2:
 		on_negotiate(host, stream, packet);
@@ -574,7 +798,7 @@ take_packet(struct host *host, struct host_stream *stream,
 		on_shutdown(stream, packet->body.mode);
 		break;
 	case VQP_VSOCK_RST:
-		on_reset(host, stream);
+		part(host, stream);
 		break;
 	default:
 		/* INVALID: it knows only the old request; we need the new. */
@@ -623,24 +847,32 @@ host_stream_event(struct host *host, const struct vqp_event_qpair *event)
 		}
 }
 
-/* A wake-up that the guest had no room for is not lost, but later. */
+/* What the guest had no room for is not lost, but later; each time longer. */
 void
 host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 {
 	struct host_stream *stream = host->streams.first;
 
-	while (stream != NULL && stream->tag != tag)
+	while (stream != NULL && stream->tag != (tag & ~UINT32_C(1)))
 		stream = stream->next;
-	if (stream == NULL || stream->state == STATE_DEAD)
+	if (stream == NULL || stream->state == STATE_DEAD ||
+	    stream->state == STATE_REST)
 		return;
-	if (status == VQP_ERROR_NO_RESOURCES &&
-	    stream->state >= STATE_OPEN) {
-		stream->resend_wrote = stream->resend_read = true;
+	if (status != VQP_ERROR_NO_RESOURCES) {
+		host_say(host, "%u:%u: %s", stream->cid, stream->port,
+		    vqp_status_name(status));
+		part(host, stream);
 		return;
 	}
-	host_say(host, "%u:%u: %s", stream->cid, stream->port,
-	    vqp_status_name(status));
-	die(host, stream);
+	if (!stream->unsaid_handshake && !stream->unsaid) {
+		stream->retry_at = host_now_ms() + stream->retry_ms;
+		if (stream->retry_ms < RETRY_MS_MAX)
+			stream->retry_ms *= 2;
+	}
+	if ((tag & 1) != 0)
+		stream->unsaid_handshake = true;
+	else
+		stream->unsaid = true;
 }
 
 /*
@@ -648,17 +880,33 @@ host_stream_refused(struct host *host, uint32_t tag, int64_t status)
  */
 
 static void
+resend_handshake(struct host *host, struct host_stream *stream)
+{
+	if (stream->state == STATE_OFFERED)
+		say_handle(host, stream, VQP_VSOCK_OFFER);
+	else if (stream->state != STATE_ASKED)
+		say_handle(host, stream, VQP_VSOCK_ATTACH);
+	else if (stream->ours)
+		request(host, stream);
+	else
+		negotiate(host, stream);
+}
+
+static void
 resend(struct host *host, struct host_stream *stream)
 {
-	if (!stream->resend_wrote && !stream->resend_read)
+	const bool handshake = stream->unsaid_handshake;
+	const uint64_t mode = stream->shut;
+
+	stream->unsaid_handshake = stream->unsaid = false;
+	if (handshake)
+		resend_handshake(host, stream);
+	if (stream->state < STATE_OPEN)
 		return;
-	stream->resend_wrote = stream->resend_read = false;
 	say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
 	say(host, stream, VQP_VSOCK_READ, 0, NULL);
-	/* It may have been what was refused. */
-	if (stream->gave_all && stream->state != STATE_DEAD)
-		say_mode(host, stream, stream->state == STATE_LINGER ?
-		    BOTH_SHUTDOWN : SEND_SHUTDOWN);
+	stream->shut = 0;
+	shut(host, stream, mode);
 }
 
 /* Free the dead: nobody holds one now. */
@@ -678,6 +926,39 @@ bury(struct host *host)
 	}
 }
 
+/* Milliseconds until it is to be looked at again, or -1. */
+static int
+work(struct host *host, struct host_stream *stream, int64_t now)
+{
+	int wait = -1;
+
+	if (stream->deadline != 0 && now >= stream->deadline) {
+		/* Open, both of us know that it is over: no more is said. */
+		if (stream->state < STATE_OPEN)
+			reset(host, stream);
+		else
+			die(host, stream);
+		return -1;
+	}
+	if ((stream->unsaid_handshake || stream->unsaid) &&
+	    now >= stream->retry_at && stream->state != STATE_REST)
+		resend(host, stream);
+	stream->ready |= stream->look_at != 0 && now >= stream->look_at;
+	if (stream->ready && stream->state >= STATE_OPEN)
+		pump(host, stream);
+	if (stream->state == STATE_DEAD)
+		return -1;
+	if (stream->look_at != 0)
+		wait = (int)stream->look_ms;
+	if (stream->deadline != 0)
+		wait = host_sooner(wait, (int)(stream->deadline - now));
+	if ((stream->unsaid_handshake || stream->unsaid) &&
+	    stream->state != STATE_REST)
+		wait = host_sooner(wait, stream->retry_at > now ?
+		    (int)(stream->retry_at - now) : 0);
+	return stream->ready && stream->state >= STATE_OPEN ? 0 : wait;
+}
+
 int
 host_stream_work(struct host *host)
 {
@@ -685,39 +966,11 @@ host_stream_work(struct host *host)
 	int wait = -1;
 
 	for (struct host_stream *stream = host->streams.first; stream != NULL;
-	    stream = stream->next) {
-		if (stream->state == STATE_DEAD)
-			continue;
-		resend(host, stream);
-		if (stream->ready && stream->state >= STATE_OPEN)
-			pump(host, stream);
-		if (stream->deadline != 0 && now >= stream->deadline &&
-		    stream->state != STATE_DEAD)
-			reset(host, stream);
-		if (stream->deadline != 0)
-			wait = host_sooner(wait, stream->deadline > now ?
-			    (int)(stream->deadline - now) : 0);
-		if (stream->ready && stream->state >= STATE_OPEN)
-			wait = 0;
-		if (stream->resend_wrote || stream->resend_read)
-			wait = host_sooner(wait, RETRY_MS);
-	}
+	    stream = stream->next)
+		if (stream->state != STATE_DEAD)
+			wait = host_sooner(wait, work(host, stream, now));
 	bury(host);
 	return wait;
-}
-
-/*
- * Somewhere: a guest may still have sockets of a program that was here before,
- * and would take what we say for its.
- */
-static uint32_t
-somewhere(struct host *host, uint32_t min)
-{
-	uint32_t value = 0;
-
-	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
-		host_fail(host, "no random number");
-	return min + value % (UINT32_MAX / 2);
 }
 
 static void
@@ -746,6 +999,28 @@ host_stream_init(struct host *host, host_listener *listener)
 	if (host->options->hypervisor != NULL)
 		host_link_ask(host, VQP_LINK_BIND, &hypervisor,
 		    sizeof(hypervisor), bound, NULL);
+}
+
+bool
+host_stream_last(struct host *host, int *wait)
+{
+	struct host_streams *streams = &host->streams;
+	const int64_t now = host_now_ms();
+
+	if (streams->patience == 0 || streams->moved)
+		streams->patience = now + LINGER_MS;
+	streams->moved = false;
+	for (struct host_stream *stream = streams->first; stream != NULL;
+	    stream = stream->next) {
+		part(host, stream);
+		if (stream->state == STATE_DEAD)
+			host_pair_close(host, &stream->link);
+	}
+	*wait = host_stream_work(host);
+	if (streams->first != NULL && now >= streams->patience)
+		host_say(host, "the guest's last bytes were not read");
+	*wait = host_sooner(*wait, (int)(streams->patience - now));
+	return streams->first != NULL && now < streams->patience;
 }
 
 void

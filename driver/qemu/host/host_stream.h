@@ -19,9 +19,14 @@ struct host_stream;
 #define HOST_WAIT	(-1)
 /* It is broken: reset the stream. */
 #define HOST_BROKEN	(-2)
+/* Nobody will ever take these bytes; what it gives is another matter. */
+#define HOST_GONE	(-3)
 
 struct host_end {
-	/* The guest's bytes: how many are taken, HOST_WAIT or HOST_BROKEN. */
+	/*
+	 * The guest's bytes: how many are taken, HOST_WAIT, HOST_GONE or
+	 * HOST_BROKEN.  With none to take: HOST_GONE, if it is known.
+	 */
 	int64_t (*take)(struct host *host, struct host_end *end,
 	    const struct iovec span[2]);
 	/* How many are there for it now; 0: no more will come. */
@@ -29,12 +34,13 @@ struct host_end {
 	    const struct iovec span[2]);
 	/* The guest will send nothing more, and all it sent was taken. */
 	void (*finish)(struct host *host, struct host_end *end);
+	/* The guest reads nothing more: give() is not called.  May be NULL. */
+	void (*refuse)(struct host *host, struct host_end *end);
 	/* The stream is up, for one that we opened.  May be NULL. */
 	void (*open)(struct host *host, struct host_end *end);
 	/* It is over; the end frees itself. */
 	void (*close)(struct host *host, struct host_end *end);
 	struct host_stream *stream;
-	bool deaf;		/* the guest reads nothing more */
 };
 
 /* Who answers for a port of ours or of context 0: a new end, or NULL. */
@@ -45,6 +51,9 @@ struct host_streams {
 	struct host_stream *first;
 	host_listener *listener;
 	uint32_t last_tag, last_port, last_resource;
+	bool full;		/* and that was said */
+	bool moved;		/* bytes, since host_stream_last() */
+	int64_t patience;	/* of host_stream_last(); 0: not called yet */
 };
 
 void host_stream_init(struct host *host, host_listener *listener);
@@ -65,5 +74,11 @@ void host_stream_wake(struct host_stream *stream);
 /* Move bytes, look at clocks.  Milliseconds until it is to be called again;
  * -1 for never. */
 int host_stream_work(struct host *host);
+
+/*
+ * The same when there is no guest any more: what it had sent goes to those who
+ * read it, as long as they do.  False when nobody has to be waited for.
+ */
+bool host_stream_last(struct host *host, int *wait);
 
 #endif

@@ -73,6 +73,9 @@ take(struct host *host, struct host_end *end, const struct iovec span[2])
 
 	if (n >= 0)
 		return n;
+	/* It reads no more; what it wrote before is still to be given. */
+	if (errno == EPIPE || errno == ECONNRESET)
+		return HOST_GONE;
 	return errno == EAGAIN || errno == EINTR ?
 	    wait_for(host, of(end), EPOLLOUT) : HOST_BROKEN;
 }
@@ -87,6 +90,9 @@ give(struct host *host, struct host_end *end, const struct iovec span[2])
 
 	if (n >= 0)
 		return n;
+	/* It closed without having read all: the end, behind all it wrote. */
+	if (errno == ECONNRESET)
+		return 0;
 	return errno == EAGAIN || errno == EINTR ?
 	    wait_for(host, of(end), EPOLLIN) : HOST_BROKEN;
 }
@@ -96,6 +102,21 @@ finish(struct host *host, struct host_end *end)
 {
 	(void)host;
 	shutdown(of(end)->fd, SHUT_WR);
+}
+
+/*
+ * What it wrote before is thrown away: as long as its buffer is full a program
+ * that polls for room is not told that there will be none.
+ */
+static void
+refuse(struct host *host, struct host_end *end)
+{
+	char bytes[16384];
+
+	(void)host;
+	shutdown(of(end)->fd, SHUT_RD);
+	while (recv(of(end)->fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		;
 }
 
 static void
@@ -140,6 +161,7 @@ new_end(int fd)
 	u->end.take = take;
 	u->end.give = give;
 	u->end.finish = finish;
+	u->end.refuse = refuse;
 	u->end.close = close_end;
 	u->fd = fd;
 	u->watch.fd = -1;
