@@ -10,6 +10,7 @@ vqp-host in both directions and within the guest.  Other boots:
 
     programs    Python, socat and the kernel's own tests of AF_VSOCK
     tools       open-vm-tools, which asks context 0 and is asked from there
+    streams     every row of docs/streams.md, begun by either side
     killed      the host dies under load, ten times, and another comes
     rounds      our driver is loaded and unloaded a hundred times
     churn       thousands of connections, and how many a second beside stock's
@@ -36,6 +37,7 @@ import endure
 import life
 import programs
 import scene
+import streams
 import tools
 import vm
 
@@ -78,6 +80,7 @@ rmmod {0} 2>/dev/null
 SCENES = {
     "programs": programs.run,
     "tools": tools.run,
+    "streams": streams.run,
     "killed": endure.killed,
     "rounds": endure.rounds,
     "churn": endure.churn,

@@ -24,6 +24,7 @@ import threading
 import time
 import traceback
 
+import qstreams
 import tools
 import vm
 
@@ -1880,6 +1881,165 @@ def no_packets(d):
         same(d.receive(), [])
 
 
+# ---- The rows of docs/streams.md.
+
+def rows_of_streams():
+    def add(name, run, number, late=False):
+        @case(name, generations=("mmio",))
+        def _(d):
+            path = os.path.join(d.q.folder, "vsock")
+            with Guest(d, "--vsock", path) as g:
+                run(g, number, qstreams.Transport(d, late), path)
+
+    for number, (name, _, _) in enumerate(qstreams.life.ROWS):
+        # Without processes, as if it closed.
+        if name.startswith("the guest is killed"):
+            continue
+        add("guest connects: " + name, qstreams.run_row, number)
+        # The boot has all of these; who connected matters little.
+        if "closes, data" in name:
+            add("host connects: " + name, qstreams.run_row_of_host, number)
+        if "same port" in name:
+            add("guest connects: %s, and detaches late" % name,
+                qstreams.run_row, number, True)
+
+
+rows_of_streams()
+
+
+@contextlib.contextmanager
+def unread(d):
+    """A guest's stream that a program of the host accepted and reads not."""
+    path = os.path.join(d.q.folder, "vsock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path + "_80")
+        listener.listen()
+        listener.settimeout(10)
+        try:
+            with Guest(d, "--vsock", path) as g:
+                one = qstreams.Transport(d).dial(80)
+                peer, _ = listener.accept()
+                with peer:
+                    peer.settimeout(10)
+                    yield g, one, peer
+        finally:
+            os.unlink(path + "_80")
+
+
+def reset_by_packet(one):
+    one.t.say(RST, one.names)
+    one.t.wait(lambda: one.peer_mode == 3, "the host detaches")
+
+
+def say_nonsense(one):
+    one.t.say(INVALID, one.names)
+
+
+def reset_device(one):
+    one.t.d.wr(CONTROL, RESET)
+
+
+for word, how in (("resets it", reset_by_packet),
+                  ("says what nobody does", say_nonsense),
+                  ("is reset", reset_device)):
+    @case("the guest of a stream %s, data to the host" % word,
+          generations=("mmio",))
+    def _(d, how=how):
+        with unread(d) as (_, one, peer):
+            one.sendall(qstreams.life.TO_HOST)
+            how(one)
+            qstreams.life.everything(peer, qstreams.life.TO_HOST, pause=0.02)
+
+
+@case("QEMU is killed, data to the host", generations=("mmio",))
+def killed_with_data(_):
+    d = Device("mmio")
+    try:
+        path = os.path.join(d.q.folder, "vsock")
+        host = vm.Host(pathlib.Path(d.q.link_path), "--vsock", path,
+                       name="qtest-host")
+        with host, socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path + "_80")
+            listener.listen()
+            assert until(lambda: "ready" in host.said()), host.said()
+            qstreams.Transport(d).dial(80).sendall(qstreams.life.TO_HOST)
+            d.q.process.kill()
+            assert until(lambda: "QEMU has ended" in host.said())
+            with listener.accept()[0] as peer:
+                time.sleep(0.2)
+                qstreams.life.everything(peer, qstreams.life.TO_HOST)
+                same(host.process.wait(5), 0)
+    finally:
+        d.close()
+
+
+@case("a guest accepts, writes and leaves at once", generations=("mmio",))
+def accepts_and_leaves(d):
+    path = os.path.join(d.q.folder, "vsock")
+    with Guest(d, "--vsock", path) as g, \
+            socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(10)
+        one.connect(path)
+        one.sendall(b"CONNECT 6000\n")
+        t = qstreams.Transport(d)
+        # The host hears of all that the guest does at once.
+        peer = t.accept(lambda: g.host.process.send_signal(signal.SIGSTOP))
+        peer.sendall(b"12:00")
+        threading.Timer(0.3, g.host.process.send_signal,
+                        [signal.SIGCONT]).start()
+        peer.close()
+        got = b"".join(iter(lambda: one.recv(99), b""))
+        assert re.fullmatch(rb"OK \d+\n12:00", got), got
+
+
+@case("a guest made the pairs that the host would make",
+      generations=("mmio",))
+def names_taken(d):
+    path = os.path.join(d.q.folder, "vsock")
+    with Guest(d, "--vsock", path), contextlib.ExitStack() as held:
+        t = qstreams.Transport(d)
+        names = []
+        for i in range(2):
+            one = held.enter_context(socket.socket(socket.AF_UNIX))
+            one.settimeout(10)
+            one.connect(path)
+            one.sendall(b"CONNECT 6000\n")
+            names.append(t.accept().handle)
+            assert one.recv(20).startswith(b"OK ")
+            for j in range(1, 30 if i == 0 else 1):
+                same(d.alloc((2, names[0][1] + j), PAGE, PAGE,
+                             pages=range(8192, 8196)), 4)
+        assert not 0 <= names[1][1] - names[0][1] < 30, names
+
+
+@case("a guest that has no room for an answer", generations=("mmio",))
+def no_room_for_answers(d):
+    with Guest(d, "--datagram-echo", "5007"):
+        for _ in range(60):
+            d.send(datagram((2, 5007), (CID, 9), bytes(60000)))
+        t = qstreams.Transport(d)
+        one = t.new((4000, ECHO))
+        t.say(REQUEST2, one.names, struct.pack("<Q", RING_BYTES), 1)
+        time.sleep(0.5)
+        t.wait(lambda: one.state == "open", "ATTACH")
+        one.sendall(b"hello")
+        same(one.recv(5), b"hello")
+        one.close()
+
+
+@case("more streams than a host has", generations=("mmio",))
+def too_many_streams(d):
+    path = os.path.join(d.q.folder, "vsock")
+    with Guest(d, "--vsock", path) as g, contextlib.ExitStack() as held:
+        ones = []
+        for _ in range(520):
+            one = held.enter_context(socket.socket(socket.AF_UNIX))
+            one.connect(path)
+            one.settimeout(10)
+            one.sendall(b"CONNECT 6000\n")
+            ones.append(one)
+        same([one.recv(1) for one in ones[512:]], [b""] * 8)
+        same(g.host.said().count("512 streams are open"), 1)
 # ---- vqp-host, and a QEMU that is not what it says.
 
 class FakeQemu:
