@@ -124,5 +124,8 @@ if __name__ == "__main__":
     except vm.Skip as why:
         print("try: %s" % why, file=sys.stderr)
         sys.exit(77)
+    except TimeoutError as why:
+        print("try: %s" % why, file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

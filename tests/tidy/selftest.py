@@ -45,7 +45,7 @@ vqp_tx_publish(struct vqp_tx *tx)
     "docs/wire.md": "VMCI_MAX_DG_SIZE\n\n"
                     "    cmake --build --preset dev\n\n"
                     "    ctest --preset dev; cat docs/wire.md driver/*.c\n"
-                    "See driver/gone.\n",
+                    "See driver/gone, `docs/wire.md` and [it](wire.md#1).\n",
 }
 
 # The rule, the file that breaks it, what is put at its end, the complaint.
@@ -95,15 +95,19 @@ PLANTED = (
      "E2 has no entry in docs/ordering.md"),
     ("edges", "engine/pair.c", "/* E2: reads /before/ the head */\n",
      "E2 has no mutant"),
-    ("commands", "docs/wire.md", "\n    docs/wire.md\n    ./tests/missing -x\n",
+    ("page", "docs/wire.md", "\n    docs/wire.md\n    ./tests/missing -x\n",
      "there is no tests/missing"),
-    ("commands", "docs/wire.md", "```\nmake -C driver/gone\n```\n",
+    ("page", "docs/wire.md", "```\nmake -C driver/gone\n```\n",
      "there is no driver/gone"),
-    ("commands", "docs/wire.md", "\n    cmake --build --preset dev\n"
+    ("page", "docs/wire.md", "\n    cmake --build --preset dev\n"
      "    ctest --preset asan -L unit\n",
      "ctest before preset asan is built"),
-    ("commands", "docs/wire.md", "\n    vqp-host /tmp/vmci --echo 7\n",
+    ("page", "docs/wire.md", "\n    vqp-host /tmp/vmci --echo 7\n",
      "a socket in /tmp"),
+    ("page", "docs/wire.md", "See `driver/gone.c`.\n",
+     "there is no driver/gone.c"),
+    ("page", "docs/wire.md", "See [it](../tests/gone.md#there).\n",
+     "there is no tests/gone.md"),
     ("own", "engine/pair.c", "vqp_tx_fill(tx)\n{\n"
      "\tn = vqp_load_relaxed(tail_cell);\n}\n", "own index read back"),
     ("own", "engine/pair.c", "fill(tx, rx)\n{\n"

@@ -69,7 +69,9 @@ BELIEF = re.compile(r"\b(I (think|believe|guess)|should be safe|should work|"
                     r"probably|hopefully|presumably)\b")
 VMCI = re.compile(r"\bVMCI_[A-Z]\w*")
 
-# In a command of a page.
+# Of a page.
+CODE = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\]\(([^)#:]+)")
 TREE_PATH = re.compile(r"(?:^|(?<=[\s=\"'(]))(?:\./)?((?:engine|driver|tests|"
                        r"bench|fuzz|docs|\.ci)/[\w./-]*)(?=[\s\"';),]|$)")
 BUILT = re.compile(r"cmake (?:--build|--workflow) --preset (\w+)")
@@ -198,26 +200,29 @@ def judge_file(path, lines, tree):
                 yield i, "libc in the engine"
 
 
-def judge_commands(path, lines, paths):
-    """What a page tells to type: its files exist, what ctest runs is built
-    before, and no socket is where everybody may go."""
+def judge_page(path, lines, paths):
+    """What a page names exists; of commands, ctest comes after the preset is
+    built, and no socket is where everybody may go."""
     fenced = False
     built = set()
     for i, line in enumerate(lines, 1):
-        if line.startswith("```"):
-            fenced = not fenced
-        elif not fenced and not line.startswith("    "):
+        fenced ^= line.startswith("```")
+        if fenced or line.startswith("    "):
+            code = [line] if line.isascii() else []
+            built.update(BUILT.findall(line))
+            for preset in set(TESTED.findall(line)) - built:
+                yield i, "ctest before preset %s is built" % preset
+            if PUBLIC_SOCKET.search(line):
+                yield i, "a socket in /tmp"
+        else:
+            code = CODE.findall(line)
             built = built if not line else set()
-            continue
-        for word in TREE_PATH.findall(line) if line.isascii() else ():
+        named = [word for part in code for word in TREE_PATH.findall(part)]
+        named += [os.path.normpath(os.path.join(os.path.dirname(path), link))
+                  for link in LINK.findall(line)]
+        for word in named:
             if word.rstrip("/") not in paths:
                 yield i, "there is no " + word
-        built.update(BUILT.findall(line))
-        for preset in TESTED.findall(line):
-            if preset not in built:
-                yield i, "ctest before preset %s is built" % preset
-        if PUBLIC_SOCKET.search(line):
-            yield i, "a socket in /tmp"
 
 
 def judge_names(paths):
@@ -264,7 +269,7 @@ def judge_tree(root):
         for line, what in judge_file(path, lines, tree):
             yield path, line, what
         if path.endswith(".md"):
-            for line, what in judge_commands(path, lines, everything):
+            for line, what in judge_page(path, lines, everything):
                 yield path, line, what
     yield from judge_names(files)
     yield from judge_edges(files)
