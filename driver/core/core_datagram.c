@@ -13,7 +13,7 @@
 /* Of a datagram too long to be one: what we read over, in bytes. */
 #define VQP_RECEIVE_SKIP_BYTES_MAX	(1 << 20)
 
-#define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode: x86 only */
+#define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode */
 
 /* Padded as it comes from the device.  The payload is within a limit of ours. */
 static uint64_t

@@ -171,10 +171,11 @@ static int linux_mask(struct pci_dev *device)
 {
 	uint32_t caps = vqp_os_reg_read(&vqp_linux, VQP_REG_CAPS);
 
-	/* Narrow page numbers count pages of 4 KiB, in 32 bits. */
+	/* Narrow page numbers count our pages in 32 bits. */
 	return dma_set_mask_and_coherent(&device->dev,
 					 caps & VQP_CAP_PPN64 ?
-					 DMA_BIT_MASK(64) : DMA_BIT_MASK(44));
+					 DMA_BIT_MASK(64) :
+					 DMA_BIT_MASK(32 + PAGE_SHIFT));
 }
 
 static int linux_plug(struct pci_dev *device)
