@@ -36,9 +36,9 @@ VALUES_MAX, VALUES_BYTES_MAX = 1000, 1 << 20
 SECONDS = 60                    # for the rest of a packet, or for an answer
 LINES_A_MINUTE = 60
 
-# What the daemon tells its host and needs to hear "1 " for.
-NOTED = (b"log", b"SetGuestInfo", b"f", b"vmx.set_option")
-NOTED_PREFIXES = (b"tools.", b"vmx.capability.", b"unity.")
+# What vmtoolsd tells its host, and "1 " is the answer to.
+NOTED = (b"log", b"SetGuestInfo", b"vmx.set_option")
+NOTED_PREFIXES = (b"tools.", b"vmx.capability.")
 
 
 def pack(payload):

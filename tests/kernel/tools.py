@@ -127,5 +127,8 @@ def run(name, kernel, arguments, results):
         play.guest.wait("guest: listening on %d" % END_PORT, 240)
         scene.connect_and_echo(play.path, END_PORT, bytes(1000))
         play.guest.wait("guest: done", 240)
+        unknown = [line for line in responder.lines if "not known" in line]
+        play.check(unknown == ["not known here: 'nonsense'"],
+                   "all that the daemon asks is known")
         for line in responder.lines:
             print("# guestrpc: " + line)
