@@ -1683,6 +1683,40 @@ def rpc_junk(_):
                            for one in responder.lines), responder.lines
 
 
+def children(pid):
+    """Processes that `pid` started."""
+    for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            yield int(entry.parent.name)
+
+
+@case("vqp-host, and the process that connects for it, have no rights")
+def confined(d):
+    with tempfile.TemporaryDirectory() as folder, \
+            Guest(d, "--vsock", folder + "/v") as g:
+        started = list(children(g.host.process.pid))
+        same(len(started), 1)
+        for pid in (g.host.process.pid, *started):
+            status = pathlib.Path("/proc/%d/status" % pid).read_text()
+            for line in ("NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t" +
+                         16 * "0", "CapPrm:\t" + 16 * "0"):
+                assert line in status, "%d: no %s" % (pid, line)
+        g.connect()
+        g.host.process.kill()
+        assert until(lambda: not pathlib.Path("/proc/%d/fd/0" %
+                                              started[0]).exists())
+        g.host.process.wait()
+        g.host = vm.Host(pathlib.Path(d.q.link_path), "--no-confine",
+                         name="qtest-host")
+        assert until(lambda: "ready" in g.host.said()), g.host.said()
+        status = pathlib.Path("/proc/%d/status" % g.host.process.pid)
+        assert "Seccomp:\t0" in status.read_text()
+
+
 @case("options of vqp-host that are none", generations=("port",))
 def bad_options(d):
     for options, what in (

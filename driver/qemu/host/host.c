@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Which service stands behind which port, and a turn of all of them. */
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host.h"
 
@@ -15,9 +17,9 @@ end_of(struct host *host, const struct host_service *service)
 	case HOST_SOURCE:
 		return host_end_source(host, service->bytes);
 	case HOST_SEND:
-		return host_end_send_file(host, service->file);
+		return host_end_send_file(host, service->fd);
 	case HOST_RECEIVE:
-		return host_end_receive_file(host, service->file);
+		return host_end_receive_file(host, service->fd);
 	default:
 		return NULL;
 	}
@@ -30,14 +32,14 @@ answer(struct host *host, uint32_t port, bool hypervisor)
 
 	if (hypervisor)
 		return host->options->hypervisor == NULL ? NULL :
-		    host_unix_dial(host, host->options->hypervisor, port);
+		    host_unix_dial(host, true, port);
 	while (service != NULL && (service->port != port ||
 	    service->kind >= HOST_DATAGRAM_ECHO))
 		service = service->next;
 	if (service != NULL)
 		return end_of(host, service);
 	return host->options->vsock == NULL ? NULL :
-	    host_unix_dial(host, host->options->vsock, port);
+	    host_unix_dial(host, false, port);
 }
 
 static void
@@ -115,17 +117,58 @@ host_init(struct host *host, FILE *log)
 	host->link.watch.fd = -1;
 	host->link.asked_last = &host->link.asked;
 	host->door.watch.fd = -1;
+	host->dialler_fd = -1;
+	host->streams.listener = answer;
+}
+
+/* All that has a path, since later there is no way to open one. */
+static void
+open_files(struct host *host)
+{
+	for (struct host_service *s = host->options->services; s != NULL;
+	    s = s->next) {
+		if (s->file == NULL)
+			continue;
+		s->fd = open(s->file, O_CLOEXEC | (s->kind == HOST_SEND ?
+		    O_RDONLY : O_WRONLY | O_CREAT), 0666);
+		if (s->fd < 0)
+			host_fail(host, "%s: %m", s->file);
+	}
 }
 
 static void
-serve(struct host *host)
+close_files(struct host_options *options)
 {
-	host_stream_init(host, answer);
-	if (host->options->vsock != NULL)
-		host_unix_listen(host, host->options->vsock);
+	struct host_service *s = options == NULL ? NULL : options->services;
+
+	for (; s != NULL; s = s->next) {
+		if (s->file != NULL && s->fd >= 0)
+			close(s->fd);
+		s->fd = -1;
+	}
+}
+
+/* Datagram services have a path; the others begin when that is given up. */
+static void
+begin_all(struct host *host, bool with_path)
+{
 	for (const struct host_service *s = host->options->services;
 	    s != NULL && host->state == HOST_RUNS; s = s->next)
-		begin(host, s);
+		if ((s->kind == HOST_DATAGRAM) == with_path)
+			begin(host, s);
+}
+
+static void
+serve(struct host *host, bool confined)
+{
+	open_files(host);
+	if (host->options->vsock != NULL && host->state == HOST_RUNS)
+		host_unix_listen(host, host->options->vsock);
+	begin_all(host, true);
+	if (host->state == HOST_RUNS && confined && !host_confine(host))
+		host_fail(host, "not started");
+	host_stream_init(host);
+	begin_all(host, false);
 	host_link_settle(host);
 	if (host->state == HOST_RUNS)
 		host_say(host, "context %u of guest %u, ready",
@@ -133,23 +176,23 @@ serve(struct host *host)
 }
 
 void
-host_open(struct host *host, const struct host_options *options)
+host_open(struct host *host, struct host_options *options)
 {
 	host->options = options;
 	if (!host_loop_open(host))
 		host_fail(host, "epoll: %m");
 	host_link_open(host, options->link, options->cid);
-	serve(host);
+	serve(host, !options->no_confine);
 }
 
 void
-host_open_at(struct host *host, const struct host_options *options, int fd)
+host_open_at(struct host *host, struct host_options *options, int fd)
 {
 	host->options = options;
 	if (!host_loop_open(host))
 		host_fail(host, "epoll: %m");
 	host_link_open_at(host, fd, options->cid);
-	serve(host);
+	serve(host, false);
 }
 
 /* What the guest wrote last is read by those who read slowly. */
@@ -196,4 +239,6 @@ host_close(struct host *host)
 	host_link_close(host);
 	host_memory_close(host);
 	host_loop_close(host);
+	host_confine_close(host);
+	close_files(host->options);
 }

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "host_confine.h"
 #include "host_end.h"
 #include "host_link.h"
 #include "host_loop.h"
@@ -23,7 +24,7 @@ enum host_state {
 struct host {
 	enum host_state state;
 	FILE *log;		/* for host_say(); or NULL */
-	const struct host_options *options;
+	struct host_options *options;
 	struct host_loop loop;
 	struct host_link link;
 	struct host_memory memory;
@@ -31,19 +32,23 @@ struct host {
 	struct host_door door;
 	struct host_raws raws;
 	struct host_datagrams datagrams;
+	int dialler_fd;		/* of host_confine(); -1: none */
 };
 
 /* Nothing yet: what host_close() may be given, too. */
 void host_init(struct host *host, FILE *log);
 
 /*
- * Connect to QEMU, and begin all services; the options stay the caller's, and
- * stay.  The state says whether all is well; if not, why was said.
+ * Connect to QEMU, open what the options name, confine the process, and begin
+ * all services; the options stay the caller's, and stay.  The state says
+ * whether all is well; if not, why was said.
  */
-void host_open(struct host *host, const struct host_options *options);
-/* As host_open(), with a socket to QEMU that is connected; it is closed. */
-void host_open_at(struct host *host, const struct host_options *options,
-    int fd);
+void host_open(struct host *host, struct host_options *options);
+/*
+ * As host_open(), with a socket to QEMU that is connected, and in a process
+ * that goes on as it was; the socket is closed.
+ */
+void host_open_at(struct host *host, struct host_options *options, int fd);
 
 /*
  * Serve what is to be served, and wait for more, at most that long (-1: for

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Ends without a program behind them: echo, sink, source, a file. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -14,9 +14,9 @@ struct builtin {
 	struct host_end end;	/* first: it is cast back */
 	bool finished;
 	bool deaf;		/* echo: the guest reads nothing more */
-	uint64_t at;		/* source: place in the stream */
+	uint64_t at;		/* source, files: place in the stream */
 	uint64_t bytes;		/* source: all of it, or 0 */
-	int fd;
+	int fd;			/* files: the service's */
 	uint64_t echo_at, echo_bytes;
 	uint8_t echo[];
 };
@@ -38,8 +38,6 @@ static void
 close_builtin(struct host *host, struct host_end *end)
 {
 	(void)host;
-	if (of(end)->fd >= 0)
-		close(of(end)->fd);
 	free(end);
 }
 
@@ -67,7 +65,6 @@ new_builtin(uint64_t room)
 {
 	struct builtin *b = host_alloc(sizeof(*b) + room);
 
-	b->fd = -1;
 	b->end.take = take_nothing;
 	b->end.give = give_nothing;
 	b->end.finish = finish;
@@ -202,16 +199,34 @@ moved(struct host *host, ssize_t n)
 	return n < 0 ? HOST_BROKEN : n;
 }
 
+/*
+ * Each stream has its own place in the file, which the service opened once;
+ * what has no places (a terminal, a pipe) is read and written as it is.
+ */
 static int64_t
-file_give(struct host *host, struct host_end *end, const struct iovec span[2])
+file_give(struct host *host, struct host_end *end,
+    const struct iovec span[2])
 {
-	return moved(host, readv(of(end)->fd, span, 2));
+	struct builtin *b = of(end);
+	ssize_t n = preadv(b->fd, span, 2, (off_t)b->at);
+
+	if (n < 0 && errno == ESPIPE)
+		n = readv(b->fd, span, 2);
+	b->at += n > 0 ? (uint64_t)n : 0;
+	return moved(host, n);
 }
 
 static int64_t
-file_take(struct host *host, struct host_end *end, const struct iovec span[2])
+file_take(struct host *host, struct host_end *end,
+    const struct iovec span[2])
 {
-	return moved(host, writev(of(end)->fd, span, 2));
+	struct builtin *b = of(end);
+	ssize_t n = pwritev(b->fd, span, 2, (off_t)b->at);
+
+	if (n < 0 && errno == ESPIPE)
+		n = writev(b->fd, span, 2);
+	b->at += n > 0 ? (uint64_t)n : 0;
+	return moved(host, n);
 }
 
 /* Not before there is a stream: what was received last may be all there is. */
@@ -222,39 +237,24 @@ file_empty(struct host *host, struct host_end *end)
 	(void)!ftruncate(of(end)->fd, 0);
 }
 
-static struct builtin *
-new_file(struct host *host, const char *path, int flags)
-{
-	const int fd = open(path, flags | O_CLOEXEC, 0666);
-	struct builtin *b;
-
-	if (fd < 0) {
-		host_say(host, "%s: %s", path, strerror(errno));
-		return NULL;
-	}
-	b = new_builtin(0);
-	b->fd = fd;
-	return b;
-}
-
 struct host_end *
-host_end_send_file(struct host *host, const char *path)
+host_end_send_file(struct host *host, int fd)
 {
-	struct builtin *b = new_file(host, path, O_RDONLY);
+	struct builtin *b = new_builtin(0);
 
-	if (b == NULL)
-		return NULL;
+	(void)host;
+	b->fd = fd;
 	b->end.give = file_give;
 	return &b->end;
 }
 
 struct host_end *
-host_end_receive_file(struct host *host, const char *path)
+host_end_receive_file(struct host *host, int fd)
 {
-	struct builtin *b = new_file(host, path, O_WRONLY | O_CREAT);
+	struct builtin *b = new_builtin(0);
 
-	if (b == NULL)
-		return NULL;
+	(void)host;
+	b->fd = fd;
 	b->end.open = file_empty;
 	b->end.take = file_take;
 	return &b->end;

@@ -28,8 +28,9 @@ struct host_end *host_end_echo(struct host *host);
 struct host_end *host_end_sink(struct host *host);
 /* `bytes` of a pattern; 0: as long as the guest reads. */
 struct host_end *host_end_source(struct host *host, uint64_t bytes);
-struct host_end *host_end_send_file(struct host *host, const char *path);
-struct host_end *host_end_receive_file(struct host *host, const char *path);
+/* From and to an open file, which stays the caller's. */
+struct host_end *host_end_send_file(struct host *host, int fd);
+struct host_end *host_end_receive_file(struct host *host, int fd);
 
 /* ---- host_unix.c: Unix sockets, as Firecracker has them. */
 struct unix_end;
@@ -51,8 +52,8 @@ bool host_unix_bind(struct host *host, int fd,
     const struct sockaddr_un *address, int type);
 /* As host_stream_work(). */
 int host_unix_work(struct host *host);
-/* A stream to the socket <path>_<port>, or NULL. */
-struct host_end *host_unix_dial(struct host *host, const char *path,
+/* A stream to the socket <path>_<port>, of --hypervisor or --vsock; or NULL. */
+struct host_end *host_unix_dial(struct host *host, bool hypervisor,
     uint32_t port);
 void host_unix_close(struct host *host);
 

@@ -42,6 +42,11 @@ static const char usage[] =
 "  --ring N               ring that of the guest, as soon as it is there\n"
 "\n"
 "  --cid CID              be another context than 2\n"
+"  --no-confine           keep all rights, for a debugger or sanitizer\n"
+"\n"
+"Files and sockets are opened at the start.  Then it drops its capabilities,\n"
+"can open no file, start no program and make no socket, and only connects to\n"
+"PATH_N.  If the system refuses that, it does not start.\n"
 "\n"
 "Each stream and pair that ends is told on standard error, with its\n"
 "throughput.\n";
@@ -64,6 +69,7 @@ static const struct option known[] = {
 	{ "vsock", required_argument, NULL, 'v' },
 	{ "hypervisor", required_argument, NULL, 'y' },
 	{ "cid", required_argument, NULL, 'c' },
+	{ "no-confine", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -117,6 +123,7 @@ add_service(struct host_options *options, enum host_service_kind kind,
 	service->next = options->services;
 	options->services = service;
 	service->kind = kind;
+	service->fd = -1;
 	service->bytes = pair ? PAIR_BYTES : 0;
 	if (!port_of(err, service, pair, argument, &end))
 		return false;
@@ -183,6 +190,9 @@ host_options_parse(struct host_options *options, int argc, char **argv,
 			break;
 		case 'c':
 			good = set_cid(options, optarg, err);
+			break;
+		case 'n':
+			options->no_confine = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);

@@ -21,6 +21,7 @@ struct host_service {
 	uint32_t context;	/* of a pair; 0 for ours */
 	uint32_t port;
 	const char *file;
+	int fd;			/* of the file, while a host has it open */
 	uint64_t bytes;		/* of a source, or of each ring of a pair */
 };
 
@@ -30,6 +31,7 @@ struct host_options {
 	const char *hypervisor;	/* the same for ports of context 0 */
 	uint32_t cid;
 	bool patient;		/* wait until somebody listens at `link` */
+	bool no_confine;
 	struct host_service *services;	/* the last one first */
 };
 

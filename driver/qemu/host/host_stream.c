@@ -104,7 +104,7 @@ fill_packet(const struct host *host, struct vqp_vsock_packet *packet,
 	packet->datagram.payload_size = sizeof(*packet) -
 	    sizeof(packet->datagram);
 	packet->version = VQP_VSOCK_VERSION;
-	packet->type = type;
+	packet->type = (uint8_t)type;
 	packet->src_port = own_port;
 	packet->dst_port = port;
 }
@@ -578,10 +578,11 @@ take_some(struct host *host, struct host_stream *stream)
 	int64_t n;
 
 	if (!stream->attached) {
+		if (stream->rest_at == stream->rest_bytes)
+			return 0;
 		io[0].iov_base = stream->rest + stream->rest_at;
 		io[0].iov_len = stream->rest_bytes - stream->rest_at;
-		n = io[0].iov_len == 0 ? 0 :
-		    stream->end->take(host, stream->end, io);
+		n = stream->end->take(host, stream->end, io);
 		stream->rest_at += n > 0 ? (uint64_t)n : 0;
 		return n;
 	}
@@ -983,12 +984,11 @@ bound(struct host *host, void *context, int64_t status)
 }
 
 void
-host_stream_init(struct host *host, host_listener *listener)
+host_stream_init(struct host *host)
 {
 	const struct vqp_handle hypervisor = { VQP_CONTEXT_HYPERVISOR,
 	    VQP_VSOCK_RESOURCE_HYPERVISOR };
 
-	host->streams.listener = listener;
 	host->streams.last_port = somewhere(host, PORT_MIN);
 	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
 	host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE, bound, NULL);

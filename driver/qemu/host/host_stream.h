@@ -49,14 +49,14 @@ typedef struct host_end *host_listener(struct host *host, uint32_t port,
 
 struct host_streams {
 	struct host_stream *first;
-	host_listener *listener;
+	host_listener *listener;	/* from the start: a packet may be early */
 	uint32_t last_tag, last_port, last_resource;
 	bool full;		/* and that was said */
 	bool moved;		/* bytes, since host_stream_last() */
 	int64_t patience;	/* of host_stream_last(); 0: not called yet */
 };
 
-void host_stream_init(struct host *host, host_listener *listener);
+void host_stream_init(struct host *host);
 /* Every end is closed; the guest hears of it by the end of the link. */
 void host_stream_close(struct host *host);
 void host_stream_datagram(struct host *host,

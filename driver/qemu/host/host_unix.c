@@ -179,22 +179,13 @@ address_of(struct sockaddr_un *address, const char *format, const char *path,
 }
 
 struct host_end *
-host_unix_dial(struct host *host, const char *path, uint32_t port)
+host_unix_dial(struct host *host, bool hypervisor, uint32_t port)
 {
-	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-	    SOCK_NONBLOCK, 0);
-	struct sockaddr_un address;
+	const int fd = host_dial(host, hypervisor, port);
 	struct unix_end *u;
 
 	if (fd < 0)
-		host_say(host, "nobody can be asked for port %u: %s", port,
-		    strerror(errno));
-	if (fd < 0 || !address_of(&address, "%s_%u", path, port) ||
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-		if (fd >= 0)
-			close(fd);
 		return NULL;
-	}
 	u = new_end(fd);
 	if (host_watch_add(host, &u->watch, fd, 0, ready))
 		return &u->end;
