@@ -7,6 +7,7 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <uapi/linux/sched/types.h>
 
 #include "linux_driver.h"
 
@@ -54,9 +55,30 @@ static irqreturn_t linux_interrupt(int irq, void *argument)
 	return IRQ_WAKE_THREAD;
 }
 
+/* Let threads of the usual policy run beside us; *was is for linux_raise(). */
+static void linux_lower(struct sched_attr *was)
+{
+	was->size = sizeof(*was);
+	was->sched_policy = current->policy;
+	was->sched_priority = current->rt_priority;
+	if (current->sched_reset_on_fork)
+		was->sched_flags = SCHED_FLAG_RESET_ON_FORK;
+	if (was->sched_policy == SCHED_FIFO || was->sched_policy == SCHED_RR)
+		sched_set_normal(current, 0);
+}
+
+/* As it was set before, unless somebody set it in between. */
+static void linux_raise(const struct sched_attr *was)
+{
+	if (was->sched_policy != current->policy &&
+	    current->policy == SCHED_NORMAL)
+		sched_setattr_nocheck(current, was);
+}
+
 static irqreturn_t linux_interrupt_thread(int irq, void *argument)
 {
 	struct linux_vector *vector = argument;
+	struct sched_attr was = { 0 };
 	unsigned int rounds = 0;
 	uint32_t causes;
 
@@ -64,12 +86,12 @@ static irqreturn_t linux_interrupt_thread(int irq, void *argument)
 		causes = vqp_core_service(vqp_linux.core, causes);
 		/* There is always more: until it is done, as others do. */
 		if (causes && ++rounds == LINUX_ROUNDS)
-			sched_set_normal(current, 0);
+			linux_lower(&was);
 		atomic_or(causes, &vector->causes);
 		cond_resched();
 	}
 	if (rounds >= LINUX_ROUNDS)
-		sched_set_fifo(current);
+		linux_raise(&was);
 	return IRQ_HANDLED;
 }
 
