@@ -108,6 +108,12 @@ static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
 						 GFP_KERNEL | __GFP_ZERO);
 		if (!pages->page[i])
 			return false;
+		/* It never is one; CONFIG_DMA_API_DEBUG wants us to ask. */
+		if (dma_mapping_error(pages->device, address)) {
+			__free_page(pages->page[i]);
+			pages->page[i] = NULL;
+			return false;
+		}
 		get_page(pages->page[i]);
 		numbers[i] = address >> PAGE_SHIFT;
 	}
