@@ -183,11 +183,10 @@ struct vqp_core {
 	vqp_core_count(&(core)->counter[					\
 	    offsetof(struct vqp_core_counters, name) / sizeof(uint64_t)])
 
-/* Each counter is written by one thread at a time, or may miss a few. */
 static inline void
 vqp_core_count(struct vqp_cell64 *counter)
 {
-	vqp_store_relaxed(counter, vqp_load_relaxed(counter) + 1);
+	vqp_add_relaxed(counter, 1);
 }
 
 static inline enum vqp_core_state

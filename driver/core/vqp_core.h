@@ -183,7 +183,7 @@ struct vqp_core_counters {
 };
 #undef VQP_CORE_COUNTER_MEMBER
 
-/* A snapshot; threads that count the same thing at once may miss some.  Any. */
+/* A snapshot.  Any. */
 void vqp_core_counters(const struct vqp_core *core,
     struct vqp_core_counters *counters);
 

@@ -34,7 +34,7 @@ struct world {
 	struct vqp_handle source;
 	uint64_t rounds;
 	int stop;
-	uint64_t received, rung, told;
+	uint64_t sent, received, rung, told;
 };
 
 struct worker {
@@ -239,6 +239,8 @@ finders(void *argument)
 
 		CHECK(n == (int64_t)(24 + datagram.payload_size) ||
 		    n == VQP_ERROR_NO_RESOURCES);
+		if (n >= 0)
+			__atomic_add_fetch(&world->sent, 1, __ATOMIC_RELAXED);
 		(void)vqp_core_doorbell_notify(world->core, datagram.dst, 0);
 		if (rng_below(&rng, 16) == 0)
 			pair_round(world);
@@ -261,6 +263,7 @@ run(const struct vqp_machine_config *config)
 		.receive = nothing,
 	};
 	struct world world = { .rounds = effort(4000) };
+	struct vqp_core_counters counters;
 	struct worker workers[4];
 	pthread_t threads[4];
 
@@ -280,6 +283,8 @@ run(const struct vqp_machine_config *config)
 	pthread_join(threads[3], NULL);
 	CHECK_EQ(vqp_core_endpoint_destroy(world.core, world.source),
 	    VQP_SUCCESS);
+	vqp_core_counters(world.core, &counters);
+	CHECK_EQ(counters.datagrams_sent, world.sent);
 	vqp_machine_close(world.machine);
 	printf("# %llu received, %llu rung, %llu told\n",
 	    (unsigned long long)world.received,

@@ -19,6 +19,7 @@ enum hook_verb {
 	HOOK_FENCE_FULL,
 	HOOK_FENCE_PAST,
 	HOOK_OR8_FULL,
+	HOOK_ADD_RELAXED,
 };
 
 struct hook_step {

@@ -132,6 +132,29 @@ adder(void *arg)
 	return NULL;
 }
 
+static struct vqp_cell64 added;	/* w:counters r:counters e:none */
+
+static void *
+count_up(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = effort(200000); i > 0; i--)
+		vqp_add_relaxed(&added, UINT64_C(0x100000001));
+	return NULL;
+}
+
+TEST(add_loses_no_count, "two threads that add to one word lose nothing")
+{
+	const uint64_t n = effort(200000);
+	pthread_t thread;
+
+	vqp_store_relaxed(&added, 7);
+	CHECK_EQ(pthread_create(&thread, NULL, count_up, NULL), 0);
+	count_up(NULL);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	CHECK_EQ(vqp_load_relaxed(&added), 7 + 2 * n * UINT64_C(0x100000001));
+}
+
 TEST(swap_is_a_full_fence, "a lock made of swap8 loses no count")
 {
 	pthread_t thread;

@@ -19,6 +19,7 @@
 static const char *const verb_name[] = {
 	"load_relaxed", "load_acquire", "store_relaxed", "store_release",
 	"swap8_full", "fence_full", "fence_past", "or8_full",
+	"add_relaxed",
 };
 
 /* An end's look at its own private words is nobody else's business. */

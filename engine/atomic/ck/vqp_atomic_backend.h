@@ -82,6 +82,12 @@ vqp_or8_full(struct vqp_cell8 *cell, uint8_t bits)
 }
 
 static inline void
+vqp_add_relaxed(struct vqp_cell64 *cell, uint64_t n)
+{
+	ck_pr_add_64(&cell->v_, n);
+}
+
+static inline void
 vqp_fence_full(void)
 {
 	ck_pr_fence_memory();

@@ -36,6 +36,12 @@ vqp_store_release(struct vqp_cell64 *cell, uint64_t value)
 }
 
 static inline void
+vqp_add_relaxed(struct vqp_cell64 *cell, uint64_t n)
+{
+	__atomic_fetch_add(&cell->v_, n, __ATOMIC_RELAXED);
+}
+
+static inline void
 vqp_fence_full(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -12,6 +12,7 @@
  *	vqp_store_release	the same, after every earlier access
  *	vqp_swap8_full		exchange a byte; full fence on both sides
  *	vqp_or8_full		set bits of a byte; the same (a device only)
+ *	vqp_add_relaxed		add to a word; no order (counters)
  *	vqp_fence_full		earlier stores before later loads
  *
  * and the processor's advice of vqp/cpu.h.

@@ -60,6 +60,13 @@ vqp_or8_full(struct vqp_cell8 *cell, uint8_t bits)
 }
 
 static inline void
+vqp_add_relaxed(struct vqp_cell64 *cell, uint64_t n)
+{
+	hook_enter(HOOK_ADD_RELAXED, &cell->v_);
+	cell->v_ += hook_leave(n);
+}
+
+static inline void
 vqp_fence_full(void)
 {
 	hook_enter(HOOK_FENCE_FULL, NULL);
