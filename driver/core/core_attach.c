@@ -420,7 +420,9 @@ vqp_core_start(struct vqp_core *core)
 	vqp_os_reg_write(core->os, VQP_REG_IMR, vqp_core_causes(core));
 	vqp_os_reg_write(core->os, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
 	vqp_qpairs_tell(core);
-	vqp_event_dispatch(core, &resumed, NULL);
+	/* At this clients give up all pairs, also local ones that live on. */
+	if (vqp_qpairs_unheard(core))
+		(void)vqp_event_dispatch(core, &resumed, NULL);
 }
 
 /*

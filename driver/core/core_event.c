@@ -151,7 +151,7 @@ vqp_subscription_next(struct vqp_core *core, uint32_t event,
 	return next;
 }
 
-void
+uint32_t
 vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
     const struct vqp_qpair *origin)
 {
@@ -159,6 +159,7 @@ vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
 	struct vqp_resource *at = NULL, *next;
 	struct vqp_call calls[2];
 	uint64_t sequence = 0, last;
+	uint32_t told = 0;
 	unsigned turn = 0;
 
 	vqp_os_lock(&core->table_lock);
@@ -189,8 +190,10 @@ vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
 			subscription = (struct vqp_subscription *)at;
 			subscription->tell(at->handle.resource, data, origin,
 			    subscription->argument);
+			told++;
 		}
 	} while (at != NULL);
+	return told;
 }
 
 /* What an event's bytes must reach, from `event` on. */
@@ -257,5 +260,5 @@ vqp_event_receive(struct vqp_core *core, const struct vqp_datagram *datagram)
 	if (data.event == VQP_EVENT_CTX_ID_UPDATE &&
 	    !vqp_event_context(core, &data))
 		return;
-	vqp_event_dispatch(core, &data, NULL);
+	(void)vqp_event_dispatch(core, &data, NULL);
 }

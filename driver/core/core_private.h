@@ -174,6 +174,7 @@ struct vqp_core {
 	uint64_t pair_bytes;		/* under pair_lock */
 	uint32_t pair_count;		/* under pair_lock */
 	uint64_t pair_epoch;		/* under pair_lock; pairs were lost */
+	bool pair_unheard;		/* under pair_lock; and nobody told */
 
 	struct vqp_cell64 counter[sizeof(struct vqp_core_counters) /
 	    sizeof(uint64_t)];		/* w:core r:core e:none */
@@ -335,7 +336,9 @@ void vqp_bells_scan(struct vqp_core *core);
 /* A datagram that claims to be an event, whole and our own copy. */
 void vqp_event_receive(struct vqp_core *core,
     const struct vqp_datagram *datagram);
-void vqp_event_dispatch(struct vqp_core *core,
+
+/* How many subscribers were told. */
+uint32_t vqp_event_dispatch(struct vqp_core *core,
     const struct vqp_event_data *data, const struct vqp_qpair *origin);
 
 /*
@@ -355,3 +358,6 @@ void vqp_qpairs_tell(struct vqp_core *core);
 void vqp_qpairs_detach(struct vqp_core *core);
 
 #endif
+/* A pair was lost since the last call, and no client was there to be told. */
+bool vqp_qpairs_unheard(struct vqp_core *core);
+

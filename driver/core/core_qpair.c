@@ -407,7 +407,7 @@ vqp_end_tell(struct vqp_end *end, enum vqp_event event)
 
 	data.payload.qpair.handle = end->rings->resource.handle;
 	data.payload.qpair.peer = vqp_core_context_id(end->core);
-	vqp_event_dispatch(end->core, &data, &end->qpair);
+	(void)vqp_event_dispatch(end->core, &data, &end->qpair);
 }
 
 /*
@@ -702,8 +702,25 @@ vqp_qpairs_tell(struct vqp_core *core)
 {
 	struct vqp_event_data data = { .event = VQP_EVENT_QP_PEER_DETACH };
 
-	while (vqp_qpairs_tell_one(core, &data))
-		vqp_event_dispatch(core, &data, NULL);
+	while (vqp_qpairs_tell_one(core, &data)) {
+		if (vqp_event_dispatch(core, &data, NULL) != 0)
+			continue;
+		vqp_os_lock(&core->pair_lock);
+		core->pair_unheard = true;
+		vqp_os_unlock(&core->pair_lock);
+	}
+}
+
+bool
+vqp_qpairs_unheard(struct vqp_core *core)
+{
+	bool unheard;
+
+	vqp_os_lock(&core->pair_lock);
+	unheard = core->pair_unheard;
+	core->pair_unheard = false;
+	vqp_os_unlock(&core->pair_lock);
+	return unheard;
 }
 
 /* The next that the device is to be told of; until then it has the pages. */

@@ -84,8 +84,9 @@ uint32_t vqp_core_causes(const struct vqp_core *core);
 
 /*
  * Let interrupts through; the handlers are in place.  Clients are told what an
- * earlier device took with it: an event QP_PEER_DETACH for each pair, then
- * QP_RESUMED.
+ * earlier device took with it: an event QP_PEER_DETACH for each pair, and
+ * QP_RESUMED if one of those had no subscriber.  Whoever hears QP_RESUMED gives
+ * up all pairs, and local ones are not lost.
  * Context: task.
  */
 void vqp_core_start(struct vqp_core *core);

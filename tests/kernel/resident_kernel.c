@@ -20,7 +20,8 @@
 static struct vmci_handle resident_bell, resident_end, resident_name;
 static struct vmci_qp *resident_host, *resident_local[2];
 static u32 resident_subscription[3];
-static atomic_t resident_seen[3];
+static atomic_t resident_seen[3], resident_told;
+static struct vmci_handle resident_host_name;
 static DECLARE_COMPLETION(resident_rung);
 static DECLARE_COMPLETION(resident_got);
 
@@ -46,7 +47,13 @@ static int resident_receive(void *unused, struct vmci_datagram *datagram)
 static void resident_tell(u32 id, const struct vmci_event_data *data,
 			  void *seen)
 {
+	const struct vmci_event_payload_qp *lost =
+		vmci_event_data_const_payload(data);
+
 	atomic_inc(seen);
+	if (data->event == VMCI_EVENT_QP_PEER_DETACH &&
+	    vmci_handle_is_equal(lost->handle, resident_host_name))
+		atomic_inc(&resident_told);
 }
 
 /* A doorbell of ours that we ring, and a datagram to ourselves. */
@@ -101,6 +108,7 @@ static unsigned int resident_renewed;
 static int resident_renew(void)
 {
 	struct vmci_handle name = VMCI_INVALID_HANDLE;
+	int status;
 
 	if (resident_host &&
 	    vmci_qpair_produce_free_space(resident_host) >= 0)
@@ -109,7 +117,9 @@ static int resident_renew(void)
 		resident_renewed++;
 		vmci_qpair_detach(&resident_host);
 	}
-	return resident_pair(&resident_host, &name, RESIDENT_HOST, 0);
+	status = resident_pair(&resident_host, &name, RESIDENT_HOST, 0);
+	resident_host_name = name;
+	return status;
 }
 
 static int resident_check(const char *value, const struct kernel_param *param)
@@ -131,10 +141,11 @@ module_param_cb(check, &resident_check_ops, NULL, 0200);
 
 static int resident_seen_show(char *buffer, const struct kernel_param *param)
 {
-	return sysfs_emit(buffer, "%d %d %d %u\n",
+	return sysfs_emit(buffer, "%d %d %d %u %d\n",
 			  atomic_read(&resident_seen[0]),
 			  atomic_read(&resident_seen[1]),
-			  atomic_read(&resident_seen[2]), resident_renewed);
+			  atomic_read(&resident_seen[2]), resident_renewed,
+			  atomic_read(&resident_told));
 }
 
 static const struct kernel_param_ops resident_seen_ops = {

@@ -617,7 +617,8 @@ TEST(case_75_suspend,
 		CHECK_EQ(detached.calls, 1);
 		CHECK_EQ(detached.event.payload.qpair.handle.resource,
 		    handle.resource);
-		CHECK_EQ(resumed.calls, 1);
+		/* At which clients would give up `mine`, too. */
+		CHECK_EQ(resumed.calls, 0);
 		CHECK_EQ(vqp_core_context_id(mock.core), 0x8888);
 		/* The bell, under the id of now. */
 		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_LINK), 2);
@@ -658,6 +659,75 @@ TEST(case_75_does_not_come_back,
 			.peer = VQP_CONTEXT_ANY,
 		};
 		struct vqp_qpair *qpair;
+
+static bool
+make_one(struct vqp_qpair **qpair, uint32_t flags)
+{
+	struct vqp_handle handle = { VQP_INVALID_ID, VQP_INVALID_ID };
+	const struct vqp_qpair_options options = {
+		.produce_bytes = 64,
+		.peer = VQP_CONTEXT_ANY,
+		.flags = flags,
+	};
+
+	return vqp_core_qpair_alloc(mock.core, &options, &handle, qpair) >= 0;
+}
+
+static void
+again(unsigned how)
+{
+	switch (how) {
+	case 0:
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		return;
+	case 1:
+		break;
+	default:
+		/* A wait that has no end breaks the device. */
+		mock.never_busy_done = case_dma;
+		(void)vqp_core_doorbell_notify(mock.core,
+		    (struct vqp_handle){ VQP_CONTEXT_HOST, 5 }, 0);
+		mock.never_busy_done = false;
+		sim_sleep(100000);
+	}
+	vqp_core_unplug(mock.core);
+	CHECK_EQ(vqp_core_plug(mock.core, case_dma), VQP_SUCCESS);
+	vqp_core_start(mock.core);
+}
+
+TEST(resumed_if_nobody_heard,
+    "QP_RESUMED, at which all pairs end, is for a loss that nobody heard of")
+{
+	FOR_EACH_CASE() {
+		const unsigned how = (unsigned)case_seed % 3;
+		struct counted resumed = { 0 }, detached = { 0 };
+		struct vqp_qpair *host, *local;
+		uint32_t id[2];
+
+		id[0] = case_subscribe(VQP_EVENT_QP_RESUMED, &resumed);
+		CHECK(make_one(&local, VQP_QPAIR_LOCAL));
+		/* Nothing is lost: nothing is said. */
+		again(how);
+		CHECK_EQ(resumed.calls, 0);
+		CHECK(make_one(&host, 0));
+		again(how);
+		CHECK_EQ(resumed.calls, 1);
+		/* Once. */
+		again(how);
+		CHECK_EQ(resumed.calls, 1);
+		CHECK(vqp_core_qpair_detach(mock.core, &host) >= 0);
+		id[1] = case_subscribe(VQP_EVENT_QP_PEER_DETACH, &detached);
+		CHECK(make_one(&host, 0));
+		again(how);
+		CHECK_EQ(detached.calls, 1);
+		CHECK_EQ(resumed.calls, 1);
+		CHECK(vqp_core_qpair_detach(mock.core, &host) >= 0);
+		CHECK(vqp_core_qpair_detach(mock.core, &local) >= 0);
+		vqp_core_event_unsubscribe(mock.core, id[0]);
+		vqp_core_event_unsubscribe(mock.core, id[1]);
+	}
+}
 
 		CHECK_EQ(vqp_core_qpair_alloc(mock.core, &options, &handle,
 		    &qpair), 0);

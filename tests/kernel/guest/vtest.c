@@ -579,6 +579,44 @@ idle(int fd, const char *file)
 	lost(fd, file, n == 0 ? "ended" : strerror(errno), 0);
 }
 
+/* Bytes in order from one end to the other. */
+static void
+pass(int from, int to, unsigned long long at)
+{
+	unsigned char bytes[1000];
+
+	fill(bytes, sizeof(bytes), at);
+	if (send(from, bytes, sizeof(bytes), MSG_NOSIGNAL) !=
+	    (ssize_t)sizeof(bytes))
+		fail("send");
+	memset(bytes, 0, sizeof(bytes));
+	if (recv(to, bytes, sizeof(bytes), MSG_WAITALL) !=
+	    (ssize_t)sizeof(bytes))
+		fail("recv");
+	judge(bytes, sizeof(bytes), at);
+}
+
+/* A stream within the guest, used before what happens and after it. */
+static void
+near(unsigned port, const char *file)
+{
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	int listening = listener(port), end[2];
+
+	end[0] = dial(own_cid(), port);
+	end[1] = accept_one(listening);
+	for (int i = 0; i < 2; i++) {
+		setsockopt(end[i], SOL_SOCKET, SO_RCVTIMEO, &patience,
+		    sizeof(patience));
+		pass(end[i], end[i ^ 1], 0);
+	}
+	up(file);
+	while (!may_end(file))
+		usleep(20000);
+	for (int i = 0; i < 2; i++)
+		pass(end[i], end[i ^ 1], 1000);
+}
+
 static void
 keep(struct sockaddr_vm peer, const char *file)
 {
@@ -675,6 +713,8 @@ main(int argc, char **argv)
 		idle(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
 	} else if (strcmp(verb, "keep") == 0) {
 		keep(address((unsigned)a[0], (unsigned)a[1]), argv[4]);
+	} else if (strcmp(verb, "near") == 0) {
+		near((unsigned)a[1], argv[4]);
 	} else if (strcmp(verb, "sleep") == 0) {
 		sleep_for_image();
 	} else {
