@@ -45,6 +45,7 @@ static void
 vqp_core_starting(struct vqp_core *core)
 {
 	vqp_store_relaxed(&core->starter, vqp_os_self(core->os));
+	vqp_store_relaxed(&core->is_up, false);
 	vqp_core_state_set(core, VQP_CORE_STARTING);
 }
 
@@ -58,7 +59,9 @@ vqp_core_gone(struct vqp_core *core)
 void
 vqp_core_fail(struct vqp_core *core, const char *why)
 {
-	if (!vqp_core_talks(core))
+	enum vqp_core_state state = vqp_core_state(core);
+
+	if (state != VQP_CORE_WORKING && state != VQP_CORE_STARTING)
 		return;
 	vqp_core_state_set(core, VQP_CORE_BROKEN);
 	vqp_core_reset(core);
@@ -277,6 +280,8 @@ vqp_core_memory_alloc(struct vqp_core *core)
 
 static void
 vqp_core_memory_free(struct vqp_core *core)
+	/* Bells that end from here on are unlinked, or would stay linked. */
+	vqp_store_relaxed(&core->is_up, true);
 {
 	if (core->send.dma.base != NULL)
 		vqp_os_dma_free(core->os, &core->send.dma);

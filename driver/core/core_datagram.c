@@ -141,12 +141,21 @@ vqp_send_free(struct vqp_core *core)
 	return true;
 }
 
+/* Messages of this kind may be sent now. */
+static bool
+vqp_send_may(const struct vqp_core *core, bool early)
+{
+	return vqp_core_talks(core) || (early &&
+	    vqp_core_state(core) == VQP_CORE_STARTING &&
+	    vqp_load_relaxed(&core->is_up) != 0);
+}
+
 /*
  * Hand the buffer to the device; its answer, or why none will come.  Under
  * send.lock, which is given up now and then if the device takes its time.
  */
 static int64_t
-vqp_send_dma(struct vqp_core *core)
+vqp_send_dma(struct vqp_core *core, bool early)
 {
 	int64_t answer = 0;
 	unsigned late = 0;
@@ -162,7 +171,7 @@ vqp_send_dma(struct vqp_core *core)
 	}
 	begin = vqp_os_now_ns(core->os);
 	/* Who was stopped for long, or the machine, looks once more. */
-	while (vqp_core_talks(core) && late <= VQP_SEND_LATE_LOOKS) {
+	while (vqp_send_may(core, early) && late <= VQP_SEND_LATE_LOOKS) {
 		vqp_os_unlock(&core->send.lock);
 		vqp_os_relax(core->os);
 		vqp_os_lock(&core->send.lock);
@@ -172,7 +181,7 @@ vqp_send_dma(struct vqp_core *core)
 		    core->config.limit_ns;
 	}
 	core->send.answer = NULL;
-	if (vqp_core_talks(core)) {
+	if (vqp_send_may(core, early)) {
 		VQP_CORE_COUNT(core, time_limits);
 		vqp_core_fail(core, "a message was not answered");
 	}
@@ -182,13 +191,13 @@ vqp_send_dma(struct vqp_core *core)
 
 /* Get send.lock, and the buffer.  VQP_SUCCESS with the lock held. */
 static int
-vqp_send_enter(struct vqp_core *core)
+vqp_send_enter(struct vqp_core *core, bool early)
 {
 	uint64_t begin = 0, count = 0, seen;
 
 	for (;;) {
 		vqp_os_lock(&core->send.lock);
-		if (!vqp_core_talks(core)) {
+		if (!vqp_send_may(core, early)) {
 			vqp_os_unlock(&core->send.lock);
 			return VQP_ERROR_UNAVAILABLE;
 		}
@@ -226,7 +235,7 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 	struct vqp_dma_operation *operation;
 	uint64_t bytes;
 	int64_t result;
-	int status = vqp_send_enter(core);
+	int status = vqp_send_enter(core, message->early);
 
 	if (status != VQP_SUCCESS)
 		return status;
@@ -256,7 +265,7 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 	}
 	if (core->dma) {
 		vqp_dma_begin(operation, 1, VQP_DMA_INLINE);
-		result = vqp_send_dma(core);
+		result = vqp_send_dma(core, message->early);
 	} else {
 		result = vqp_send_result(core);
 	}
@@ -268,7 +277,10 @@ int64_t
 vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
     struct vqp_datagram *call, uint64_t bytes)
 {
-	struct vqp_message message = { call, bytes, NULL, 0, { NULL, NULL }, 0 };
+	struct vqp_message message = {
+		.head = call, .head_bytes = bytes,
+		.early = number == VQP_HYPERCALL_DOORBELL_UNLINK,
+	};
 
 	call->dst.context = VQP_CONTEXT_HYPERVISOR;
 	call->dst.resource = number;
@@ -294,7 +306,7 @@ vqp_core_hypercall(struct vqp_core *core, const struct vqp_datagram *datagram,
 	    VQP_QPAIR_PAGE_COUNT_MAX * sizeof(uint64_t))
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	message = (struct vqp_message){ datagram, sizeof(*datagram), payload,
-	    datagram->payload_size, { NULL, NULL }, 0 };
+	    datagram->payload_size, { NULL, NULL }, 0, false };
 	return vqp_core_exchange(core, &message);
 }
 
@@ -320,7 +332,7 @@ vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
 	if (head.src.context == VQP_INVALID_ID)
 		return VQP_ERROR_NO_RESOURCES;
 	message = (struct vqp_message){ &head, sizeof(head), payload,
-	    head.payload_size, { NULL, NULL }, 0 };
+	    head.payload_size, { NULL, NULL }, 0, false };
 	result = vqp_core_exchange(core, &message);
 	/* All of it or an error; what the hypervisor serves answers as it likes. */
 	if (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&

@@ -159,8 +159,8 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
     struct vqp_call *call)
 {
 	struct vqp_core *core = bell->resource.core;
-	bool taken;
 	int64_t result;
+	bool taken;
 
 	vqp_resource_link(&core->bell[bell->index], &bell->resource);
 	result = vqp_bell_link(bell, name.context);
@@ -180,8 +180,11 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
 	}
 	/* It may have been linked with all others meanwhile. */
 	vqp_bell_unlink(bell);
-	/* Whoever guessed the name may be destroying it already. */
-	taken = vqp_resource_take(core, VQP_RESOURCE_DOORBELL, name) != NULL;
+	/*
+	 * A client that guessed the name may be destroying it already, and the
+	 * name may be another bell's by now.
+	 */
+	taken = vqp_resource_withdraw(&bell->resource);
 	vqp_call_leave(&bell->resource, call);
 	if (taken)
 		vqp_resource_end(&bell->resource);

@@ -135,6 +135,7 @@ struct vqp_core {
 	struct vqp_core_config config;
 	struct vqp_cell64 state;	/* w:core r:core e:E6 */
 	struct vqp_cell64 starter;	/* w:core r:core e:none */
+	struct vqp_cell64 is_up;	/* w:core r:core e:none */
 	struct vqp_cell64 context;	/* w:core r:core e:none */
 	bool dma;			/* how it is talked to */
 	uint32_t caps;			/* agreed */
@@ -280,6 +281,9 @@ bool vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call);
 void vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call);
 
 /*
+/* The same for this one; false if somebody took its name away before. */
+bool vqp_resource_withdraw(struct vqp_resource *resource);
+
  * End one that was taken: waits for its visitors, finishes it and hands it to
  * the reaper; inside one of its own calls, leaves all that to the last visitor.
  * It, and with it the core, may be gone on return.
@@ -317,6 +321,7 @@ int64_t vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
 /* No message is with the device. */
 void vqp_send_abort(struct vqp_core *core);
 
+	bool early;		/* of anybody, while the device is started */
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);
 void vqp_receive_reset(struct vqp_core *core);

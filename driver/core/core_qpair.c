@@ -234,7 +234,8 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 		.page_count = pages,
 	};
 	struct vqp_message message = { &call, sizeof(call), NULL, 0,
-	    { &rings->pages[0], &rings->pages[1] }, rings->epoch };
+	    { &rings->pages[0], &rings->pages[1] }, rings->epoch,
+	    false };
 	int64_t result = vqp_core_exchange(core, &message);
 
 	if (result > 0 && result != VQP_SUCCESS_CREATED &&
@@ -286,7 +287,9 @@ vqp_rings_close(struct vqp_rings *rings)
 	vqp_os_unlock(&core->pair_lock);
 	if (!vqp_rings_local(rings) && !lost)
 		result = vqp_rings_detach_call(rings);
-	if (result >= 0 || !vqp_rings_quarantine(rings, &asleep)) {
+	/* Of a pair that it does not know it has no pages. */
+	if (result >= 0 || result == VQP_ERROR_NOT_FOUND ||
+	    !vqp_rings_quarantine(rings, &asleep)) {
 		vqp_rings_free(rings);
 		return result < 0 ? VQP_SUCCESS : result;
 	}

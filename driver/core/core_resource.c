@@ -140,6 +140,15 @@ vqp_resource_add(struct vqp_resource *resource, struct vqp_handle *handle)
 	return status;
 }
 
+/* Under table_lock.  Its own link stays: a reader may be standing on it. */
+static void
+vqp_resource_unlink(struct vqp_core *core, struct vqp_cell64 *link,
+    struct vqp_resource *resource)
+{
+	vqp_resource_link(link, vqp_resource_at(&resource->next));
+	core->resource_count--;
+}
+
 struct vqp_resource *
 vqp_resource_take(struct vqp_core *core, enum vqp_resource_type type,
     struct vqp_handle handle)
@@ -151,13 +160,27 @@ vqp_resource_take(struct vqp_core *core, enum vqp_resource_type type,
 	while ((resource = vqp_resource_at(link)) != NULL &&
 	    !vqp_resource_is(resource, type, handle))
 		link = &resource->next;
-	if (resource != NULL) {
-		/* Its own link stays: a reader may be standing on it. */
-		vqp_resource_link(link, vqp_resource_at(&resource->next));
-		core->resource_count--;
-	}
+	if (resource != NULL)
+		vqp_resource_unlink(core, link, resource);
 	vqp_os_unlock(&core->table_lock);
 	return resource;
+}
+
+bool
+vqp_resource_withdraw(struct vqp_resource *resource)
+{
+	struct vqp_core *core = resource->core;
+	struct vqp_cell64 *link =
+	    vqp_resource_bucket(core, resource->handle.resource);
+	struct vqp_resource *at;
+
+	vqp_os_lock(&core->table_lock);
+	while ((at = vqp_resource_at(link)) != NULL && at != resource)
+		link = &at->next;
+	if (at != NULL)
+		vqp_resource_unlink(core, link, at);
+	vqp_os_unlock(&core->table_lock);
+	return at != NULL;
 }
 
 bool

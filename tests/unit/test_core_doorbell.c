@@ -458,6 +458,108 @@ TEST(two_destroy, "F23: of two that destroy a bell at once one does")
 	}
 }
 
+/* ---- A name that was guessed. */
+
+#define GUESSED 700
+
+static uintptr_t maker;
+static bool guessing;
+static unsigned ends[2];
+
+/* Of the maker's bells the device has none, and it takes its time. */
+static void
+refuse_maker(struct mock *at, const struct vqp_datagram *datagram)
+{
+	(void)datagram;
+	at->answers[VQP_HYPERCALL_DOORBELL_LINK] =
+	    vqp_os_self(at->os) == maker;
+	at->answer[VQP_HYPERCALL_DOORBELL_LINK] = VQP_ERROR_NO_RESOURCES;
+}
+
+static int
+make_guessed(struct counted *counted)
+{
+	const struct vqp_doorbell_options options = {
+		.ring = count_ring,
+		.argument = counted,
+	};
+	struct vqp_handle handle = { MOCK_CID, GUESSED };
+
+	return vqp_core_doorbell_create(mock.core, &options, &handle);
+}
+
+static void
+destroy_guessed(void *argument)
+{
+	(void)argument;
+	while (guessing) {
+		ends[0] += vqp_core_doorbell_destroy(mock.core,
+		    (struct vqp_handle){ MOCK_CID, GUESSED }) == VQP_SUCCESS;
+		sim_sleep(100);
+	}
+}
+
+static void
+take_guessed(void *argument)
+{
+	while (guessing) {
+		ends[1] += make_guessed(argument) == VQP_SUCCESS;
+		sim_sleep(100);
+	}
+}
+
+TEST(guessed_name_ends_once,
+    "a bell that was refused ends once, whoever guessed and took its name")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct sim_thread *thread[2];
+
+		maker = vqp_os_self(mock.os);
+		mock.sees = refuse_maker;
+		guessing = true;
+		ends[0] = ends[1] = 0;
+		thread[0] = sim_spawn("destroys", SIM_TASK, destroy_guessed,
+		    NULL);
+		thread[1] = sim_spawn("makes", SIM_TASK, take_guessed,
+		    &counted);
+		for (unsigned i = 0; i < 60; i++) {
+			CHECK(make_guessed(&counted) < 0);
+			sim_sleep(100);
+		}
+		guessing = false;
+		sim_join(thread[0]);
+		sim_join(thread[1]);
+		ends[1] -= vqp_core_doorbell_destroy(mock.core,
+		    (struct vqp_handle){ MOCK_CID, GUESSED }) == VQP_SUCCESS;
+		/* Each that was made was ended, and some that were refused. */
+		CHECK(ends[0] >= ends[1]);
+		CHECK_EQ(vqp_core_doorbell_destroy(mock.core,
+		    (struct vqp_handle){ MOCK_CID, GUESSED }),
+		    VQP_ERROR_NOT_FOUND);
+	}
+}
+
+TEST(ends_before_the_start,
+    "a bell that ends between a plug and its start is unlinked by the device")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct sim_thread *thread;
+
+		shared = case_bell(&counted, 0);
+		vqp_core_unplug(mock.core);
+		CHECK_EQ(vqp_core_plug(mock.core, case_dma), VQP_SUCCESS);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_LINK), 2);
+		won = 0;
+		thread = sim_spawn("ends", SIM_TASK, destroy_shared, NULL);
+		sim_join(thread);
+		CHECK_EQ(won, 1);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_UNLINK), 1);
+		vqp_core_start(mock.core);
+	}
+}
+
 static bool held;
 
 static void
