@@ -156,41 +156,21 @@ vqp_core_context_id(struct vqp_core *core)
 	    vqp_core_context_ask(core);
 }
 
-/* Bit i of the answer: the device knows numbers[i].  Or an error. */
+/*
+ * Exactly 1: the device knows the hypercall `number`.  Only of the one without
+ * which nothing works it is asked, as all drivers do.  A device need not tell of
+ * the others: those are called, and it may refuse.
+ */
 static int64_t
-vqp_core_query(struct vqp_core *core, const uint32_t *numbers, uint32_t count)
+vqp_core_query(struct vqp_core *core, uint32_t number)
 {
 	struct {
 		struct vqp_hypercall_resources_query head;
-		uint32_t numbers[VQP_RESOURCES_QUERY_COUNT_MAX];
-	} query = { .head = { .resource_count = count } };
+		uint32_t number;
+	} query = { .head = { .resource_count = 1 }, .number = number };
 
-	__builtin_memcpy(query.numbers, numbers, count * sizeof(numbers[0]));
 	return vqp_core_call(core, VQP_HYPERCALL_RESOURCES_QUERY,
-	    &query.head.datagram,
-	    sizeof(query.head) + count * sizeof(numbers[0]));
-}
-
-/* What the device offers beyond datagrams.  An old one may not tell. */
-static void
-vqp_core_ask_services(struct vqp_core *core)
-{
-	static const uint32_t numbers[] = {
-		VQP_HYPERCALL_DOORBELL_LINK, VQP_HYPERCALL_DOORBELL_UNLINK,
-		VQP_HYPERCALL_DOORBELL_NOTIFY, VQP_HYPERCALL_QPAIR_ALLOC,
-		VQP_HYPERCALL_QPAIR_DETACH,
-	};
-	int64_t known = vqp_core_query(core, numbers, 5);
-
-	/* After a resume others are looking: mostly nothing is new. */
-	bool bells = (core->caps & VQP_CAP_NOTIFICATIONS) != 0 &&
-	    (known < 0 || (known & 0x07) == 0x07);
-	bool pairs = known < 0 || (known & 0x18) == 0x18;
-
-	if (core->has_bells != bells)
-		core->has_bells = bells;
-	if (core->has_pairs != pairs)
-		core->has_pairs = pairs;
+	    &query.head.datagram, sizeof(query.head) + sizeof(number));
 }
 
 static uint32_t
@@ -200,7 +180,7 @@ vqp_core_want(const struct vqp_core *core, uint32_t offered)
 
 	if (core->bell_page.base != NULL)
 		want |= offered & VQP_CAP_NOTIFICATIONS;
-	if (core->dma)
+	if (vqp_core_dma(core))
 		want |= VQP_CAP_DMA_DATAGRAM;
 	return want;
 }
@@ -208,8 +188,7 @@ vqp_core_want(const struct vqp_core *core, uint32_t offered)
 static void
 vqp_core_agree(struct vqp_core *core, uint32_t caps)
 {
-	if (core->caps != caps)
-		core->caps = caps;
+	vqp_store_relaxed(&core->caps, caps);
 	vqp_os_reg_write(core->os, VQP_REG_CAPS, caps);
 }
 
@@ -217,18 +196,17 @@ vqp_core_agree(struct vqp_core *core, uint32_t caps)
 static int
 vqp_core_bring_up(struct vqp_core *core)
 {
-	static const uint32_t number = VQP_HYPERCALL_GET_CONTEXT_ID;
 	uint32_t offered = vqp_os_reg_read(core->os, VQP_REG_CAPS);
 	int64_t answer;
 
 	if (offered == VQP_ICR_DEVICE_GONE)
 		return VQP_ERROR_DEVICE_NOT_FOUND;
-	if ((offered & VQP_CAP_DATAGRAM) == 0 || (core->dma &&
+	if ((offered & VQP_CAP_DATAGRAM) == 0 || (vqp_core_dma(core) &&
 	    (offered & VQP_CAP_DMA_DATAGRAM) == 0))
 		return VQP_ERROR_UNAVAILABLE;
 	vqp_receive_reset(core);
 	vqp_core_agree(core, vqp_core_want(core, offered));
-	if (core->dma) {
+	if (vqp_core_dma(core)) {
 		vqp_os_reg_write(core->os, VQP_REG_GUEST_PAGE_SHIFT,
 		    vqp_os_page_shift(core->os));
 		vqp_os_reg_write(core->os, VQP_REG_DATA_IN_HIGH,
@@ -236,16 +214,17 @@ vqp_core_bring_up(struct vqp_core *core)
 		vqp_os_reg_write(core->os, VQP_REG_DATA_OUT_HIGH,
 		    (uint32_t)(core->send.dma.address >> 32));
 	}
-	if ((core->caps & VQP_CAP_NOTIFICATIONS) != 0 &&
+	if (vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS) &&
 	    vqp_bells_register(core) != 0) {
 		vqp_os_log(core->os, VQP_OS_WARNING,
 		    "the device refused the notification page: no doorbells");
-		vqp_core_agree(core, core->caps & ~VQP_CAP_NOTIFICATIONS);
+		vqp_core_agree(core,
+		    (uint32_t)vqp_load_relaxed(&core->caps) &
+		    ~VQP_CAP_NOTIFICATIONS);
 	}
-	answer = vqp_core_query(core, &number, 1);
+	answer = vqp_core_query(core, VQP_HYPERCALL_GET_CONTEXT_ID);
 	if (answer != 1)
 		return answer < 0 ? (int)answer : VQP_ERROR_UNAVAILABLE;
-	vqp_core_ask_services(core);
 	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
 	(void)vqp_core_context_ask(core);
 	return VQP_SUCCESS;
@@ -257,7 +236,7 @@ vqp_core_pages_fit_device(const struct vqp_core *core)
 {
 	uint32_t shift = vqp_os_page_shift(core->os);
 
-	if (core->dma || shift == VQP_PAGE_SHIFT_DEFAULT)
+	if (vqp_core_dma(core) || shift == VQP_PAGE_SHIFT_DEFAULT)
 		return true;
 	vqp_os_log(core->os, VQP_OS_ERROR,
 	    "pages of %u KiB, but a device without MMIO registers counts in 4 KiB",
@@ -271,8 +250,8 @@ vqp_core_memory_alloc(struct vqp_core *core)
 {
 	/* Without the page there are no bells, and all the rest works. */
 	(void)vqp_os_pages_alloc(core->os, 1, false, &core->bell_page);
-	if (!core->dma || (vqp_os_dma_alloc(core->os, VQP_CORE_DMA_BYTES,
-	    &core->receive.dma) && vqp_os_dma_alloc(core->os,
+	if (!vqp_core_dma(core) || (vqp_os_dma_alloc(core->os,
+	    VQP_CORE_DMA_BYTES, &core->receive.dma) && vqp_os_dma_alloc(core->os,
 	    VQP_CORE_DMA_BYTES, &core->send.dma)))
 		return VQP_SUCCESS;
 	return VQP_ERROR_NO_MEM;
@@ -280,8 +259,6 @@ vqp_core_memory_alloc(struct vqp_core *core)
 
 static void
 vqp_core_memory_free(struct vqp_core *core)
-	/* Bells that end from here on are unlinked, or would stay linked. */
-	vqp_store_relaxed(&core->is_up, true);
 {
 	if (core->send.dma.base != NULL)
 		vqp_os_dma_free(core->os, &core->send.dma);
@@ -303,6 +280,8 @@ vqp_core_bring_up_all(struct vqp_core *core)
 	status = vqp_core_bring_up(core);
 	if (status != VQP_SUCCESS)
 		return status;
+	/* Bells that end from here on are unlinked, or would stay linked. */
+	vqp_store_relaxed(&core->is_up, true);
 	vqp_bells_relink(core);
 	switch (vqp_core_state(core)) {
 	case VQP_CORE_STARTING:
@@ -321,7 +300,7 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 
 	if (vqp_core_state(core) != VQP_CORE_UNPLUGGED)
 		return VQP_ERROR_ALREADY_EXISTS;
-	core->dma = dma;
+	vqp_store_relaxed(&core->dma, dma);
 	if (!vqp_core_pages_fit_device(core))
 		return VQP_ERROR_UNAVAILABLE;
 	status = vqp_core_memory_alloc(core);
@@ -402,9 +381,9 @@ vqp_core_causes(const struct vqp_core *core)
 {
 	uint32_t causes = VQP_CAUSE_DATAGRAM;
 
-	if ((core->caps & VQP_CAP_NOTIFICATIONS) != 0)
+	if (vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
 		causes |= VQP_CAUSE_NOTIFICATION;
-	if (core->dma)
+	if (vqp_core_dma(core))
 		causes |= VQP_CAUSE_DMA_DATAGRAM;
 	return causes;
 }

@@ -63,7 +63,7 @@ vqp_emit(struct vqp_emit *emit, const void *from, uint64_t bytes)
 
 	if (bytes == 0)
 		return;
-	if (!core->dma) {
+	if (!vqp_core_dma(core)) {
 		vqp_os_stream_write(core->os, VQP_REG_DATA_OUT, from, bytes);
 		return;
 	}
@@ -78,7 +78,7 @@ vqp_emit_pages(struct vqp_emit *emit, const struct vqp_os_pages *pages)
 	uint32_t chunk[64];
 	uint32_t n = 0;
 
-	if (emit->core->caps & VQP_CAP_PPN64) {
+	if (vqp_core_agreed(emit->core, VQP_CAP_PPN64)) {
 		vqp_emit(emit, pages->page_numbers,
 		    pages->page_count * sizeof(uint64_t));
 		return;
@@ -101,8 +101,8 @@ vqp_message_bytes(const struct vqp_core *core,
 	for (int i = 0; i < 2; i++) {
 		if (message->pages[i] != NULL)
 			bytes += message->pages[i]->page_count *
-			    (core->caps & VQP_CAP_PPN64 ? sizeof(uint64_t) :
-			    sizeof(uint32_t));
+			    (vqp_core_agreed(core, VQP_CAP_PPN64) ?
+			    sizeof(uint64_t) : sizeof(uint32_t));
 	}
 	return bytes;
 }
@@ -242,7 +242,7 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 	/* Not before: it may be another device that we got in to. */
 	operation = core->send.dma.base;
 	bytes = vqp_message_bytes(core, message);
-	if (core->dma && bytes > VQP_DATAGRAM_BYTES_MAX)
+	if (vqp_core_dma(core) && bytes > VQP_DATAGRAM_BYTES_MAX)
 		status = VQP_ERROR_PAYLOAD_TOO_LARGE;
 	else if (bytes != sizeof(*head) + head->payload_size)
 		status = VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
@@ -253,7 +253,7 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 		vqp_os_unlock(&core->send.lock);
 		return status;
 	}
-	if (core->dma) {
+	if (vqp_core_dma(core)) {
 		*operation = (struct vqp_dma_operation){ 0 };
 		operation->size = (uint32_t)bytes;
 	}
@@ -263,7 +263,7 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 		if (message->pages[i] != NULL)
 			vqp_emit_pages(&emit, message->pages[i]);
 	}
-	if (core->dma) {
+	if (vqp_core_dma(core)) {
 		vqp_dma_begin(operation, 1, VQP_DMA_INLINE);
 		result = vqp_send_dma(core, message->early);
 	} else {
@@ -777,7 +777,7 @@ vqp_receive_serve(struct vqp_core *core, uint32_t causes)
 	if (!vqp_core_works(core))
 		return false;
 	VQP_CORE_COUNT(core, receive_passes);
-	if (!core->dma)
+	if (!vqp_core_dma(core))
 		return vqp_receive_port(core);
 	if (causes & VQP_CAUSE_DATAGRAM)
 		core->receive.wanted = true;

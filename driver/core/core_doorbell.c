@@ -204,7 +204,8 @@ vqp_core_doorbell_create(struct vqp_core *core,
 	    options->flags & ~VQP_DOORBELL_DELAYED ||
 	    options->privilege & ~VQP_PRIVILEGE_ALL)
 		return VQP_ERROR_INVALID_ARGS;
-	if (!vqp_core_works(core) || !core->has_bells)
+	if (!vqp_core_works(core) ||
+	    !vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
 		return VQP_ERROR_UNAVAILABLE;
 	name = *handle;
 	status = vqp_bell_handle(core, &name);
@@ -309,7 +310,7 @@ vqp_bells_scan(struct vqp_core *core)
 	union vqp_bell_word *page = core->bell_page.base;
 	uint64_t words = vqp_load_relaxed(&core->bell_word_count);
 
-	if (!core->has_bells)
+	if (!vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
 		return;
 	for (uint64_t i = 0; i < words; i++) {
 		/* Almost all are down, and a look is cheaper than a swap. */
@@ -334,7 +335,7 @@ vqp_bells_register(struct vqp_core *core)
 		.page_number = core->bell_page.page_numbers[0],
 	};
 
-	if ((core->caps & VQP_CAP_PPN64) == 0 &&
+	if (!vqp_core_agreed(core, VQP_CAP_PPN64) &&
 	    call.page_number > UINT32_MAX)
 		return VQP_ERROR_NO_MEM;
 	return vqp_core_call(core, VQP_HYPERCALL_SET_NOTIFY_BITMAP,
@@ -354,7 +355,8 @@ vqp_bells_relink(struct vqp_core *core)
 
 		if (bell == NULL)
 			continue;
-		if (!core->has_bells || vqp_bell_link(bell, context) != 0)
+		if (!vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS) ||
+		    vqp_bell_link(bell, context) != 0)
 			vqp_os_log(core->os, VQP_OS_WARNING,
 			    "doorbell %u:%u was lost", context,
 			    bell->resource.handle.resource);

@@ -137,9 +137,8 @@ struct vqp_core {
 	struct vqp_cell64 starter;	/* w:core r:core e:none */
 	struct vqp_cell64 is_up;	/* w:core r:core e:none */
 	struct vqp_cell64 context;	/* w:core r:core e:none */
-	bool dma;			/* how it is talked to */
-	uint32_t caps;			/* agreed */
-	bool has_bells, has_pairs;	/* the device offers the calls */
+	struct vqp_cell64 dma;		/* w:core r:core e:none */
+	struct vqp_cell64 caps;		/* w:core r:core e:none */
 
 	struct vqp_os_lock table_lock;
 	struct vqp_cell64 bucket[1 << VQP_TABLE_BITS];	/* w:core r:core e:E6 */
@@ -196,6 +195,20 @@ vqp_core_state(const struct vqp_core *core)
 {
 	/* E6: what was agreed on is in place /before/ the state says so */
 	return (enum vqp_core_state)vqp_load_acquire(&core->state);
+}
+
+/* What was agreed on: a VQP_CAP_ bit.  The next device may agree otherwise. */
+static inline bool
+vqp_core_agreed(const struct vqp_core *core, uint32_t cap)
+{
+	return (vqp_load_relaxed(&core->caps) & cap) != 0;
+}
+
+/* How the device is talked to. */
+static inline bool
+vqp_core_dma(const struct vqp_core *core)
+{
+	return vqp_load_relaxed(&core->dma) != 0;
 }
 
 static inline bool
@@ -268,6 +281,9 @@ int vqp_resource_add(struct vqp_resource *resource,
 struct vqp_resource *vqp_resource_take(struct vqp_core *core,
     enum vqp_resource_type type, struct vqp_handle handle);
 
+/* The same for this one; false if somebody took its name away before. */
+bool vqp_resource_withdraw(struct vqp_resource *resource);
+
 /* Find by name, and enter; NULL if there is none.  Any. */
 struct vqp_resource *vqp_resource_enter(struct vqp_core *core,
     enum vqp_resource_type type, struct vqp_handle handle,
@@ -281,9 +297,6 @@ bool vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call);
 void vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call);
 
 /*
-/* The same for this one; false if somebody took its name away before. */
-bool vqp_resource_withdraw(struct vqp_resource *resource);
-
  * End one that was taken: waits for its visitors, finishes it and hands it to
  * the reaper; inside one of its own calls, leaves all that to the last visitor.
  * It, and with it the core, may be gone on return.
@@ -308,6 +321,7 @@ struct vqp_message {
 	uint64_t body_bytes;
 	const struct vqp_os_pages *pages[2];	/* their numbers follow */
 	uint64_t epoch;		/* of pair_epoch, before there were pages */
+	bool early;		/* of anybody, while the device is started */
 };
 
 /* Talk to the device, also while it is being brought up.  Any. */
@@ -321,7 +335,6 @@ int64_t vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
 /* No message is with the device. */
 void vqp_send_abort(struct vqp_core *core);
 
-	bool early;		/* of anybody, while the device is started */
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);
 void vqp_receive_reset(struct vqp_core *core);
@@ -359,10 +372,10 @@ void vqp_qpairs_lose(struct vqp_core *core);
 /* Tell clients of the pairs that were lost. */
 void vqp_qpairs_tell(struct vqp_core *core);
 
+/* A pair was lost since the last call, and no client was there to be told. */
+bool vqp_qpairs_unheard(struct vqp_core *core);
+
 /* Lose them one by one, each with a word to the device. */
 void vqp_qpairs_detach(struct vqp_core *core);
 
 #endif
-/* A pair was lost since the last call, and no client was there to be told. */
-bool vqp_qpairs_unheard(struct vqp_core *core);
-

@@ -165,7 +165,7 @@ vqp_pages_fit(const struct vqp_core *core, const struct vqp_os_pages *pages)
 {
 	for (uint32_t i = 0; i < pages->page_count; i++) {
 		if (pages->page_numbers[i] > UINT32_MAX &&
-		    (core->caps & VQP_CAP_PPN64) == 0)
+		    !vqp_core_agreed(core, VQP_CAP_PPN64))
 			return false;
 	}
 	return true;
@@ -224,7 +224,8 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 			    VQP_HYPERCALL_QPAIR_ALLOC },
 			.src = { VQP_CONTEXT_ANY, VQP_RESOURCE_ANY },
 			.payload_size = sizeof(call) - sizeof(call.datagram) +
-			    pages * (core->caps & VQP_CAP_PPN64 ? 8 : 4),
+			    pages * (vqp_core_agreed(core, VQP_CAP_PPN64) ?
+			    8 : 4),
 		},
 		.handle = rings->resource.handle,
 		.peer = options->peer,
@@ -433,13 +434,12 @@ vqp_qpair_judge(const struct vqp_core *core,
 		return VQP_ERROR_NO_ACCESS;
 	if ((options->flags & VQP_QPAIR_LOCAL) != 0)
 		return VQP_SUCCESS;
-	if (!core->has_pairs)
-		return VQP_ERROR_UNAVAILABLE;
-	if (core->dma &&
+	if (vqp_core_dma(core) &&
 	    sizeof(struct vqp_hypercall_qpair_alloc) +
 	    ((uint64_t)vqp_ring_page_count(core, options->produce_bytes) +
 	    vqp_ring_page_count(core, options->consume_bytes)) *
-	    (core->caps & VQP_CAP_PPN64 ? 8 : 4) > VQP_DATAGRAM_BYTES_MAX)
+	    (vqp_core_agreed(core, VQP_CAP_PPN64) ? 8 : 4) >
+	    VQP_DATAGRAM_BYTES_MAX)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	return VQP_SUCCESS;
 }

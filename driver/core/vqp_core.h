@@ -57,7 +57,7 @@ int vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
 
 /*
  * Bring up a device, the first or another: agree on capabilities, give it the
- * notification page, ask what it offers, link the bells there are.  `dma`: its
+ * notification page, link the bells there are.  `dma`: its
  * registers are in BAR 1, and datagrams go by DMA.  Interrupts stay off until
  * vqp_core_start().
  *
