@@ -55,6 +55,11 @@ class Transport:
                     "<BBHIII16s", payload)
                 self.hear(kind, (dst, src), body, proto)
 
+    def hear_all(self):
+        """A guest has heard of what was said to a socket of that name."""
+        while self.d.q.read32(VECTORS) != 0:
+            self.poll()
+
     def hear(self, kind, names, body, proto):
         one = self.sockets.get(names)
         if one is not None:
@@ -83,6 +88,7 @@ class Transport:
         if port is None:
             self.port += 1
             port = self.port
+        self.hear_all()
         one = self.new((port, host_port))
         self.say(REQUEST2, one.names, struct.pack("<Q", SIZE), 1)
         self.detach_closed()
@@ -158,7 +164,8 @@ class Socket:
             self.t.say(ATTACH, self.names, body)
         elif kind == ATTACH:
             self.state = "open"
-        else:
+        elif not self.t.late or kind not in (WROTE, READ, SHUTDOWN):
+            # Late, they are for the socket before; Linux gives up here, too.
             self.state = "refused"
             if kind != RST:
                 self.t.say(RST, self.names)
