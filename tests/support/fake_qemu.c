@@ -28,51 +28,46 @@ die(const char *what)
  * ---- What the host sends.
  */
 
-static bool
-read_packet(struct fake_qemu *qemu, struct fake_packet *packet)
+/* One whole packet, its message before its body; 0: there is none. */
+static size_t
+read_packet(struct fake_qemu *qemu, uint8_t *bytes)
 {
-	struct vqp_link_message message;
-	struct iovec iov[2] = {
-		{ &message, sizeof(message) },
-		{ packet->body, sizeof(packet->body) },
-	};
-	struct msghdr whole = { .msg_iov = iov, .msg_iovlen = 2 };
-	uint32_t length;
+	uint32_t length = VQP_LINK_BYTES_MAX;
 	ssize_t n;
 
-	if (qemu->is_stream) {
-		n = __real_recv(qemu->fd, &length, sizeof(length),
-		    MSG_DONTWAIT);
-		if (n != (ssize_t)sizeof(length))
-			return false;
-		iov[1].iov_len = length - sizeof(message);
-	}
-	n = __real_recvmsg(qemu->fd, &whole, MSG_DONTWAIT |
+	if (qemu->is_stream && __real_recv(qemu->fd, &length, sizeof(length),
+	    MSG_DONTWAIT) != (ssize_t)sizeof(length))
+		return 0;
+	n = __real_recv(qemu->fd, bytes, length, MSG_DONTWAIT |
 	    (qemu->is_stream ? MSG_WAITALL : 0));
-	if (n < (ssize_t)sizeof(message))
-		return false;
-	packet->type = message.type;
-	packet->tag = message.tag;
-	packet->bytes = (uint64_t)n - sizeof(message);
-	return true;
+	return n < (ssize_t)sizeof(struct vqp_link_message) ? 0 : (size_t)n;
 }
 
 static void
 work(struct fake_qemu *qemu)
 {
-	struct fake_packet *packet = malloc(sizeof(*packet));
+	static _Alignas(8) uint8_t bytes[VQP_LINK_BYTES_MAX];
+	size_t length;
 
-	while (read_packet(qemu, packet)) {
+	while ((length = read_packet(qemu, bytes)) != 0) {
+		const struct vqp_link_message *message = (void *)bytes;
+		const size_t rest = length - sizeof(*message);
+		struct fake_packet *packet = malloc(sizeof(*packet) + rest);
+
 		packet->next = NULL;
+		packet->type = message->type;
+		packet->tag = message->tag;
+		packet->bytes = rest;
+		memcpy(packet->body, bytes + sizeof(*message), rest);
 		*qemu->last = packet;
 		qemu->last = &packet->next;
 		if (qemu->answer != NULL)
 			qemu->answer(qemu, packet);
 		else if (!qemu->silent)
 			fake_qemu_answer(qemu, packet);
-		packet = malloc(sizeof(*packet));
+		if (qemu->forgets)
+			fake_qemu_forget(qemu);
 	}
-	free(packet);
 }
 
 ssize_t
@@ -376,6 +371,7 @@ fake_qemu_close(struct fake_qemu *qemu)
 {
 	current = NULL;
 	fake_qemu_forget(qemu);
+	free(qemu->taken);
 	munmap(qemu->ram, FAKE_RAM_BYTES);
 	close(qemu->ram_fd);
 	if (qemu->fd >= 0)
@@ -386,7 +382,6 @@ fake_qemu_close(struct fake_qemu *qemu)
 const struct fake_packet *
 fake_qemu_next(struct fake_qemu *qemu, uint32_t type)
 {
-	static struct fake_packet taken;
 	struct fake_packet **at = &qemu->first, *packet;
 
 	while (*at != NULL && (*at)->type != type)
@@ -397,9 +392,9 @@ fake_qemu_next(struct fake_qemu *qemu, uint32_t type)
 	*at = packet->next;
 	if (*at == NULL)
 		qemu->last = at;
-	taken = *packet;
-	free(packet);
-	return &taken;
+	free(qemu->taken);
+	qemu->taken = packet;
+	return packet;
 }
 
 struct fake_pair *

@@ -17,10 +17,10 @@
 #define FAKE_PAGE	4096
 
 struct fake_packet {
+	struct fake_packet *next;
 	uint32_t type, tag;
 	uint64_t bytes;			/* of the body */
-	uint8_t body[VQP_LINK_BYTES_MAX];
-	struct fake_packet *next;
+	uint8_t body[];
 };
 
 /* A queue pair whose memory the host was given. */
@@ -42,6 +42,8 @@ struct fake_qemu {
 	unsigned pair_count, pair_max;
 	/* What the host sent and nobody looked at. */
 	struct fake_packet *first, **last;
+	struct fake_packet *taken;	/* by fake_qemu_next() */
+	bool forgets;			/* keep none */
 	/* The next answers. */
 	int64_t send_status;		/* of SEND; 0: the right one */
 	int64_t alloc_status;		/* of ALLOC, if negative */

@@ -191,6 +191,87 @@ TEST(no_file, "pieces of a file that never came: said, and no pair")
 	rig_close();
 }
 
+TEST(short_file, "pieces beyond the end of their file are not mapped")
+{
+	const struct vqp_link_memory memory = {
+		.handle = pair, .produce_size = 4096, .consume_size = 4096,
+		.page_bytes = 4096, .produce_bytes = 4096,
+		.consume_bytes = 4096, .piece_count = 1,
+	};
+	const struct vqp_link_piece piece = {
+		.offset = FAKE_RAM_BYTES - 4096, .bytes = 16384,
+	};
+
+	rig_open("--pair-echo", "60=4096");
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
+	    NULL, 0);
+	rig_settle();
+	CHECK(rig_said("cannot map a piece of guest memory: it lies in no"));
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	rig_close();
+}
+
+static unsigned
+count_fds(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+TEST(stray_descriptors, "a descriptor that no packet is to carry is closed")
+{
+	static const struct {
+		uint32_t type;
+		uint64_t bytes;
+	} packets[] = {
+		{ VQP_LINK_EVENT, 24 }, { VQP_LINK_FILE, 4 }, { 99, 8 },
+		{ VQP_LINK_RESULT, 0 },
+	};
+	const uint8_t body[32] = { 0 };
+
+	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
+		const unsigned before = count_fds();
+		int fds[3];
+
+		rig_open("--echo", "7");
+		fds[0] = fds[1] = fds[2] = rig.qemu.ram_fd;
+		fake_qemu_send(&rig.qemu, packets[i].type, 0, body,
+		    packets[i].bytes, fds, 3);
+		fake_qemu_send_raw(&rig.qemu, body, 3, fds, 1);
+		rig_settle();
+		rig_close();
+		CHECK_EQ(count_fds(), before);
+	}
+}
+
+static void
+datagram_first(struct fake_qemu *qemu, const struct fake_packet *packet)
+{
+	qemu->answer = NULL;
+	fake_guest_say(qemu, VQP_VSOCK_REQUEST2, 2000, 7, 1,
+	    &(union vqp_vsock_body){ .size = 4096 });
+	fake_qemu_answer(qemu, packet);
+}
+
+TEST(early_datagram, "a connection before the services are there is answered")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--echo", (char *)"7" };
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	rig.qemu.answer = datagram_first;
+	rig_start();
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	rig_close();
+}
+
 TEST(less_than_rings, "memory that is less than its rings ends the link")
 {
 	const struct vqp_link_memory memory = {

@@ -211,8 +211,9 @@ deliver(struct host *host, enum vqp_link_type type, const uint8_t *body,
 	}
 }
 
+/* *fd, if there is one, stays the caller's unless it becomes -1. */
 static void
-take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int fd)
+take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int *fd)
 {
 	struct vqp_link_message message;
 	struct vqp_link_result result;
@@ -237,7 +238,8 @@ take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int fd)
 		break;
 	case VQP_LINK_FILE:
 		memcpy(&file, body, sizeof(file));
-		host_memory_file(host, file.index, fd);
+		host_memory_file(host, file.index, *fd);
+		*fd = -1;
 		break;
 	case VQP_LINK_NO_FILE:
 		memcpy(&file, body, sizeof(file));
@@ -305,15 +307,6 @@ descriptor_of(struct msghdr *packet)
 	return fd;
 }
 
-static bool
-is_file(const uint8_t *bytes)
-{
-	struct vqp_link_message message;
-
-	memcpy(&message, bytes, sizeof(message));
-	return message.type == VQP_LINK_FILE;
-}
-
 /* One packet; waits for it unless `now`.  False: there is none. */
 static bool
 read_packet(struct host *host, bool now)
@@ -347,21 +340,16 @@ read_packet(struct host *host, bool now)
 		ended(host, n < 0 ? errno : EPIPE);
 		return false;
 	}
+	fd = descriptor_of(&packet);
 	if (link->is_stream)
 		n = receive_rest(host, &length, (size_t)n);
-	if (n < 0)
-		return false;
-	if (n < (ssize_t)sizeof(struct vqp_link_message)) {
+	if (n >= (ssize_t)sizeof(struct vqp_link_message))
+		take_packet(host, link->packet, (uint64_t)n, &fd);
+	else if (n >= 0)
 		host_fail(host, "from QEMU: a packet that is too short");
-		return false;
-	}
-	fd = descriptor_of(&packet);
-	if (fd >= 0 && !is_file(link->packet)) {
+	if (fd >= 0)
 		close(fd);
-		fd = -1;
-	}
-	take_packet(host, link->packet, (uint64_t)n, fd);
-	return true;
+	return host->state == HOST_RUNS;
 }
 
 static void

@@ -97,11 +97,23 @@ host_memory_begin(struct host *host, const struct vqp_link_memory *message)
 	}
 }
 
+/* A file that is too short would be mapped, and kill who touches its end. */
+static bool
+lies_beyond(int fd, const struct vqp_link_piece *piece)
+{
+	const off_t end = lseek(fd, 0, SEEK_END);
+
+	/* A device of memory has no end to seek to. */
+	return end >= 0 && (piece->bytes > (uint64_t)end ||
+	    piece->offset > (uint64_t)end - piece->bytes);
+}
+
 static bool
 map_piece(struct host *host, const struct vqp_link_piece *piece)
 {
 	struct host_memory *memory = &host->memory;
 	const struct vqp_link_file file = { .index = piece->file };
+	bool inside;
 
 	if (piece->file < memory->file_count &&
 	    memory->files[piece->file] < 0) {
@@ -112,13 +124,14 @@ map_piece(struct host *host, const struct vqp_link_piece *piece)
 		drop(memory);
 		return false;
 	}
-	if (piece->file >= memory->file_count ||
-	    piece->bytes > memory->bytes - memory->mapped_bytes ||
-	    mmap(memory->base + memory->mapped_bytes, piece->bytes,
+	inside = piece->file < memory->file_count &&
+	    piece->bytes <= memory->bytes - memory->mapped_bytes &&
+	    !lies_beyond(memory->files[piece->file], piece);
+	if (!inside || mmap(memory->base + memory->mapped_bytes, piece->bytes,
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 	    memory->files[piece->file], (off_t)piece->offset) == MAP_FAILED) {
 		host_say(host, "cannot map a piece of guest memory: %s",
-		    strerror(errno));
+		    inside ? strerror(errno) : "it lies in no file");
 		drop(memory);
 		return false;
 	}

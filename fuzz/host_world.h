@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/* A vqp-host with one service of each kind, and what must hold of it. */
+#ifndef HOST_WORLD_H
+#define HOST_WORLD_H
+
+#include <fcntl.h>
+
+#include "fake_qemu.h"
+#include "fuzz.h"
+
+/* Ports and resources of the services. */
+#define ECHO_PORT	7
+#define SOURCE_PORT	8
+#define SINK_PORT	9
+#define DATAGRAM_PORT	5
+#define PAIR_NUMBER	60
+#define PAIR_BYTES	4096
+#define DOORBELL	63
+
+static struct host_service services[] = {
+	{ .kind = HOST_ECHO, .port = ECHO_PORT },
+	{ .kind = HOST_SOURCE, .port = SOURCE_PORT, .bytes = 1000 },
+	{ .kind = HOST_SINK, .port = SINK_PORT },
+	{ .kind = HOST_DATAGRAM_ECHO, .port = DATAGRAM_PORT },
+	{ .kind = HOST_PAIR_ECHO, .port = PAIR_NUMBER, .bytes = PAIR_BYTES },
+	{ .kind = HOST_DOORBELL, .port = DOORBELL },
+};
+
+static struct world {
+	struct fake_qemu qemu;
+	struct host host;
+	struct host_options options;
+	struct input input;
+	unsigned fd_count;
+} world;
+
+static inline unsigned
+count_fds(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 24; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static inline void
+world_open(int type)
+{
+	world.fd_count = count_fds();
+	for (size_t i = 0; i < COUNT(services); i++)
+		services[i].next = i + 1 < COUNT(services) ?
+		    &services[i + 1] : NULL;
+	world.options = (struct host_options){ .link = "",
+	    .cid = VQP_CONTEXT_HOST, .services = services };
+	fake_qemu_open(&world.qemu, type);
+	world.qemu.forgets = true;
+	host_init(&world.host, NULL);
+}
+
+/* Nothing is left, whatever came. */
+static inline void
+world_close(void)
+{
+	host_close(&world.host);
+	MUST(world.host.streams.first == NULL);
+	MUST(world.host.link.pairs == NULL);
+	fake_qemu_close(&world.qemu);
+	MUST_EQ(count_fds(), world.fd_count);
+}
+
+#endif
