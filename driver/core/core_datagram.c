@@ -7,6 +7,9 @@
 /* What one look at `busy` may cost others: then the lock is given up. */
 #define VQP_SEND_LOOKS		1000
 
+/* Others may send between the two halves of a long message so often. */
+#define VQP_SEND_LONG_TRIES	8
+
 /* Behind the time limit. */
 #define VQP_SEND_LATE_LOOKS	16
 
@@ -53,7 +56,8 @@ vqp_dma_busy(const struct vqp_dma_operation *operation)
 /* Where the next bytes of a message go. */
 struct vqp_emit {
 	struct vqp_core *core;
-	uint64_t at;
+	bool port;
+	uint64_t at;		/* by DMA */
 };
 
 static void
@@ -63,7 +67,7 @@ vqp_emit(struct vqp_emit *emit, const void *from, uint64_t bytes)
 
 	if (bytes == 0)
 		return;
-	if (!vqp_core_dma(core)) {
+	if (emit->port) {
 		vqp_os_stream_write(core->os, VQP_REG_DATA_OUT, from, bytes);
 		return;
 	}
@@ -105,6 +109,13 @@ vqp_message_bytes(const struct vqp_core *core,
 			    sizeof(uint64_t) : sizeof(uint32_t));
 	}
 	return bytes;
+}
+
+/* Longer than what goes by DMA. */
+static bool
+vqp_message_is_long(const struct vqp_core *core, uint64_t bytes)
+{
+	return vqp_core_dma(core) && bytes > VQP_DATAGRAM_BYTES_MAX;
 }
 
 /* What the device says of the last message.  Under send.lock. */
@@ -227,33 +238,35 @@ vqp_send_abort(struct vqp_core *core)
 	vqp_os_unlock(&core->send.lock);
 }
 
-int64_t
-vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
+/*
+ * Whether it can be sent as it is.  Not before the lock is held: it may be
+ * another device that we got in to.  Under send.lock.
+ */
+static int
+vqp_message_judge(struct vqp_core *core, const struct vqp_message *message,
+    uint64_t bytes)
 {
 	const struct vqp_datagram *head = message->head;
-	struct vqp_emit emit = { core, 0 };
-	struct vqp_dma_operation *operation;
-	uint64_t bytes;
-	int64_t result;
-	int status = vqp_send_enter(core, message->early);
 
-	if (status != VQP_SUCCESS)
-		return status;
-	/* Not before: it may be another device that we got in to. */
-	operation = core->send.dma.base;
-	bytes = vqp_message_bytes(core, message);
-	if (vqp_core_dma(core) && bytes > VQP_DATAGRAM_BYTES_MAX)
-		status = VQP_ERROR_PAYLOAD_TOO_LARGE;
-	else if (bytes != sizeof(*head) + head->payload_size)
-		status = VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
-	else if (message->pages[0] != NULL &&
+	if (vqp_message_is_long(core, bytes) && !vqp_os_has_ports(core->os))
+		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	if (bytes != sizeof(*head) + head->payload_size)
+		return VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
+	if (message->pages[0] != NULL &&
 	    message->epoch != vqp_qpairs_epoch(core))
-		status = VQP_ERROR_UNAVAILABLE;	/* and not of these pages */
-	if (status != VQP_SUCCESS) {
-		vqp_os_unlock(&core->send.lock);
-		return status;
-	}
-	if (vqp_core_dma(core)) {
+		return VQP_ERROR_UNAVAILABLE;	/* and not of these pages */
+	return VQP_SUCCESS;
+}
+
+/* Send it, and get the device's answer.  Under send.lock. */
+static int64_t
+vqp_send(struct vqp_core *core, const struct vqp_message *message,
+    uint64_t bytes, bool port)
+{
+	struct vqp_emit emit = { core, port, 0 };
+	struct vqp_dma_operation *operation = core->send.dma.base;
+
+	if (!port) {
 		*operation = (struct vqp_dma_operation){ 0 };
 		operation->size = (uint32_t)bytes;
 	}
@@ -263,14 +276,75 @@ vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
 		if (message->pages[i] != NULL)
 			vqp_emit_pages(&emit, message->pages[i]);
 	}
-	if (vqp_core_dma(core)) {
-		vqp_dma_begin(operation, 1, VQP_DMA_INLINE);
-		result = vqp_send_dma(core, message->early);
-	} else {
-		result = vqp_send_result(core);
-	}
-	vqp_os_unlock(&core->send.lock);
-	return result;
+	if (port)
+		return vqp_send_result(core);
+	vqp_dma_begin(operation, 1, VQP_DMA_INLINE);
+	return vqp_send_dma(core, message->early);
+}
+
+/*
+ * What is longer than the DMA buffer goes by the port.  A device that is talked
+ * to by DMA may be deaf there, and RESULT_LOW keep the answer of the message
+ * before: that is made a refusal first.  `again` if another message came in
+ * between, and nothing was sent.  Under send.lock.
+ */
+static int64_t
+vqp_send_long(struct vqp_core *core, const struct vqp_message *message,
+    uint64_t bytes, bool *again)
+{
+	const struct vqp_datagram unknown = {
+		.dst = { VQP_CONTEXT_HYPERVISOR, VQP_RESOURCE_ANY - 1 },
+		.src = { VQP_CONTEXT_ANY, VQP_RESOURCE_ANY },
+	};
+	const struct vqp_message question = {
+		.head = &unknown,
+		.head_bytes = sizeof(unknown),
+		.early = message->early,
+	};
+	const uint64_t count = core->send.count + 1;
+	int64_t refusal = vqp_send(core, &question, sizeof(unknown), false);
+	int64_t result;
+
+	/* The lock may have been given up meanwhile. */
+	if (!vqp_send_may(core, message->early))
+		return vqp_core_state(core) == VQP_CORE_BROKEN ?
+		    VQP_ERROR_TIMEOUT : VQP_ERROR_UNAVAILABLE;
+	*again = core->send.count != count;
+	result = vqp_message_judge(core, message, bytes);
+	if (*again || result != VQP_SUCCESS)
+		return result;
+	result = refusal < 0 ? vqp_send(core, message, bytes, true) : refusal;
+	if (result != refusal)
+		return result;
+	vqp_os_log(core->os, VQP_OS_WARNING, "the device does not take "
+	    "messages by its port: one of %llu bytes was not sent",
+	    (unsigned long long)bytes);
+	return VQP_ERROR_PAYLOAD_TOO_LARGE;
+}
+
+int64_t
+vqp_core_exchange(struct vqp_core *core, const struct vqp_message *message)
+{
+	unsigned tries = VQP_SEND_LONG_TRIES;
+	int64_t result;
+	uint64_t bytes;
+	bool again;
+
+	do {
+		result = vqp_send_enter(core, message->early);
+		if (result != VQP_SUCCESS)
+			return result;
+		again = false;
+		bytes = vqp_message_bytes(core, message);
+		result = vqp_message_judge(core, message, bytes);
+		if (result == VQP_SUCCESS && vqp_message_is_long(core, bytes))
+			result = vqp_send_long(core, message, bytes, &again);
+		else if (result == VQP_SUCCESS)
+			result = vqp_send(core, message, bytes,
+			    !vqp_core_dma(core));
+		vqp_os_unlock(&core->send.lock);
+	} while (again && --tries > 0);
+	return again ? VQP_ERROR_TIMEOUT : result;
 }
 
 int64_t

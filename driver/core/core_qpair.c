@@ -422,6 +422,8 @@ static int
 vqp_qpair_judge(const struct vqp_core *core,
     const struct vqp_qpair_options *options)
 {
+	uint64_t pages, bytes;
+
 	if (options->produce_bytes > VQP_QPAIR_BYTES_MAX ||
 	    options->consume_bytes > VQP_QPAIR_BYTES_MAX ||
 	    vqp_rings_bytes(options) > VQP_QPAIR_BYTES_MAX)
@@ -434,13 +436,20 @@ vqp_qpair_judge(const struct vqp_core *core,
 		return VQP_ERROR_NO_ACCESS;
 	if ((options->flags & VQP_QPAIR_LOCAL) != 0)
 		return VQP_SUCCESS;
-	if (vqp_core_dma(core) &&
-	    sizeof(struct vqp_hypercall_qpair_alloc) +
-	    ((uint64_t)vqp_ring_page_count(core, options->produce_bytes) +
-	    vqp_ring_page_count(core, options->consume_bytes)) *
-	    (vqp_core_agreed(core, VQP_CAP_PPN64) ? 8 : 4) >
-	    VQP_DATAGRAM_BYTES_MAX)
+	if (!vqp_core_dma(core) || vqp_os_has_ports(core->os))
+		return VQP_SUCCESS;
+	pages = (uint64_t)vqp_ring_page_count(core, options->produce_bytes) +
+	    vqp_ring_page_count(core, options->consume_bytes);
+	bytes = sizeof(struct vqp_hypercall_qpair_alloc) +
+	    pages * (vqp_core_agreed(core, VQP_CAP_PPN64) ? 8 : 4);
+	if (bytes > VQP_DATAGRAM_BYTES_MAX) {
+		vqp_os_log(core->os, VQP_OS_WARNING, "a queue pair of %llu "
+		    "pages takes a message of %llu bytes: without I/O ports "
+		    "(BAR 0) the device is told %u at most",
+		    (unsigned long long)pages, (unsigned long long)bytes,
+		    VQP_DATAGRAM_BYTES_MAX);
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
+	}
 	return VQP_SUCCESS;
 }
 

@@ -259,7 +259,8 @@ int64_t vqp_core_send(struct vqp_core *core,
  * `payload`.  Returns the device's answer, its 32 bits with their sign (which
  * an id that GET_CONTEXT_ID answers has not: cast it), or
  *	VQP_ERROR_INVALID_ARGS	no datagram
- *	VQP_ERROR_PAYLOAD_TOO_LARGE	longer than the device takes
+ *	VQP_ERROR_PAYLOAD_TOO_LARGE	longer than any message, or than one by
+ *				DMA for a device without working ports
  * Context: any.
  */
 int64_t vqp_core_hypercall(struct vqp_core *core,
@@ -382,7 +383,9 @@ struct vqp_qpair_options {
  *	VQP_ERROR_INVALID_ARGS	both sizes 0, a size of 1, unknown flags,
  *				NONBLOCK, PINNED
  *	VQP_ERROR_NO_RESOURCES	over 128 MiB or 16384 pairs in all
- *	VQP_ERROR_PAYLOAD_TOO_LARGE	more pages than one call can name
+ *	VQP_ERROR_PAYLOAD_TOO_LARGE	more pages than a DMA call can name
+ *				(34 MiB), and the device has no ports, or does
+ *				not take calls there
  *	VQP_ERROR_NO_ACCESS	privileges; or a LOCAL pair of others
  *	VQP_ERROR_ALREADY_EXISTS	we hold the handle already
  *	VQP_ERROR_UNAVAILABLE	LOCAL: both ends are taken

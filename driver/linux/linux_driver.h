@@ -20,7 +20,8 @@ struct vqp_os {
 	spinlock_t mapped_lock;		/* of the next */
 	struct list_head mapped;	/* pages that the device can reach */
 	bool ready;			/* under linux_kpi.c's mutex */
-	void __iomem *registers;
+	void __iomem *registers;	/* in one of the BARs */
+	void __iomem *ports;		/* BAR 0, or NULL without it */
 	struct completion released;	/* the core is gone */
 };
 

@@ -210,16 +210,21 @@ void vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
 	iowrite32(value, os->registers + reg);
 }
 
+bool vqp_os_has_ports(struct vqp_os *os)
+{
+	return os->ports;
+}
+
 void vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to,
 			uint64_t bytes)
 {
-	ioread8_rep(os->registers + reg, to, bytes);
+	ioread8_rep(os->ports + reg, to, bytes);
 }
 
 void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 			 uint64_t bytes)
 {
-	iowrite8_rep(os->registers + reg, from, bytes);
+	iowrite8_rep(os->ports + reg, from, bytes);
 }
 
 /* All locks are initialised at one place, and to lockdep would be one. */

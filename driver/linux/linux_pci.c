@@ -157,22 +157,19 @@ static void linux_vectors_free(struct pci_dev *device)
 
 /* ---- The device. */
 
-/* Where the registers are; *dma says which generation. */
-static void __iomem *linux_map(struct pci_dev *device, bool *dma)
+/* Find the registers.  True for a device that is talked to by DMA. */
+static bool linux_map(struct vqp_os *os, struct pci_dev *device)
 {
-	void __iomem *bar;
+	void __iomem *bar = NULL;
 
-	*dma = pci_resource_len(device, VQP_BAR_MEMORY) ==
-	       VQP_BAR_MEMORY_BYTES_MMIO;
-	if (*dma) {
+	os->ports = NULL;
+	if (pci_resource_len(device, VQP_BAR_PORT) >= VQP_BAR_PORT_BYTES)
+		os->ports = pcim_iomap(device, VQP_BAR_PORT, 0);
+	if (pci_resource_len(device, VQP_BAR_MEMORY) ==
+	    VQP_BAR_MEMORY_BYTES_MMIO)
 		bar = pcim_iomap(device, VQP_BAR_MEMORY, 0);
-		if (bar)
-			return bar + VQP_MMIO_REG_OFFSET;
-		*dma = false;
-	}
-	if (pci_resource_len(device, VQP_BAR_PORT) < VQP_BAR_PORT_BYTES)
-		return NULL;
-	return pcim_iomap(device, VQP_BAR_PORT, 0);
+	os->registers = bar ? bar + VQP_MMIO_REG_OFFSET : os->ports;
+	return bar;
 }
 
 static int linux_error(int status)
@@ -205,7 +202,7 @@ static int linux_plug(struct pci_dev *device)
 	bool dma;
 	int status, count;
 
-	vqp_linux.registers = linux_map(device, &dma);
+	dma = linux_map(&vqp_linux, device);
 	if (!vqp_linux.registers) {
 		dev_err(&device->dev, "no registers in BAR 0 or 1\n");
 		return -ENXIO;
@@ -276,6 +273,7 @@ static void linux_remove(struct pci_dev *device)
 	pci_clear_master(device);
 	vqp_linux_device_set(NULL);
 	vqp_linux.registers = NULL;
+	vqp_linux.ports = NULL;
 	mutex_unlock(&vqp_linux_mutex);
 }
 

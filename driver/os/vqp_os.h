@@ -88,8 +88,10 @@ void vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma);
  * later loads.  Of a device that is gone every read is all ones.
  *
  * The streams move `bytes` bytes through one register, a byte at a time on the
- * wire.
+ * wire.  They go by the ports, which a device with registers in memory has in
+ * most machines, too: vqp_os_has_ports() says whether they are there.
  */
+bool vqp_os_has_ports(struct vqp_os *os);
 uint32_t vqp_os_reg_read(struct vqp_os *os, uint32_t reg);
 void vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value);
 void vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to,

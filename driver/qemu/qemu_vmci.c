@@ -53,15 +53,26 @@ registers_write(void *opaque, hwaddr offset, uint64_t value, unsigned width)
 	vqp_device_write(s->device, offset, width, value);
 }
 
-static const MemoryRegionOps registers_ops = {
-	.read = registers_read,
-	.write = registers_write,
-	.endianness = DEVICE_LITTLE_ENDIAN,
-	.valid = { .min_access_size = 1, .max_access_size = 8,
-	    .unaligned = true },
-	.impl = { .min_access_size = 1, .max_access_size = 8,
-	    .unaligned = true },
-};
+static void
+port_write(void *opaque, hwaddr offset, uint64_t value, unsigned width)
+{
+	VmciState *s = opaque;
+
+	if (!s->mmio || !s->deaf_port)
+		registers_write(opaque, offset, value, width);
+}
+
+#define OPS(write_) {							\
+	.read = registers_read,						\
+	.write = write_,						\
+	.endianness = DEVICE_LITTLE_ENDIAN,				\
+	.valid = { .min_access_size = 1, .max_access_size = 8,		\
+	    .unaligned = true },					\
+	.impl = { .min_access_size = 1, .max_access_size = 8,		\
+	    .unaligned = true },					\
+}
+static const MemoryRegionOps registers_ops = OPS(registers_write);
+static const MemoryRegionOps port_ops = OPS(port_write);
 
 /*
  * ---- Interrupts.
@@ -273,10 +284,11 @@ init_bars(VmciState *s, Error **errp)
 {
 	PCIDevice *pci = PCI_DEVICE(s);
 
-	memory_region_init_io(&s->bar_port, OBJECT(s), &registers_ops, s,
+	memory_region_init_io(&s->bar_port, OBJECT(s), &port_ops, s,
 	    "vmci-port", VQP_BAR_PORT_BYTES);
-	pci_register_bar(pci, VQP_BAR_PORT, PCI_BASE_ADDRESS_SPACE_IO,
-	    &s->bar_port);
+	if (!s->mmio || !s->no_port)
+		pci_register_bar(pci, VQP_BAR_PORT,
+		    PCI_BASE_ADDRESS_SPACE_IO, &s->bar_port);
 	memory_region_init(&s->bar_memory, OBJECT(s), "vmci-memory", s->mmio ?
 	    VQP_BAR_MEMORY_BYTES_MMIO : VQP_BAR_MEMORY_BYTES_PORT);
 	if (s->mmio) {
@@ -412,6 +424,8 @@ static Property vmci_properties[] = {
 	    0),
 	DEFINE_PROP_UINT32("x-short-result", VmciState, short_result.every, 0),
 	DEFINE_PROP_UINT32("x-late-busy-us", VmciState, late_busy_us, 0),
+	DEFINE_PROP_BOOL("x-deaf-port", VmciState, deaf_port, false),
+	DEFINE_PROP_BOOL("x-no-port", VmciState, no_port, false),
 	DEFINE_PROP_END_OF_LIST(),
 };
 
@@ -442,6 +456,8 @@ static const struct {
 	{ "x-corrupt-header", "lie about the size of every n-th datagram" },
 	{ "x-short-result", "make the result of every n-th sent one smaller" },
 	{ "x-late-busy-us", "let DMA sends stay busy for so long" },
+	{ "x-deaf-port", "with mmio, ignore what is written to BAR 0" },
+	{ "x-no-port", "with mmio, have no BAR 0" },
 	{ "x-gone", "be torn out of the machine, once that is set" },
 };
 

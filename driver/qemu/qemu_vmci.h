@@ -93,6 +93,7 @@ struct VmciState {
 	bool result_short;
 	VmciCorrupt corrupt;
 	uint32_t late_busy_us;
+	bool deaf_port, no_port;
 	QEMUTimer *late_timer;
 	uint64_t late_address;
 	uint64_t send_address;

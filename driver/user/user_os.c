@@ -151,6 +151,12 @@ vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
 	os->bus.write(os->bus.context, reg, value);
 }
 
+bool
+vqp_os_has_ports(struct vqp_os *os)
+{
+	return os->bus.stream_write != NULL;
+}
+
 void
 vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to, uint64_t bytes)
 {

@@ -29,6 +29,14 @@ static int host;
 module_param(host, int, 0444);
 MODULE_PARM_DESC(host, "Then stream to vqp-host --pair-echo of this number");
 
+static int large;
+module_param(large, int, 0444);
+MODULE_PARM_DESC(large, "Make a pair of two rings of so many MiB");
+
+static bool large_refused;
+module_param(large_refused, bool, 0444);
+MODULE_PARM_DESC(large_refused, "That pair is one for which the device is deaf");
+
 /* A callback of the cases', behind one of the kernel's type. */
 struct subject_call {
 	conform_receive_fn *receive;
@@ -432,6 +440,35 @@ static int host_run(void)
 	return good ? 0 : -EIO;
 }
 
+/* ---- A pair of which the device must be told more pages than DMA takes. */
+
+static bool large_case(void)
+{
+	struct vmci_handle name = VMCI_INVALID_HANDLE;
+	const u64 bytes = (u64)large << 20;
+	struct vmci_qp *pair = NULL;
+	int status;
+
+	status = vmci_qpair_alloc(&pair, &name, bytes, bytes,
+				  VMCI_HOST_CONTEXT_ID, 0,
+				  VMCI_NO_PRIVILEGE_FLAGS);
+	if (large_refused)
+		return status == VMCI_ERROR_PAYLOAD_TOO_LARGE;
+	return status >= 0 &&
+	       vmci_qpair_produce_free_space(pair) == bytes - 1 &&
+	       vmci_qpair_enqueue(pair, &bytes, sizeof(bytes), 0) ==
+	       sizeof(bytes) && vmci_qpair_detach(&pair) >= 0;
+}
+
+static int large_run(void)
+{
+	const bool good = large_case();
+
+	pr_info("%sok 1 - kernel.large_pair: two rings of %d MiB%s\n",
+		good ? "" : "not ", large, large_refused ? " are refused" : "");
+	return good ? 0 : -EIO;
+}
+
 static int __init subject_init(void)
 {
 	static const struct conform_subject subject = {
@@ -443,6 +480,8 @@ static int __init subject_init(void)
 	};
 
 	if (conform_run(&subject, only))
+		return -EIO;
+	if (large && large_run())
 		return -EIO;
 	return host ? host_run() : 0;
 }

@@ -257,26 +257,119 @@ TEST(case_32_limits, "32: 128 MiB in all and not a byte more, round by round")
 	}
 }
 
-TEST(l2_too_many_pages,
-    "L2: by DMA more pages than one message names are refused, and not lost")
+TEST(l2_all_pages,
+    "L2: a pair of 128 MiB is named to the device: by the port, also with DMA")
 {
 	FOR_EACH_CASE() {
 		struct vqp_handle handle = invalid;
 		struct vqp_qpair *qpair = NULL;
-		int status;
 
 		if (case_seed > 0)
 			continue;
-		status = alloc(UINT64_C(64) << 20, UINT64_C(64) << 20, 0,
-		    &handle, &qpair);
-		if (case_dma) {
-			CHECK_EQ(status, VQP_ERROR_PAYLOAD_TOO_LARGE);
-			continue;
-		}
-		CHECK_EQ(status, VQP_SUCCESS);
+		CHECK_EQ(alloc(UINT64_C(64) << 20, UINT64_C(64) << 20, 0,
+		    &handle, &qpair), VQP_SUCCESS);
 		CHECK_EQ(mock_last(&mock, VQP_HYPERCALL_QPAIR_ALLOC)->bytes,
 		    64 + 8 * (32768 + 2));
 		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
+TEST(l2_too_many_pages,
+    "L2: with no port, or one the device ignores, they are refused, not lost")
+{
+	FOR_EACH_CASE() {
+		const uint64_t bytes = case_bytes();
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair = NULL;
+		const unsigned messages = mock.message_count;
+
+		if (!case_dma)
+			continue;
+		mock.deaf = true;
+		/* An answer that the next message must not take for its own. */
+		mock.result = VQP_SUCCESS_CREATED;
+		if (case_seed % 2 == 0)
+			sim_os_no_ports(mock.os);
+		CHECK_EQ(alloc(UINT64_C(18) << 20, UINT64_C(18) << 20, 0,
+		    &handle, &qpair), VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK(qpair == NULL);
+		CHECK_EQ(sim_os_log_count(mock.os), 1);
+		/* An unknown call, of which the answer is sure. */
+		CHECK_EQ(mock.message_count, messages + case_seed % 2);
+		CHECK_EQ(case_bytes(), bytes);
+		/* What goes by DMA goes on, and the budget is whole. */
+		mock.deaf = false;
+		CHECK_EQ(alloc(UINT64_C(16) << 20, UINT64_C(16) << 20, 0,
+		    &handle, &qpair), VQP_SUCCESS);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		if (case_seed > 1)
+			break;
+	}
+}
+
+static struct vqp_handle sends_from;
+
+static void
+send_one(void *argument)
+{
+	const struct vqp_datagram datagram = { case_host, sends_from, 0 };
+
+	(void)argument;
+	CHECK_EQ(vqp_core_send(mock.core, &datagram, NULL), 24);
+}
+
+static void
+alloc_long(void *argument)
+{
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair = NULL;
+
+	(void)argument;
+	CHECK_EQ(alloc(UINT64_C(18) << 20, UINT64_C(18) << 20, 0, &handle,
+	    &qpair), VQP_ERROR_PAYLOAD_TOO_LARGE);
+}
+
+TEST(l2_in_between,
+    "L2: what others send while the device is slow is not taken for an answer")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct sim_thread *thread[2];
+
+		if (!case_dma || case_seed > 2)
+			continue;
+		mock.deaf = true;
+		sends_from = case_endpoint(&counted, 0);
+		for (unsigned round = 0; round < 4; round++) {
+			mock.busy_held = true;
+			thread[0] = sim_spawn("allocs", SIM_TASK, alloc_long,
+			    NULL);
+			sim_sleep(2000000);
+			thread[1] = sim_spawn("sends", SIM_TASK, send_one,
+			    NULL);
+			sim_sleep(1000000);
+			mock_answer(&mock);
+			sim_join(thread[0]);
+			sim_join(thread[1]);
+		}
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, sends_from),
+		    VQP_SUCCESS);
+	}
+}
+
+TEST(l2_not_believed,
+    "L2: a device that takes a call that nobody knows is sent nothing by port")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair = NULL;
+
+		if (!case_dma || case_seed > 0)
+			continue;
+		mock.takes_all = true;
+		CHECK_EQ(alloc(UINT64_C(18) << 20, UINT64_C(18) << 20, 0,
+		    &handle, &qpair), VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK(mock_last(&mock, VQP_HYPERCALL_QPAIR_ALLOC) == NULL);
 	}
 }
 

@@ -62,6 +62,12 @@ answer(struct mock *mock, const uint8_t *bytes, uint64_t count)
 	if (mock->sees != NULL)
 		mock->sees(mock, &datagram);
 	number = datagram.dst.resource;
+	if (datagram.dst.context == VQP_CONTEXT_HYPERVISOR &&
+	    number == VQP_RESOURCE_ANY - 1) {
+		mock->result = mock->takes_all ? 0 :
+		    VQP_ERROR_INVALID_RESOURCE;
+		return;
+	}
 	if (datagram.dst.context != VQP_CONTEXT_HYPERVISOR ||
 	    number >= VQP_HYPERCALL_COUNT) {
 		mock->result = mock->sends_answer ? mock->send_answer :
@@ -266,8 +272,10 @@ stream_write(void *device, uint32_t reg, const uint8_t *from, uint64_t bytes)
 	struct mock *mock = device;
 	uint64_t need;
 
-	if (reg != VQP_REG_DATA_OUT || mock->dma)
+	if (reg != VQP_REG_DATA_OUT)
 		sim_fail("a stream to register %u", (unsigned)reg);
+	if (mock->dma && mock->deaf)
+		return;
 	mock->out = realloc(mock->out, (size_t)(mock->out_bytes + bytes));
 	if (mock->out == NULL)
 		abort();
@@ -279,6 +287,8 @@ stream_write(void *device, uint32_t reg, const uint8_t *from, uint64_t bytes)
 	need += sizeof(struct vqp_datagram);
 	if (mock->out_bytes > need)
 		sim_fail("more bytes than the datagram says");
+	if (mock->dma && need <= VQP_DATAGRAM_BYTES_MAX)
+		sim_fail("by port what goes by DMA");
 	if (mock->out_bytes == need) {
 		mock->out_bytes = 0;
 		answer(mock, mock->out, need);

@@ -29,6 +29,8 @@ struct mock {
 
 	/* What it says of itself. */
 	bool dma;
+	bool deaf;			/* to its ports, if it has DMA */
+	bool takes_all;			/* calls that nobody knows */
 	uint32_t caps;			/* offered */
 	uint32_t caps_later;		/* what it offers after the ack, or 0 */
 	uint32_t icr;			/* next answer, then 0 */

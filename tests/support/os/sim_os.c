@@ -106,7 +106,7 @@ struct bus_page {
 struct vqp_os {
 	struct sim_os_options options;
 	unsigned id;
-	bool released, pulled;
+	bool released, pulled, no_ports;
 	struct memory *memory[BUCKETS];
 	struct bus_page *bus[BUCKETS];
 	uint64_t bytes_live;
@@ -721,6 +721,19 @@ sim_os_released(const struct vqp_os *os)
 }
 
 void
+sim_os_no_ports(struct vqp_os *os)
+{
+	os->no_ports = true;
+}
+
+bool
+vqp_os_has_ports(struct vqp_os *os)
+{
+	machine_check(os, "has_ports");
+	return !os->no_ports;
+}
+
+void
 sim_os_pull(struct vqp_os *os)
 {
 	os->pulled = true;
@@ -1244,6 +1257,8 @@ vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 	const uint8_t *at = from;
 
 	machine_check(os, "stream_write");
+	if (os->no_ports)
+		sim_fail("stream_write() without ports");
 	while (bytes > 0) {
 		const uint64_t n = piece(bytes, false);
 

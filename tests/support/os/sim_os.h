@@ -107,6 +107,8 @@ void sim_os_close(struct vqp_os *os, bool must_be_released);
 bool sim_os_released(const struct vqp_os *os);
 /* Sleep until it has no work left: what the core frees later is free then. */
 void sim_os_settle(struct vqp_os *os);
+/* A machine without I/O ports. */
+void sim_os_no_ports(struct vqp_os *os);
 /* The device was pulled out: all reads are ones. */
 void sim_os_pull(struct vqp_os *os);
 
