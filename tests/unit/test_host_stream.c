@@ -188,6 +188,31 @@ TEST(hypervisor, "docs/wire.md 14: ports of context 0 and ours are apart")
 	rig_close();
 }
 
+TEST(path_fits, "a path to which no port can be appended is refused at start")
+{
+	static const char *const names[] = { "--vsock", "--hypervisor" };
+	char longest[98];
+
+	for (int i = 0; i < 4; i++) {
+		char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+		    (char *)names[i / 2], longest };
+		const bool fits = i % 2 == 0;
+
+		rig_prepare(SOCK_SEQPACKET, 4, argv);
+		memset(longest, '/', sizeof(longest) - 1);
+		longest[96 + !fits] = '\0';
+		/* 107 bytes with "_4294967295"; slashes may be any number. */
+		memcpy(longest, rig.folder, strlen(rig.folder));
+		longest[95] = 'v';
+		if (!fits)
+			longest[96] = 'w';
+		rig_start();
+		CHECK_EQ(rig.host.state, fits ? HOST_RUNS : HOST_FAILED);
+		CHECK_EQ(rig_said("has 97 bytes"), !fits);
+		rig_close();
+	}
+}
+
 TEST(no_hypervisor, "without --hypervisor context 0 is not asked for")
 {
 	const struct fake_packet *sent;

@@ -162,6 +162,8 @@ static void
 serve(struct host *host, bool confined)
 {
 	open_files(host);
+	if (host->options->hypervisor != NULL && host->state == HOST_RUNS)
+		host_unix_fits(host, host->options->hypervisor);
 	if (host->options->vsock != NULL && host->state == HOST_RUNS)
 		host_unix_listen(host, host->options->vsock);
 	begin_all(host, true);

@@ -52,6 +52,11 @@ bool host_unix_bind(struct host *host, int fd,
     const struct sockaddr_un *address, int type);
 /* As host_stream_work(). */
 int host_unix_work(struct host *host);
+/*
+ * Whether <path>_<port> is an address for every port.  False: the length was
+ * said, and the host has failed.
+ */
+bool host_unix_fits(struct host *host, const char *path);
 /* A stream to the socket <path>_<port>, of --hypervisor or --vsock; or NULL. */
 struct host_end *host_unix_dial(struct host *host, bool hypervisor,
     uint32_t port);

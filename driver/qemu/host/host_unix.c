@@ -178,6 +178,19 @@ address_of(struct sockaddr_un *address, const char *format, const char *path,
 	    format, path, port) < sizeof(address->sun_path);
 }
 
+bool
+host_unix_fits(struct host *host, const char *path)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path) -
+	    PORT_BYTES;
+
+	if (strlen(path) <= room)
+		return true;
+	host_fail(host, "%s: has %zu bytes; with _PORT behind it the address "
+	    "of a socket has room for %zu", path, strlen(path), room);
+	return false;
+}
+
 struct host_end *
 host_unix_dial(struct host *host, bool hypervisor, uint32_t port)
 {
@@ -410,12 +423,8 @@ host_unix_listen(struct host *host, const char *path)
 	struct sockaddr_un address;
 
 	host->door.watch.fd = fd;
-	if (strlen(path) + PORT_BYTES > sizeof(address.sun_path)) {
-		host_fail(host, "%s: has %zu bytes; with _PORT behind it the "
-		    "address of a socket has room for %zu", path, strlen(path),
-		    sizeof(address.sun_path) - PORT_BYTES);
+	if (!host_unix_fits(host, path))
 		return;
-	}
 	address_of(&address, "%s", path, 0);
 	if (!host_unix_bind(host, fd, &address, SOCK_STREAM))
 		return;
