@@ -1059,7 +1059,7 @@ def log_lines(d):
     d.wr(CAPS, 0xffffffff)
     said = d.q.said()
     same(len(re.findall("bad-control", said)), 11)
-    assert "context 16: bad-caps (VQP_ERROR_INVALID_ARGS)" in said, said
+    assert "context %d: bad-caps (VQP_ERROR_INVALID_ARGS)" % CID in said, said
     same(d.q.counts()["bad-control"], 500)
 
 
