@@ -1442,6 +1442,25 @@ def offers_in_a_flood(d):
         same(g.request(5000)[0], NEGOTIATE2)
 
 
+@case("lines of vqp-host that a guest brings about", generations=("mmio",))
+def host_lines(d):
+    with Guest(d) as g:
+        commands = []
+        for i in range(200):
+            kind, body = ((REQUEST2, struct.pack("<Q", RING_BYTES)),
+                          (OFFER, handle(CID, 7000)))[i % 2]
+            packet = datagram((2, 1), (CID, 1), struct.pack(
+                "<BBHIII16s", 1, kind, 1, 2000 + i // 2, ECHO, 0, body))
+            d.operation(PAGES + 128 * i, 1, 0, len(packet), packet)
+            commands.append("writel 0x%x 0x%x" % (
+                BAR1 + 0x20000 + OUT_LOW, PAGES + 128 * i))
+        d.q.run(commands)
+        assert until(lambda: "more lines in 1 s, as this: %d:20" % CID in
+                     g.host.said()), g.host.said()
+        # 64 and the last; a slow machine begins another window.
+        assert g.host.said().count("no queue pair") < 100
+
+
 @case("a host that has no descriptor left", generations=("port",))
 def no_descriptor(d):
     path = os.path.join(d.q.folder, "vsock")

@@ -223,6 +223,7 @@ host_turn(struct host *host, int milliseconds)
 	wait = host_sooner(host_sooner(host_stream_work(host),
 	    host_raw_work(host)), host_sooner(host_unix_work(host),
 	    milliseconds));
+	wait = host_sooner(wait, host_said_work(host));
 	if (host->state == HOST_RUNS)
 		host_loop_turn(host, wait);
 	return host->state != HOST_FAILED;
@@ -234,6 +235,7 @@ host_close(struct host *host)
 	/* Whoever still says something is not heard. */
 	if (host->state == HOST_RUNS)
 		host->state = HOST_OVER;
+	host_said_work(host);
 	host_stream_close(host);
 	host_raw_close(host);
 	host_datagram_close(host);

@@ -24,6 +24,7 @@ enum host_state {
 struct host {
 	enum host_state state;
 	FILE *log;		/* for host_say(); or NULL */
+	struct host_said said[HOST_FORMATS];
 	struct host_options *options;
 	struct host_loop loop;
 	struct host_link link;

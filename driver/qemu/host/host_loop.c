@@ -9,6 +9,8 @@
 
 #include "host.h"
 
+#define WINDOW_S_MAX	3600
+
 bool
 host_loop_open(struct host *host)
 {
@@ -127,12 +129,75 @@ host_fail(struct host *host, const char *format, ...)
 	va_end(arguments);
 }
 
-void
-host_say(struct host *host, const char *format, ...)
+/* Of the format that was said first when there are too many: the last one. */
+static struct host_said *
+find_said(struct host *host, const char *format)
+{
+	struct host_said *said = host->said;
+
+	while (said < &host->said[HOST_FORMATS - 1] && said->format != NULL &&
+	    said->format != format)
+		said++;
+	said->format = format;
+	return said;
+}
+
+static void __attribute__((format(printf, 2, 3)))
+say_line(struct host *host, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	say(host, format, arguments);
+	va_end(arguments);
+}
+
+int
+host_said_work(struct host *host)
+{
+	const int64_t now = host_now_ms();
+	int wait = -1;
+
+	for (struct host_said *said = host->said; said->format != NULL &&
+	    said < &host->said[HOST_FORMATS]; said++) {
+		if (said->left_out == 0)
+			continue;
+		if (now >= said->window_end || host->state != HOST_RUNS) {
+			say_line(host, "%llu more lines in %u s, as this: %s",
+			    (unsigned long long)said->left_out,
+			    said->window_s, said->last);
+			said->left_out = 0;
+			said->lines = 0;
+			said->window_s = said->window_s < WINDOW_S_MAX / 2 ?
+			    2 * said->window_s : WINDOW_S_MAX;
+			said->window_end = now + said->window_s *
+			    INT64_C(1000);
+			continue;
+		}
+		wait = host_sooner(wait, (int)(said->window_end - now));
+	}
+	return wait;
+}
+
+void
+host_say(struct host *host, const char *format, ...)
+{
+	struct host_said *said = find_said(host, format);
+	const int64_t now = host_now_ms();
+	va_list arguments;
+
+	if (said->left_out == 0 && now >= said->window_end) {
+		said->window_s = 1;
+		said->window_end = now + 1000;
+		said->lines = 0;
+	}
+	va_start(arguments, format);
+	if (said->lines < HOST_LINES) {
+		said->lines++;
+		say(host, format, arguments);
+	} else {
+		said->left_out++;
+		vsnprintf(said->last, sizeof(said->last), format, arguments);
+	}
 	va_end(arguments);
 }

@@ -56,7 +56,27 @@ int64_t host_now_ms(void);	/* monotonic */
  * whoever allocates for a guest bounds how much.
  */
 void *host_alloc(uint64_t bytes);
-/* One line for the person who started the program. */
+/*
+ * Lines of one format: HOST_LINES in a window of time, and then one that says
+ * how many more there were.  While that goes on, the windows grow, from a
+ * second to an hour: a guest can bring about a line, and does not fill a disk.
+ */
+#define HOST_FORMATS	48
+#define HOST_LINES	64
+
+struct host_said {
+	const char *format;
+	int64_t window_end;	/* 0: none is open */
+	uint32_t window_s;
+	uint32_t lines;
+	uint64_t left_out;
+	char last[120];		/* of those */
+};
+
+/* Say what was left out in windows that are over.  As host_stream_work(). */
+int host_said_work(struct host *host);
+
+/* One line for the person who started the program, or it is counted. */
 void host_say(struct host *host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Say why, once: no turn follows this one, and nothing more goes to QEMU. */
