@@ -3,6 +3,7 @@
  * The simulator is a judge, so it is judged first: each breach of the seam's
  * contracts ends the program, what is allowed passes, and a run is its seed.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -274,6 +275,23 @@ spin_for_ever(void)
 		vqp_os_relax(os);
 }
 
+/* As the clock of the processor looks, twice in a row. */
+static void
+loop_without_step(void)
+{
+	raise(SIGVTALRM);
+	raise(SIGVTALRM);
+}
+
+static void
+loop_with_steps(void)
+{
+	for (unsigned i = 0; i < 5; i++) {
+		raise(SIGVTALRM);
+		vqp_os_relax(os);
+	}
+}
+
 TEST(breaches_are_caught, "what the seam's contracts forbid ends the program")
 {
 	CHECK(!is_caught(nothing));
@@ -301,6 +319,8 @@ TEST(breaches_are_caught, "what the seam's contracts forbid ends the program")
 	CHECK(is_caught(use_released));
 	CHECK(is_caught(never_ends));
 	CHECK(is_caught(spin_for_ever));
+	CHECK(is_caught(loop_without_step));
+	CHECK(!is_caught(loop_with_steps));
 }
 
 /* ---- What is allowed. */

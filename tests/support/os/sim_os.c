@@ -4,11 +4,13 @@
  * sim_os.h.  No address may reach the trace or the scheduler: they differ from
  * run to run.
  */
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -41,6 +43,7 @@
 #define THREADS_MAX 256
 #define STACK_BYTES (512 * 1024)
 #define HELD_MAX 8
+#define SILENT_SECONDS 5		/* of the processor, with no step: a loop */
 #define QUARANTINE_BYTES_MAX (UINT64_C(8) << 20)
 #define POISON 0xdd
 #define RAM_BYTES (UINT64_C(1) << 40)	/* sparse */
@@ -145,6 +148,9 @@ static struct {
 	struct vqp_os *machines;
 	unsigned machine_count;
 } sim;
+
+/* Of all simulations: whether there was one since somebody looked. */
+static volatile bool stepped;
 
 /* Stacks outlive simulations. */
 static void *stacks[THREADS_MAX];
@@ -318,6 +324,7 @@ step(const char *where, uint64_t value)
 		sim_fail("%s() outside of a simulation", where);
 	self->where = where;
 	self->value = value;
+	stepped = true;
 	sim.now_ns += 50;
 	if (++sim.steps > sim.options.steps_max)
 		sim_fail("no end after %llu steps",
@@ -520,6 +527,33 @@ sim_stop(struct sim_thread *thread, bool stopped)
 	thread->stopped = stopped;
 }
 
+/* It may be in the middle of anything; but it will not come out of there. */
+static void
+look_for_steps(int number)
+{
+	(void)number;
+	if (sim.on && !stepped)
+		sim_fail("no step in %u s of the processor's", SILENT_SECONDS);
+	stepped = false;
+}
+
+static void
+look_every(unsigned seconds)
+{
+	const struct sigaction action = {
+		.sa_handler = look_for_steps,
+		.sa_flags = SA_RESTART,
+	};
+	const struct itimerval timer = {
+		.it_interval.tv_sec = seconds,
+		.it_value.tv_sec = seconds,
+	};
+
+	stepped = true;
+	(void)sigaction(SIGVTALRM, &action, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &timer, NULL);
+}
+
 void
 sim_begin(const struct sim_options *options)
 {
@@ -539,6 +573,7 @@ sim_begin(const struct sim_options *options)
 #ifdef SIM_TSAN
 	sim.current->fiber = __tsan_get_current_fiber();
 #endif
+	look_every(SILENT_SECONDS);
 }
 
 static void memory_release(struct memory *memory);
@@ -575,6 +610,7 @@ sim_end(void)
 		free(sim.thread[i]);
 	}
 	sim.on = false;
+	look_every(0);
 }
 
 /* ---- Machines. */

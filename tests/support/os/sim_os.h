@@ -8,7 +8,8 @@
  * It holds the core to the seam's contracts.  Breaking one ends the program,
  * after every thread's last call has been printed: sleeping where that is not
  * allowed, locks taken twice or out of order, memory freed with a wrong size or
- * used after, things used before init, leaks, and nobody left to run.
+ * used after, things used before init, leaks, nobody left to run, and a loop
+ * that calls nothing of the seam for 10 s.
  *
  * The thread that calls sim_begin() is one of them, so a test calls the core as
  * any client would.
