@@ -132,27 +132,43 @@ adder(void *arg)
 	return NULL;
 }
 
-static struct vqp_cell64 added;	/* w:counters r:counters e:none */
+#define ADDEND		UINT64_C(0x100000001)
+#define MEETINGS	100
 
+static struct vqp_cell64 added;	/* w:counters r:counters e:none */
+static struct vqp_cell64 met;	/* w:counters r:counters e:none */
+
+/* Until the threads were seen at it at the same time; to *arg, how often. */
 static void *
 count_up(void *arg)
 {
-	(void)arg;
-	for (uint64_t i = effort(200000); i > 0; i--)
-		vqp_add_relaxed(&added, UINT64_C(0x100000001));
+	uint64_t count = 0, before;
+	unsigned meetings = 0;
+
+	while (vqp_load_relaxed(&met) == 0 && count < effort(50000000)) {
+		before = vqp_load_relaxed(&added);
+		vqp_add_relaxed(&added, ADDEND);
+		count++;
+		if (vqp_load_relaxed(&added) != before + ADDEND &&
+		    ++meetings == MEETINGS)
+			vqp_store_relaxed(&met, 1);
+	}
+	*(uint64_t *)arg = count;
 	return NULL;
 }
 
 TEST(add_loses_no_count, "two threads that add to one word lose nothing")
 {
-	const uint64_t n = effort(200000);
+	uint64_t count[2];
 	pthread_t thread;
 
 	vqp_store_relaxed(&added, 7);
-	CHECK_EQ(pthread_create(&thread, NULL, count_up, NULL), 0);
-	count_up(NULL);
+	vqp_store_relaxed(&met, 0);
+	CHECK_EQ(pthread_create(&thread, NULL, count_up, &count[1]), 0);
+	count_up(&count[0]);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
-	CHECK_EQ(vqp_load_relaxed(&added), 7 + 2 * n * UINT64_C(0x100000001));
+	CHECK_EQ(vqp_load_relaxed(&added),
+	    7 + (count[0] + count[1]) * ADDEND);
 }
 
 TEST(swap_is_a_full_fence, "a lock made of swap8 loses no count")
