@@ -57,9 +57,8 @@ int vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
 
 /*
  * Bring up a device, the first or another: agree on capabilities, give it the
- * notification page, link the bells there are.  `dma`: its
- * registers are in BAR 1, and datagrams go by DMA.  Interrupts stay off until
- * vqp_core_start().
+ * notification page, link the bells there are.  `dma`: its registers are in
+ * BAR 1, and datagrams go by DMA.  Interrupts stay off until vqp_core_start().
  *
  * Returns VQP_SUCCESS, or, with everything undone,
  *	VQP_ERROR_DEVICE_NOT_FOUND	no device answers
