@@ -1926,7 +1926,7 @@ def no_packets(d):
         g.say(REQUEST2, 2000, struct.pack("<Q", RING_BYTES), proto=0xffff)
         same(g.hear(2000)[:2], (NEGOTIATE2, 1))
         g.say(REQUEST, 2001, struct.pack("<Q", RING_BYTES))
-        same(g.hear(2001), (NEGOTIATE, 0, struct.pack("<QQ", RING_BYTES, 0)))
+        same(g.hear(2001)[0], RST)
         same(d.send(datagram((2, 1), (CID, 1), bytes(31))), 55)
         same(d.send(datagram((2, 1), (CID, 9), bytes(32))), 56)
         g.say(REQUEST2, 2002, struct.pack("<Q", RING_BYTES), 99, 1)

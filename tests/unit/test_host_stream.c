@@ -364,6 +364,65 @@ TEST(refused_from_unix, "a guest that refuses ends the program's stream")
 	rig_close();
 }
 
+TEST(old_protocol, "what speaks only the old protocol is reset, either way")
+{
+	const union vqp_vsock_body body = { .size = RING };
+	struct vqp_vsock_packet packet;
+	char byte;
+	int listener, fd;
+
+	open_with_vsock();
+	listener = unix_socket("v_80", true);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST, PORT, 80, 1, &body);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	/* The program that listens has not heard of it. */
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	CHECK_EQ(accept(listener, NULL, NULL), -1);
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE, 22, packet.src_port,
+	    1, &body);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(fd);
+	close(listener);
+	rig_close();
+}
+
+TEST(full_backlog, "a program with a full backlog is nobody, until it accepts")
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int listener, fd, clients[4];
+	socklen_t bytes = sizeof(address);
+
+	open_with_vsock();
+	listener = unix_socket("v_80", true);
+	CHECK_EQ(listen(listener, 0), 0);
+	CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &bytes),
+	    0);
+	for (int i = 0; i < 4; i++) {
+		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(clients[i], (struct sockaddr *)&address,
+		    bytes);
+	}
+	request(80, false);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	while ((fd = accept(listener, NULL, NULL)) >= 0)
+		close(fd);
+	request(80, false);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	for (int i = 0; i < 4; i++)
+		close(clients[i]);
+	close(listener);
+	rig_close();
+}
+
 TEST(no_command, "what is no CONNECT gets an end and reaches no guest")
 {
 	static const char *const lines[] = {

@@ -61,7 +61,6 @@ struct host_stream {
 	enum state state;
 	bool ours;		/* we connected */
 	bool hypervisor;	/* the guest connected to context 0 */
-	bool second;		/* by REQUEST2 */
 	uint32_t tag;		/* even; odd for packets of the handshake */
 	uint32_t cid, port, own_port;
 	uint64_t size;
@@ -137,8 +136,8 @@ say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
 	if (body != NULL)
 		packet.body = *body;
 	post(host, &packet, stream->tag | (type == VQP_VSOCK_REQUEST2 ||
-	    type == VQP_VSOCK_NEGOTIATE || type == VQP_VSOCK_NEGOTIATE2 ||
-	    type == VQP_VSOCK_OFFER || type == VQP_VSOCK_ATTACH));
+	    type == VQP_VSOCK_NEGOTIATE2 || type == VQP_VSOCK_OFFER ||
+	    type == VQP_VSOCK_ATTACH));
 }
 
 static void
@@ -361,8 +360,7 @@ negotiate(struct host *host, struct host_stream *stream)
 {
 	const union vqp_vsock_body body = { .size = stream->size };
 
-	say(host, stream, stream->second ? VQP_VSOCK_NEGOTIATE2 :
-	    VQP_VSOCK_NEGOTIATE, stream->second ? PROTOCOL_QSTATE : 0, &body);
+	say(host, stream, VQP_VSOCK_NEGOTIATE2, PROTOCOL_QSTATE, &body);
 }
 
 static void
@@ -374,16 +372,20 @@ say_handle(struct host *host, struct host_stream *stream,
 	say(host, stream, type, 0, &body);
 }
 
+/*
+ * The old REQUEST asks for the wake-ups of the old protocol, which are not
+ * spoken here: bytes would move until a ring is full, and then no more.
+ */
 static void
 on_request(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *packet)
 {
-	const bool second = packet->type == VQP_VSOCK_REQUEST2;
 	struct host_end *end = NULL;
 	struct host_stream *stream;
 
-	if (packet->body.size != 0 && !too_many_half_open(host) &&
-	    (!second || (packet->protocol & PROTOCOL_QSTATE) != 0) &&
+	if (packet->type == VQP_VSOCK_REQUEST2 &&
+	    (packet->protocol & PROTOCOL_QSTATE) != 0 &&
+	    packet->body.size != 0 && !too_many_half_open(host) &&
 	    !too_many(host))
 		end = host->streams.listener(host, packet->dst_port,
 		    vqp_vsock_is_hypervisor(packet->datagram.dst));
@@ -393,7 +395,6 @@ on_request(struct host *host, uint32_t cid,
 	}
 	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
 	stream->size = agree_size(packet->body.size);
-	stream->second = second;
 	stream->hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
 	negotiate(host, stream);
 }
@@ -510,12 +511,10 @@ static void
 on_negotiate(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
-	const bool second = packet->type == VQP_VSOCK_NEGOTIATE2;
-
 	if (!stream->ours || stream->state != STATE_ASKED ||
 	    stream->link.opening || packet->body.size < RING_BYTES_MIN ||
 	    packet->body.size > RING_BYTES ||
-	    (second && packet->protocol != PROTOCOL_QSTATE)) {
+	    packet->protocol != PROTOCOL_QSTATE) {
 		reset(host, stream);
 		return;
 	}
@@ -779,7 +778,6 @@ take_packet(struct host *host, struct host_stream *stream,
 	case VQP_VSOCK_REQUEST2:
 		on_request_again(host, stream, packet);
 		break;
-	case VQP_VSOCK_NEGOTIATE:
 	case VQP_VSOCK_NEGOTIATE2:
 		on_negotiate(host, stream, packet);
 		break;
@@ -802,7 +800,7 @@ take_packet(struct host *host, struct host_stream *stream,
 		part(host, stream);
 		break;
 	default:
-		/* INVALID: it knows only the old request; we need the new. */
+		/* INVALID and NEGOTIATE: it speaks only the old protocol. */
 		reset(host, stream);
 	}
 }
