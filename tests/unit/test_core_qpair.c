@@ -283,7 +283,7 @@ TEST(l2_too_many_pages,
 		struct vqp_qpair *qpair = NULL;
 		const unsigned messages = mock.message_count;
 
-		if (!case_dma)
+		if (!case_dma || case_seed > 2)
 			continue;
 		mock.deaf = true;
 		/* An answer that the next message must not take for its own. */
@@ -302,8 +302,6 @@ TEST(l2_too_many_pages,
 		CHECK_EQ(alloc(UINT64_C(16) << 20, UINT64_C(16) << 20, 0,
 		    &handle, &qpair), VQP_SUCCESS);
 		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
-		if (case_seed > 1)
-			break;
 	}
 }
 
