@@ -226,9 +226,10 @@ class Socket:
         if self.own_mode & RECEIVE_MODE or n == 0:
             return b""
         data = self.q.read(self.peer() + PAGE + self.head, n)
-        was_full = self.ready() == SIZE - 1
         self.head = (self.head + n) % SIZE
         self.q.write(self.own() + 16, struct.pack("<Q", self.head))
+        # Asked behind the write (E3): it may have become full since.
+        was_full = SIZE - 1 - self.ready() == n
         if was_full and not self.peer_mode & RECEIVE_MODE:
             self.t.say(READ, self.names)
         return data
