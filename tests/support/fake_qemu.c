@@ -11,9 +11,11 @@
 ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *to, size_t bytes, int flags);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t bytes, int flags);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
 static struct fake_qemu *current;
 
@@ -112,6 +114,16 @@ __wrap_recv(int fd, void *to, size_t bytes, int flags)
 	const ssize_t n = __real_recv(fd, to, bytes, no_wait(fd, flags));
 
 	return starves(fd, n, flags) ? 0 : n;
+}
+
+int
+__wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+	if (current == NULL || current->now_ms == 0)
+		return __real_clock_gettime(clock, now);
+	now->tv_sec = current->now_ms / 1000;
+	now->tv_nsec = current->now_ms % 1000 * 1000000;
+	return 0;
 }
 
 /*

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A QEMU and a guest for vqp-host, on the other end of a socketpair and on the
- * same thread: the program is linked with --wrap=sendmsg,recvmsg,recv, and
- * each packet that the host sends is answered before its sendmsg() returns.
- * A read that would wait for ever is the end of the socket instead.
+ * same thread: the program is linked with
+ * --wrap=sendmsg,recvmsg,recv,clock_gettime, and each packet of the host is
+ * answered before its sendmsg() returns.  A read that would wait for ever is the
+ * end of the socket instead.
  */
 #ifndef FAKE_QEMU_H
 #define FAKE_QEMU_H
 
 #include <stdio.h>
+#include <time.h>
 
 #include "host.h"
 
@@ -51,6 +53,7 @@ struct fake_qemu {
 	bool silent;			/* do not answer at all */
 	bool to_hypervisor;		/* fake_guest_say(): to context 0 */
 	unsigned starved;		/* reads that would have waited */
+	int64_t now_ms;			/* 0: the machine's clock */
 	/* Instead of all that, for a packet; or NULL. */
 	void (*answer)(struct fake_qemu *qemu,
 	    const struct fake_packet *packet);

@@ -66,6 +66,16 @@ rig_settle(void)
 		;
 }
 
+/* So much later; from the first call on time passes only so. */
+static inline void
+rig_later(int64_t milliseconds)
+{
+	if (rig.qemu.now_ms == 0)
+		rig.qemu.now_ms = host_now_ms();
+	rig.qemu.now_ms += milliseconds;
+	rig_settle();
+}
+
 static inline bool
 rig_said(const char *what)
 {

@@ -213,6 +213,91 @@ TEST(short_file, "pieces beyond the end of their file are not mapped")
 	rig_close();
 }
 
+TEST(no_descriptor, "a file without its descriptor is asked for again")
+{
+	const struct vqp_link_memory memory = {
+		.handle = pair, .produce_size = 4096, .consume_size = 4096,
+		.page_bytes = 4096, .produce_bytes = 4096,
+		.consume_bytes = 4096, .piece_count = 1,
+	};
+	const struct vqp_link_piece piece = { .bytes = 16384 };
+	const struct vqp_link_file file = { 0 };
+
+	rig_open("--echo", "7");
+	fake_qemu_send(&rig.qemu, VQP_LINK_FILE, 0, &file, sizeof(file), NULL,
+	    0);
+	rig_settle();
+	CHECK(rig_said("file 0 of the guest's memory came without"));
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
+	    NULL, 0);
+	rig_settle();
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_FILE_AGAIN) != NULL);
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	rig_close();
+}
+
+/* That packet ends this host, with these words. */
+static void
+ends_it(enum vqp_link_type type, const void *body, uint64_t bytes,
+    const char *words)
+{
+	rig_open("--echo", "7");
+	fake_qemu_send(&rig.qemu, type, 0, body, bytes, NULL, 0);
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said(words));
+	rig_close();
+}
+
+TEST(lies, "QEMU's lengths and numbers are not believed")
+{
+	struct vqp_datagram datagram = {
+		.dst = { VQP_CONTEXT_HOST, VQP_VSOCK_RESOURCE },
+		.src = { FAKE_CID, VQP_VSOCK_RESOURCE }, .payload_size = 1,
+	};
+	const struct vqp_link_file file = { .index = 2 };
+
+	ends_it(VQP_LINK_DATAGRAM, &datagram, sizeof(datagram),
+	    "from QEMU: packet");
+	datagram.payload_size = UINT64_MAX - 7;
+	ends_it(VQP_LINK_DATAGRAM, &datagram, sizeof(datagram),
+	    "from QEMU: packet");
+	ends_it(VQP_LINK_FILE, &file, sizeof(file),
+	    "from QEMU: file 2 came as number");
+}
+
+TEST(lines, "of one format: 64 in a second, then one for all the others")
+{
+	static const char format[] = "again, %d";
+	unsigned count = 0;
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	for (int i = 0; i < 200; i++)
+		host_say(&rig.host, format, i);
+	host_say(&rig.host, "another");
+	CHECK(rig_said("again, 63\n"));
+	CHECK(!rig_said("again, 64\n"));
+	CHECK(rig_said("another\n"));
+	rig_later(1000);
+	CHECK(rig_said("136 more lines in 1 s, as this: again, 199\n"));
+	/* The next window is longer. */
+	for (int i = 0; i < 100; i++)
+		host_say(&rig.host, format, 1000 + i);
+	rig_later(1000);
+	CHECK(!rig_said("36 more lines in 2 s"));
+	rig_later(1000);
+	CHECK(rig_said("36 more lines in 2 s"));
+	fflush(rig.host.log);
+	for (const char *at = rig.log; (at = strstr(at, "again, ")) != NULL;
+	    at++)
+		count++;
+	CHECK_EQ(count, 64 + 1 + 64 + 1);
+	rig_close();
+}
+
 static unsigned
 count_fds(void)
 {

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -668,6 +669,107 @@ TEST(no_room, "an answer that the guest had no room for is said again")
 		host_turn(&rig.host, 10);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
+TEST(handshake_time, "a handshake that a guest does not finish: RST after 5 s")
+{
+	rig_open("--echo", "7");
+	rig_later(1);
+	request(7, false);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	rig_later(4999);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_later(1);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK(rig.host.streams.first == NULL);
+	rig_close();
+}
+
+TEST(linger, "a stream whose program closed is detached after 10 s, unsaid")
+{
+	int listener, fd;
+
+	CHECK(connect_through(&listener, &fd) != NULL);
+	rig_later(1);
+	close(fd);
+	rig_settle();
+	fake_qemu_forget(&rig.qemu);
+	rig_later(9999);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_DETACH) == NULL);
+	rig_later(1);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_DETACH) != NULL);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	CHECK(rig.host.streams.first == NULL);
+	close(listener);
+	rig_close();
+}
+
+TEST(ever_later, "what a guest has no room for is tried after 5 ms to 320 ms")
+{
+	unsigned tries = 0;
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	request(7, false);
+	fake_qemu_forget(&rig.qemu);
+	for (int i = 0; i < 1915; i++) {
+		rig_later(1);
+		while (fake_qemu_next(&rig.qemu, VQP_LINK_SEND) != NULL)
+			tries++;
+	}
+	/* After 5, 10, ... 320 ms, and four times 320 more. */
+	CHECK_EQ(tries, 11);
+	rig_close();
+}
+
+TEST(silent_caller, "a program that does not say CONNECT has a minute")
+{
+	char byte;
+	int fd;
+
+	open_with_vsock();
+	fd = unix_socket("v", false);
+	rig_later(1);
+	for (int i = 0; i < 59; i++)
+		rig_later(1000);
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+	rig_later(1000);
+	rig_later(1000);
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(fd);
+	rig_close();
+}
+
+TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
+{
+	struct rlimit limit;
+	char bytes[8] = "";
+	rlim_t most;
+	int fd, next;
+
+	open_with_vsock();
+	rig_later(1);
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "no\n", 3), 3);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	most = limit.rlim_cur;
+	next = dup(fd);
+	close(next);
+	limit.rlim_cur = (rlim_t)next;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	rig_later(1);
+	CHECK(rig_said("nobody can be accepted now: Too many open files"));
+	limit.rlim_cur = most;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	rig_later(99);
+	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), -1);
+	rig_later(1);
+	/* It said nonsense: an end shows that it was heard. */
+	rig_later(1);
+	CHECK(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0);
+	close(fd);
 	rig_close();
 }
 
