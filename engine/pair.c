@@ -91,6 +91,20 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 }
 
 /*
+ * What a verb of the producer answers, `n` or an error.  Before it answers
+ * that there is no space, the peer sees all that could make some: what was
+ * sent with more to follow.
+ */
+static int64_t
+answer(struct vqp_tx *tx, int64_t n)
+{
+	if (n == VQP_ERROR_NO_SPACE &&
+	    vqp_load_relaxed(&tx->tail_published) != tx->tail)
+		vqp_tx_publish(tx);
+	return n;
+}
+
+/*
  * Every verb below has the shape: one offer of at most two spans, a copy
  * between the spans and the caller's pieces, and on success one publish.
  */
@@ -191,7 +205,7 @@ vqp_pair_enqueuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 		return VQP_ERROR_INVALID_ARGS;
 	n = vqp_tx_reserve(&pair->tx, (uint64_t)n, span);
 	if (n <= 0)
-		return n;
+		return answer(&pair->tx, n);
 	copy_spans(pair, vector, span, INTO_RING);
 	vqp_tx_commit(&pair->tx, (uint64_t)n);
 	return n;
@@ -263,7 +277,7 @@ vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 		put_spans(&pair->tx, span, from, (uint64_t)n);
 		vqp_tx_publish(&pair->tx);
 	}
-	return n;
+	return answer(&pair->tx, n);
 }
 
 /* All of a message or nothing, unpublished. */
@@ -293,7 +307,7 @@ vqp_pair_send_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 	n = stage_message(&pair->tx, from, length);
 	if (n > 0)
 		vqp_tx_publish(&pair->tx);
-	return n;
+	return answer(&pair->tx, n);
 }
 
 int64_t
@@ -311,11 +325,8 @@ vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
 		/* A stream, it seems. */
 		if (vqp_is_far(tx->distance))
 			tx->pending |= VQP_PENDING_PAST;
-	} else if (n == VQP_ERROR_NO_SPACE && staged != 0) {
-		/* Who waits for the peer must not keep anything from it. */
-		vqp_tx_publish(tx);
 	}
-	return n;
+	return answer(tx, n);
 }
 
 int64_t
@@ -333,10 +344,10 @@ vqp_pair_send_batch_slow(struct vqp_pair *pair, const void *from,
 	if ((n > 0 || n == VQP_ERROR_NO_SPACE) && length >= pair->tx.size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	if (n < 0)
-		return n;
+		return answer(&pair->tx, n);
 	count = (uint64_t)n / length;
 	if (count == 0)
-		return VQP_ERROR_NO_SPACE;
+		return answer(&pair->tx, VQP_ERROR_NO_SPACE);
 	put_spans(&pair->tx, span, from, count * length);
 	vqp_tx_publish(&pair->tx);
 	return (int64_t)count;

@@ -235,6 +235,29 @@ TEST(vectors, "the verbs with vectors do")
 	model_holds(&pair);
 }
 
+/* One byte with more to follow, and then more than there is space for. */
+static void
+more_sender(void)
+{
+	const uint8_t bytes[4] = { 1, 2, 3, 4 };
+
+	sim_check(vqp_pair_send_more(&a, bytes, 1) == 1, "send_more");
+	while (vqp_pair_send(&a, bytes + 1, 3) != 3)
+		sim_await(a.tx.head_cell);
+	m.sent = 4;
+}
+
+static const struct sim_model more_pair = { pair_start, NULL,
+	{ { "producer", more_sender }, { "consumer", receiver } } };
+
+TEST(more, "what was sent with more to follow is seen when the rest must wait")
+{
+	vectors = false;
+	layout = VQP_LAYOUT_COMPAT;
+	plan = (struct plan){ 4, 4, 1, 1, RELEASE, 0 };
+	model_holds(&more_pair);
+}
+
 /* ---- And each of these must fail. */
 
 TEST(weakened, "each half of E1 and E2 is needed")

@@ -142,10 +142,11 @@ oracle_enqueue(struct oracle *oracle, const uint8_t *from, uint64_t length)
 {
 	const int64_t n = oracle_tx_reserve(oracle, length);
 
-	if (n > 0) {
+	if (n > 0)
 		oracle_tx_stage(oracle, from, (uint64_t)n);
+	/* For a ring that is full, too: what was staged can make space. */
+	if (n != 0)
 		oracle_tx_publish(oracle);
-	}
 	return n;
 }
 
@@ -154,8 +155,10 @@ oracle_send(struct oracle *oracle, const uint8_t *from, uint64_t length)
 {
 	if (length >= oracle->size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
-	if (length > room(oracle))
+	if (length > room(oracle)) {
+		oracle_tx_publish(oracle);
 		return VQP_ERROR_NO_SPACE;
+	}
 	return oracle_enqueue(oracle, from, length);
 }
 
@@ -182,8 +185,10 @@ oracle_send_batch(struct oracle *oracle, const uint8_t *from, uint64_t length,
 		return VQP_ERROR_INVALID_ARGS;
 	if (length >= oracle->size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
-	if (fit == 0)
+	if (fit == 0) {
+		oracle_tx_publish(oracle);
 		return VQP_ERROR_NO_SPACE;
+	}
 	count = smaller(count, fit);
 	oracle_enqueue(oracle, from, count * length);
 	return (int64_t)count;

@@ -41,7 +41,7 @@ void oracle_rx_release_lazy(struct oracle *oracle, uint64_t n);
 bool oracle_tx_may_sleep(struct oracle *oracle);
 bool oracle_rx_may_sleep(struct oracle *oracle);
 
-/* The copying verbs. */
+/* The copying verbs.  With NO_SPACE all that was staged is published. */
 int64_t oracle_enqueue(struct oracle *oracle, const uint8_t *from,
     uint64_t length);
 int64_t oracle_send(struct oracle *oracle, const uint8_t *from,

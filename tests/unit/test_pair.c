@@ -728,6 +728,43 @@ TEST(more_answers, "send_more answers as send, and NO_SPACE keeps nothing back")
 	loop_pair_close(&pair);
 }
 
+/* README's example: a header with more to follow, and a payload. */
+TEST(no_space_keeps_nothing, "NO_SPACE from any verb shows the peer what was sent")
+{
+	static uint8_t bytes[4096], got[4096];
+	const struct vqp_iovec pieces[2] = { { bytes, 1 }, { bytes, 1 } };
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	for (int verb = 0; verb < 7; verb++) {
+		/* A part of what is wanted is free, or nothing. */
+		const bool full = verb >= 3;
+
+		loop_pair_open(&pair, 4096, layouts[verb % 2]);
+		start_at(&pair, 4000, 4000);
+		CHECK(vqp_rx_may_sleep(&b->rx));
+		if (full)
+			CHECK_EQ(vqp_pair_send(a, bytes, 4079), 4079);
+		CHECK_EQ(vqp_pair_send_more(a, bytes, 16), 16);
+		CHECK_EQ(unseen(&pair), 16);
+		CHECK_EQ(verb == 0 ? vqp_pair_send(a, bytes, 4090) :
+		    verb == 1 ? vqp_pair_send_batch(a, bytes, 4090, 1) :
+		    verb == 2 ? vqp_pair_send_more(a, bytes, 4090) :
+		    verb == 3 ? vqp_pair_send_batch(a, bytes, 2, 3) :
+		    verb == 4 ? vqp_pair_enqueue(a, bytes, 1) :
+		    verb == 5 ? vqp_pair_enqueuev(a, pieces, 2) :
+		    vqp_pair_enqueue(a, bytes, 0), VQP_ERROR_NO_SPACE);
+		CHECK_EQ(unseen(&pair), 0);
+		/* Seen, not announced: a sleeper is rung by the edge. */
+		CHECK(vqp_tx_publish_edge(&a->tx));
+		CHECK_EQ(vqp_pair_receive(b, got, full ? 4095 : 16),
+		    full ? 4095 : 16);
+		CHECK_EQ(vqp_pair_receive(b, got, 1), VQP_ERROR_NO_DATA);
+		CHECK_EQ(vqp_pair_send(a, bytes, 4090), 4090);
+		loop_pair_close(&pair);
+	}
+}
+
 /* A sixteenth of the ring, but within two bounds. */
 TEST(more_by_chunks, "of a stream of MORE a chunk is seen when it is full")
 {

@@ -100,7 +100,11 @@ int vqp_pair_attach(struct vqp_pair *pair,
  *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, or
  *				the direction has no bytes
  *	VQP_ERROR_INVALID_ARGS	the lengths add up to 2^63 or more
- * and on an error nothing was copied or published.
+ * and on an error nothing was copied, and nothing published but, with
+ * NO_SPACE, what was sent by vqp_pair_send_more() or staged before.
+ *
+ * So with NO_SPACE from this and every verb that sends, the consumer sees all
+ * that was sent; where it sleeps, vqp_tx_publish_edge() tells whether to ring.
  *
  * Context: any.  Wait-free, linear in the bytes.  Role: producer.
  */
