@@ -332,7 +332,7 @@ TEST(locks_nest_in_order,
 
 	for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		struct vqp_os_lock first, second;
-		int status;
+		int status = 0;
 		pid_t child = fork();
 
 		if (child == 0) {
