@@ -253,6 +253,8 @@ alloc(struct fake_qemu *qemu, const struct fake_packet *packet)
 	if (call.produce_size > FAKE_RAM_BYTES ||
 	    call.consume_size > FAKE_RAM_BYTES)
 		return VQP_ERROR_INVALID_ARGS;
+	if (fake_qemu_pair(qemu, call.handle) != NULL)
+		return VQP_ERROR_UNAVAILABLE;
 	bytes = 2 * FAKE_PAGE + page_up(call.produce_size) +
 	    page_up(call.consume_size);
 	if (bytes > FAKE_RAM_BYTES - qemu->ram_used ||

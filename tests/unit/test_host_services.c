@@ -78,6 +78,19 @@ TEST(refused_pair, "a pair that QEMU refuses at the start is a failure")
 	rig_close();
 }
 
+TEST(pair_twice, "two services with one pair are a failure that names it")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--pair-echo", (char *)"60",
+	    (char *)"--pair-sink", (char *)"60" };
+
+	rig_prepare(SOCK_SEQPACKET, 6, argv);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("pair 2:60: VQP_ERROR_ALREADY_EXISTS"));
+	rig_close();
+}
+
 TEST(doorbells, "rings are counted and said; ours of others are not")
 {
 	rig_open("--doorbell", "63");

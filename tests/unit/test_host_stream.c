@@ -773,4 +773,161 @@ TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
 	rig_close();
 }
 
+/*
+ * ---- Two pairs of one handle: memory says no more than the handle.
+ */
+
+/* An ALLOC that is to be answered later; all else at once. */
+static uint64_t held[64];	/* the packet, aligned */
+static unsigned held_count;
+static unsigned mapped_at_release;
+
+static void
+hold_alloc(struct fake_qemu *qemu, const struct fake_packet *packet)
+{
+	if (packet->type == VQP_LINK_RELEASED)
+		mapped_at_release = rig_mappings();
+	if (packet->type != VQP_LINK_ALLOC) {
+		fake_qemu_answer(qemu, packet);
+		return;
+	}
+	held_count++;
+	CHECK(sizeof(*packet) + packet->bytes <= sizeof(held));
+	memcpy(held, packet, sizeof(*packet) + packet->bytes);
+}
+
+static void
+hold(void)
+{
+	held_count = 0;
+	mapped_at_release = UINT32_MAX;
+	rig.qemu.answer = hold_alloc;
+}
+
+/* A stream of that port of the guest's, up to its OFFER of `ring`. */
+static void
+offer(uint32_t own_port)
+{
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, own_port, 7, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, own_port, 7, 0,
+	    &(union vqp_vsock_body){ .handle = ring });
+	rig_settle();
+}
+
+TEST(offered_twice, "of two streams with one pair the second is reset")
+{
+	struct vqp_vsock_packet packet;
+
+	rig_open("--echo", "7");
+	hold();
+	offer(PORT);
+	offer(PORT + 1);
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_RST);
+	CHECK_EQ(packet.dst_port, PORT + 1);
+	CHECK(rig_said("16:2001: no queue pair: VQP_ERROR_ALREADY_EXISTS"));
+	CHECK_EQ(held_count, 1);
+	/* The first has its memory, and gives it back. */
+	fake_qemu_answer(&rig.qemu, (const struct fake_packet *)held);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_ATTACH);
+	CHECK_EQ(packet.dst_port, PORT);
+	CHECK(rig_mappings() > 1);
+	say(VQP_VSOCK_RST, 7);
+	CHECK_EQ(rig_mappings(), 1);
+	CHECK(rig.host.streams.first == NULL);
+	rig_close();
+}
+
+TEST(offered_while_open, "RELEASED is true, whoever else offers that pair")
+{
+	rig_open("--echo", "7");
+	CHECK(connect_to(7) != NULL);
+	CHECK(rig_mappings() > 1);
+	hold();
+	offer(PORT + 1);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK_EQ(held_count, 0);
+	fake_qemu_detach(&rig.qemu, ring);
+	rig_settle();
+	CHECK_EQ(mapped_at_release, 1);
+	rig_close();
+}
+
+TEST(own_name, "a stream of ours gets no pair that a service has")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path, (char *)"--pair-echo",
+	    (char *)"2000" };
+	struct vqp_vsock_packet packet;
+	int fd;
+
+	rig_prepare(SOCK_SEQPACKET, 6, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	rig_start();
+	fake_qemu_forget(&rig.qemu);
+	rig.host.streams.last_resource = 1999;
+	fd = unix_socket("v", false);
+	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, packet.src_port,
+	    1, &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
+	CHECK(packet.body.handle.resource != 2000);
+	/* QEMU was not asked for that one: it would say who has it. */
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_ALLOC) != NULL);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_ALLOC) == NULL);
+	close(fd);
+	rig_close();
+}
+
+TEST(offered_again, "a pair that a stream has left is another's to offer")
+{
+	rig_open("--echo", "7");
+	for (unsigned i = 0; i < 3; i++) {
+		CHECK(connect_to(7) != NULL);
+		say(VQP_VSOCK_RST, 7);
+		fake_qemu_forget(&rig.qemu);
+	}
+	rig_close();
+}
+
+TEST(refused_with_memory, "of a pair that is refused nothing stays mapped")
+{
+	struct vqp_link_result no = { VQP_ERROR_NO_RESOURCES };
+
+	for (int gone = 0; gone < 2; gone++) {
+		struct fake_packet *packet = (struct fake_packet *)held;
+		uint32_t tag;
+
+		rig_open("--echo", "7");
+		hold();
+		offer(PORT);
+		CHECK_EQ(held_count, 1);
+		/* Its memory comes, and a result that nobody asked for. */
+		tag = packet->tag;
+		packet->tag = 0;
+		fake_qemu_answer(&rig.qemu, packet);
+		rig_settle();
+		CHECK(rig_mappings() > 1);
+		if (gone)
+			say(VQP_VSOCK_RST, 7);
+		fake_qemu_send(&rig.qemu, VQP_LINK_RESULT, tag, &no,
+		    sizeof(no), NULL, 0);
+		rig_settle();
+		CHECK_EQ(rig_mappings(), 1);
+		CHECK_EQ(fake_guest_hear(&rig.qemu).type,
+		    gone ? 255 : VQP_VSOCK_RST);
+		CHECK(rig.host.streams.first == NULL);
+		rig_close();
+	}
+}
+
 TEST_MAIN()

@@ -72,12 +72,10 @@ send_packet(struct host *host, enum vqp_link_type type, uint32_t tag,
  */
 
 static struct host_pair *
-find_pair(const struct host *host, const uint8_t *body)
+find_pair(const struct host *host, struct vqp_handle handle)
 {
 	struct host_pair *pair = host->link.pairs;
-	struct vqp_handle handle;
 
-	memcpy(&handle, body, sizeof(handle));
 	while (pair != NULL && (pair->handle.context != handle.context ||
 	    pair->handle.resource != handle.resource))
 		pair = pair->next;
@@ -95,8 +93,11 @@ memory_leaves(struct host *host, struct host_pair *pair)
 static void
 memory_goes(struct host *host, const uint8_t *body)
 {
-	struct host_pair *pair = find_pair(host, body);
+	struct vqp_handle handle;
+	struct host_pair *pair;
 
+	memcpy(&handle, body, sizeof(handle));
+	pair = find_pair(host, handle);
 	if (pair != NULL)
 		memory_leaves(host, pair);
 	send_packet(host, VQP_LINK_RELEASED, 0, body,
@@ -427,11 +428,13 @@ host_link_send(struct host *host, const struct vqp_datagram *datagram,
 	    datagram->payload_size, done, context);
 }
 
+/* Nothing of the guest's stays mapped that is not in the list. */
 static void
 take_out(struct host *host, struct host_pair *pair)
 {
 	struct host_pair **at = &host->link.pairs;
 
+	memory_leaves(host, pair);
 	while (*at != NULL && *at != pair)
 		at = &(*at)->next;
 	if (*at != NULL)
@@ -441,11 +444,9 @@ take_out(struct host *host, struct host_pair *pair)
 static void
 detach(struct host *host, struct host_pair *pair)
 {
-	pair->leaving = NULL;
-	host_memory_unmap(pair);
+	take_out(host, pair);
 	host_link_tell(host, VQP_LINK_DETACH, &pair->handle,
 	    sizeof(pair->handle));
-	take_out(host, pair);
 }
 
 static void
@@ -472,6 +473,11 @@ host_pair_open(struct host *host, struct host_pair *pair,
 		.produce_size = size, .consume_size = size,
 	};
 
+	/* Whose the memory is that comes and goes, only the handle says. */
+	if (find_pair(host, handle) != NULL) {
+		pair->opened(host, pair, VQP_ERROR_ALREADY_EXISTS);
+		return;
+	}
 	pair->handle = handle;
 	pair->mapped = false;
 	pair->opening = true;
@@ -490,6 +496,7 @@ host_pair_close(struct host *host, struct host_pair *pair)
 		at = at->next;
 	if (at == NULL)
 		return;
+	pair->leaving = NULL;
 	/* Whose it is can only be known when the answer is there. */
 	pair->closing = pair->opening && host->state == HOST_RUNS;
 	pair->opening = pair->closing;

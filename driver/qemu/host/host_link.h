@@ -52,7 +52,7 @@ struct host_link {
 	struct host_watch watch;
 	bool is_stream;		/* a chardev's: a packet follows its length */
 	struct host_asked *asked, **asked_last;	/* results come in order */
-	struct host_pair *pairs;
+	struct host_pair *pairs;	/* no two of one handle */
 	uint32_t last_tag;
 	uint8_t packet[VQP_LINK_BYTES_MAX];	/* that is being read */
 };
@@ -99,7 +99,11 @@ void host_link_post(struct host *host, const struct vqp_datagram *datagram,
 void host_link_send(struct host *host, const struct vqp_datagram *datagram,
     const void *payload, host_done *done, void *context);
 
-/* Be an end of a queue pair; pair->opened() tells. */
+/*
+ * Be an end of a queue pair; pair->opened() tells.  Before this returns:
+ * VQP_ERROR_ALREADY_EXISTS, when we are one of that handle already, or have
+ * asked to be and not heard.
+ */
 void host_pair_open(struct host *host, struct host_pair *pair,
     struct vqp_handle handle, uint32_t peer, uint32_t flags, uint64_t size);
 /*
