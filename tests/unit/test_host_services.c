@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Queue pairs, doorbells and datagrams of vqp-host, without stream sockets. */
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "host_rig.h"
@@ -205,6 +206,99 @@ TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
 	CHECK(memcmp(bytes + sizeof(to), "pong", 4) == 0);
 	close(fd);
 	rig_close();
+}
+
+/*
+ * ---- Files.
+ */
+
+/* Whether the host starts with that file; `name` may begin with a slash. */
+static bool
+starts_with(const char *option, const char *name)
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK", (char *)option,
+	    rig.path };
+	const char *file;
+
+	snprintf(rig.path, sizeof(rig.path), "9=%s%s%s",
+	    name[0] == '/' ? "" : rig.folder, name[0] == '/' ? "" : "/", name);
+	file = rig.path + 2;
+	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
+	rig_start();
+	if (rig.host.state == HOST_RUNS)
+		return true;
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said(file));
+	return false;
+}
+
+static void
+make(int kind)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = -1;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s",
+	    rig.folder, kind == S_IFIFO ? "fifo" :
+	    kind == S_IFSOCK ? "socket" : "file");
+	if (kind == S_IFIFO) {
+		CHECK_EQ(mkfifo(address.sun_path, 0600), 0);
+	} else if (kind == S_IFREG) {
+		fd = open(address.sun_path, O_WRONLY | O_CREAT, 0600);
+		CHECK(fd >= 0);
+	} else {
+		fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		CHECK_EQ(bind(fd, (struct sockaddr *)&address,
+		    sizeof(address)), 0);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+TEST(no_regular_file, "what may make a read or write wait is no file to serve")
+{
+	static const char *const options[] = { "--send", "--receive" };
+	static const char *const others[] = { "fifo", "socket", "/tmp",
+	    "/dev/null", "/dev/zero" };
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK" };
+
+	for (unsigned i = 0; i < 10; i++) {
+		rig_prepare(SOCK_SEQPACKET, 2, argv);
+		make(S_IFIFO);
+		make(S_IFSOCK);
+		CHECK(!starts_with(options[i / 5], others[i % 5]));
+		CHECK(rig_said("is there, and is no regular file"));
+		rig_close();
+	}
+	/* A FIFO that somebody is at already is none either. */
+	for (unsigned i = 0; i < 2; i++) {
+		char path[64];
+		int fd;
+
+		rig_prepare(SOCK_SEQPACKET, 2, argv);
+		make(S_IFIFO);
+		snprintf(path, sizeof(path), "%s/fifo", rig.folder);
+		fd = open(path, O_RDWR);
+		CHECK(!starts_with(options[i], "fifo"));
+		CHECK(rig_said("is there, and is no regular file"));
+		close(fd);
+		rig_close();
+	}
+}
+
+TEST(regular_file, "a file is served, a new one made, one to send must be there")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK" };
+
+	for (unsigned i = 0; i < 4; i++) {
+		rig_prepare(SOCK_SEQPACKET, 2, argv);
+		if (i < 2)
+			make(S_IFREG);
+		CHECK_EQ(starts_with(i % 2 == 0 ? "--send" : "--receive",
+		    "file"), i != 2);
+		CHECK_EQ(rig_said("No such file or directory"), i == 2);
+		rig_close();
+	}
 }
 
 TEST_MAIN()

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Which service stands behind which port, and a turn of all of them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -121,6 +123,35 @@ host_init(struct host *host, FILE *log)
 	host->streams.listener = answer;
 }
 
+/*
+ * -1, and the host has failed, if it is none that can be read and written at
+ * once: there is one thread, and a FIFO or a terminal would hold every stream
+ * until somebody is at its other end.
+ */
+static int
+open_regular(struct host *host, const char *path, int flags)
+{
+	/*
+	 * Non-blocking: to open a FIFO is to wait for its other end, and there
+	 * are regular files in /proc that wait, too.
+	 */
+	const int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+	    0666);
+	const int error = errno;
+	struct stat is;
+
+	if ((fd < 0 ? stat(path, &is) : fstat(fd, &is)) == 0 &&
+	    !S_ISREG(is.st_mode))
+		host_fail(host, "%s: is there, and is no regular file", path);
+	else if (fd < 0)
+		host_fail(host, "%s: %s", path, strerror(error));
+	else
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* All that has a path, since later there is no way to open one. */
 static void
 open_files(struct host *host)
@@ -129,10 +160,8 @@ open_files(struct host *host)
 	    s = s->next) {
 		if (s->file == NULL)
 			continue;
-		s->fd = open(s->file, O_CLOEXEC | (s->kind == HOST_SEND ?
-		    O_RDONLY : O_WRONLY | O_CREAT), 0666);
-		if (s->fd < 0)
-			host_fail(host, "%s: %m", s->file);
+		s->fd = open_regular(host, s->file, s->kind == HOST_SEND ?
+		    O_RDONLY : O_WRONLY | O_CREAT);
 	}
 }
 

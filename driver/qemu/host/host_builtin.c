@@ -199,19 +199,14 @@ moved(struct host *host, ssize_t n)
 	return n < 0 ? HOST_BROKEN : n;
 }
 
-/*
- * Each stream has its own place in the file, which the service opened once;
- * what has no places (a terminal, a pipe) is read and written as it is.
- */
+/* Each stream has its own place in the file, which the service opened once. */
 static int64_t
 file_give(struct host *host, struct host_end *end,
     const struct iovec span[2])
 {
 	struct builtin *b = of(end);
-	ssize_t n = preadv(b->fd, span, 2, (off_t)b->at);
+	const ssize_t n = preadv(b->fd, span, 2, (off_t)b->at);
 
-	if (n < 0 && errno == ESPIPE)
-		n = readv(b->fd, span, 2);
 	b->at += n > 0 ? (uint64_t)n : 0;
 	return moved(host, n);
 }
@@ -221,10 +216,8 @@ file_take(struct host *host, struct host_end *end,
     const struct iovec span[2])
 {
 	struct builtin *b = of(end);
-	ssize_t n = pwritev(b->fd, span, 2, (off_t)b->at);
+	const ssize_t n = pwritev(b->fd, span, 2, (off_t)b->at);
 
-	if (n < 0 && errno == ESPIPE)
-		n = writev(b->fd, span, 2);
 	b->at += n > 0 ? (uint64_t)n : 0;
 	return moved(host, n);
 }

@@ -45,7 +45,7 @@ struct rule {
 static const struct rule serving[] = {
 	/* Descriptors that are open, or come by the socket of QEMU. */
 	{ .number = SYS_read }, { .number = SYS_write },
-	{ .number = SYS_readv }, { .number = SYS_writev },
+	{ .number = SYS_writev },
 	{ .number = SYS_preadv }, { .number = SYS_pwritev },
 	{ .number = SYS_recvmsg }, { .number = SYS_sendmsg },
 	{ .number = SYS_recvfrom }, { .number = SYS_sendto },
