@@ -60,7 +60,7 @@ static const struct attempt attempts[] = {
 /* What the child saw, in memory that both have. */
 struct report {
 	int error[ATTEMPTS];	/* 0: it succeeded */
-	bool confined, dialled, refused_dial, mapped;
+	bool confined, dialled, refused_dial, full, mapped;
 };
 
 static struct report *report;
@@ -75,7 +75,11 @@ try_serving(struct host *host)
 
 	report->mapped = memory != MAP_FAILED && memory[0] == 0;
 	report->dialled = fd >= 0 && write(fd, "hello", 5) == 5;
-	report->refused_dial = host_dial(host, false, 81) < 0;
+	report->refused_dial = host_dial(host, false, 81) ==
+	    HOST_DIAL_NOBODY;
+	/* listen(1) takes two. */
+	report->full = host_dial(host, false, 80) >= 0 &&
+	    host_dial(host, false, 80) == HOST_DIAL_LATER;
 }
 
 static void
@@ -137,6 +141,7 @@ TEST(refusals, "no file, program, process, network or code can be had inside")
 		}
 		CHECK(report->dialled);
 		CHECK(report->refused_dial);
+		CHECK(report->full);
 		CHECK(report->mapped);
 		CHECK_EQ(recv(stream, bytes, sizeof(bytes), MSG_DONTWAIT), 5);
 	}

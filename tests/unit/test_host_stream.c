@@ -395,35 +395,6 @@ TEST(old_protocol, "what speaks only the old protocol is reset, either way")
 	rig_close();
 }
 
-TEST(full_backlog, "a program with a full backlog is nobody, until it accepts")
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int listener, fd, clients[4];
-	socklen_t bytes = sizeof(address);
-
-	open_with_vsock();
-	listener = unix_socket("v_80", true);
-	CHECK_EQ(listen(listener, 0), 0);
-	CHECK_EQ(getsockname(listener, (struct sockaddr *)&address, &bytes),
-	    0);
-	for (int i = 0; i < 4; i++) {
-		clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		(void)!connect(clients[i], (struct sockaddr *)&address,
-		    bytes);
-	}
-	request(80, false);
-	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
-	fcntl(listener, F_SETFL, O_NONBLOCK);
-	while ((fd = accept(listener, NULL, NULL)) >= 0)
-		close(fd);
-	request(80, false);
-	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
-	for (int i = 0; i < 4; i++)
-		close(clients[i]);
-	close(listener);
-	rig_close();
-}
-
 TEST(no_command, "what is no CONNECT gets an end and reaches no guest")
 {
 	static const char *const lines[] = {
@@ -928,6 +899,103 @@ TEST(refused_with_memory, "of a pair that is refused nothing stays mapped")
 		CHECK(rig.host.streams.first == NULL);
 		rig_close();
 	}
+}
+
+TEST(reset_no_room, "a RST that the guest had no room for is said again")
+{
+	rig_open("--echo", "7");
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	request(8, false);
+	/* That name becomes a stream: no RST may hit it. */
+	rig.qemu.send_status = 0;
+	request(7, false);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	say(VQP_VSOCK_ATTACH, 7);
+	rig.qemu.send_status = 0;
+	request(7, false);
+	fake_qemu_forget(&rig.qemu);
+	for (int i = 0; i < 20; i++)
+		host_turn(&rig.host, 10);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).src_port, 8);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
+TEST(resets_held, "of RSTs without room the last 64 are held")
+{
+	struct vqp_vsock_packet packet;
+
+	rig_open("--echo", "7");
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	for (uint32_t port = 1000; port < 1100; port++) {
+		request(port, false);
+		fake_qemu_forget(&rig.qemu);
+	}
+	rig.qemu.send_status = 0;
+	for (int i = 0; i < 40; i++)
+		host_turn(&rig.host, 10);
+	for (unsigned count = 0;; count++) {
+		packet = fake_guest_hear(&rig.qemu);
+		if (packet.type == 255) {
+			CHECK_EQ(count, 64);
+			break;
+		}
+		CHECK_EQ(packet.type, VQP_VSOCK_RST);
+		CHECK(packet.src_port >= 1036);
+	}
+	rig_close();
+}
+
+/* Guests' sockets `from` to `to` ask for port 80; how many are answered so. */
+static unsigned
+crowd(uint32_t from, uint32_t to, uint8_t type)
+{
+	unsigned heard = 0;
+
+	for (uint32_t port = from; port < to; port++)
+		fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, port, 80, 1,
+		    &(union vqp_vsock_body){ .size = RING });
+	for (int i = 0; i < 20; i++)
+		host_turn(&rig.host, 10);
+	for (;;) {
+		const uint8_t got = fake_guest_hear(&rig.qemu).type;
+
+		if (got == 255)
+			return heard;
+		CHECK_EQ(got, type);
+		heard++;
+	}
+}
+
+TEST(full_backlog, "a program's full backlog is waited for, and its end is heard")
+{
+	unsigned refused = 0;
+	int listener, one, two;
+
+	open_with_vsock();
+	listener = unix_socket("v_80", true);
+	/* Two, says Linux. */
+	CHECK_EQ(listen(listener, 1), 0);
+	CHECK_EQ(crowd(3000, 3004, VQP_VSOCK_NEGOTIATE2), 2);
+	one = accept(listener, NULL, NULL);
+	two = accept(listener, NULL, NULL);
+	CHECK_EQ(crowd(0, 0, VQP_VSOCK_NEGOTIATE2), 2);
+	/* Of one that waits nothing can be offered yet. */
+	CHECK_EQ(crowd(3004, 3007, 255), 0);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, 3004, 80, 0,
+	    &(union vqp_vsock_body){ .handle = ring });
+	CHECK_EQ(crowd(0, 0, VQP_VSOCK_RST), 1);
+	/* One that gives up is forgotten, one that waits on is refused. */
+	fake_guest_say(&rig.qemu, VQP_VSOCK_RST, 3005, 80, 0, NULL);
+	for (int i = 0; i < 6; i++)
+		refused += crowd(0, 0, VQP_VSOCK_RST);
+	CHECK_EQ(refused, 1);
+	CHECK_EQ(crowd(3007, 3008, 255), 0);
+	close(listener);
+	CHECK_EQ(crowd(0, 0, VQP_VSOCK_RST), 1);
+	close(one);
+	close(two);
+	rig_close();
 }
 
 TEST_MAIN()

@@ -28,20 +28,21 @@ end_of(struct host *host, const struct host_service *service)
 }
 
 static struct host_end *
-answer(struct host *host, uint32_t port, bool hypervisor)
+answer(struct host *host, uint32_t port, bool hypervisor, bool *later)
 {
 	const struct host_service *service = host->options->services;
 
+	*later = false;
 	if (hypervisor)
 		return host->options->hypervisor == NULL ? NULL :
-		    host_unix_dial(host, true, port);
+		    host_unix_dial(host, port, true, later);
 	while (service != NULL && (service->port != port ||
 	    service->kind >= HOST_DATAGRAM_ECHO))
 		service = service->next;
 	if (service != NULL)
 		return end_of(host, service);
 	return host->options->vsock == NULL ? NULL :
-	    host_unix_dial(host, false, port);
+	    host_unix_dial(host, port, false, later);
 }
 
 static void

@@ -174,18 +174,24 @@ dial(const struct host_options *options, const struct number *number)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
+	int result = HOST_DIAL_NOBODY;
 
 	if (fd < 0)
-		return -1;
-	if (path != NULL && (size_t)snprintf(address.sun_path, sizeof(address.sun_path),
-	    "%s_%u", path, number->port) < sizeof(address.sun_path) &&
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
-		return fd;
+		return result;
+	if (path != NULL && (size_t)snprintf(address.sun_path,
+	    sizeof(address.sun_path), "%s_%u", path, number->port) <
+	    sizeof(address.sun_path)) {
+		if (connect(fd, (struct sockaddr *)&address,
+		    sizeof(address)) == 0)
+			return fd;
+		if (errno == EAGAIN)
+			result = HOST_DIAL_LATER;
+	}
 	close(fd);
-	return -1;
+	return result;
 }
 
-/* One byte, with the descriptor or without one. */
+/* One byte: with the descriptor, or instead of it. */
 static bool
 answer(int to, int fd)
 {
@@ -193,7 +199,8 @@ answer(int to, int fd)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { { 0 } };
-	struct iovec iov = { &(char){ 0 }, 1 };
+	signed char result = (signed char)(fd < 0 ? fd : 0);
+	struct iovec iov = { &result, 1 };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (fd >= 0) {
@@ -264,15 +271,15 @@ host_dial(struct host *host, bool hypervisor, uint32_t port)
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	char byte;
-	struct iovec iov = { &byte, 1 };
+	signed char result;
+	struct iovec iov = { &result, 1 };
 	struct msghdr message = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.bytes,
 		.msg_controllen = sizeof(control.bytes),
 	};
 	const struct cmsghdr *header;
-	int fd = -1;
+	int fd = HOST_DIAL_NOBODY;
 
 	if (host->dialler_fd < 0)
 		return dial(host->options, &number);
@@ -282,11 +289,13 @@ host_dial(struct host *host, bool hypervisor, uint32_t port)
 	    MSG_CMSG_CLOEXEC) != 1) {
 		host_say(host, "the process that connects to %s_%u is gone",
 		    path_of(host->options, &number), port);
-		return -1;
+		return HOST_DIAL_NOBODY;
 	}
 	header = CMSG_FIRSTHDR(&message);
 	if (header != NULL && header->cmsg_type == SCM_RIGHTS)
 		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+	else if (result == HOST_DIAL_LATER)
+		fd = HOST_DIAL_LATER;
 	if (fd < 0 && (message.msg_flags & MSG_CTRUNC) != 0)
 		host_say(host, "nobody can be asked for port %u: %s", port,
 		    strerror(EMFILE));

@@ -23,9 +23,12 @@ struct host;
  */
 bool host_confine(struct host *host);
 
+#define HOST_DIAL_NOBODY	(-1)
+/* Somebody listens, and has as many waiting as listen() was told. */
+#define HOST_DIAL_LATER		(-2)
 /*
  * A stream connected to <vsock>_<port> (or <hypervisor>_<port>), by whoever
- * may; -1: nobody is there.
+ * may, or one of those.
  */
 int host_dial(struct host *host, bool hypervisor, uint32_t port);
 

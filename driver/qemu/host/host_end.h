@@ -57,9 +57,12 @@ int host_unix_work(struct host *host);
  * said, and the host has failed.
  */
 bool host_unix_fits(struct host *host, const char *path);
-/* A stream to the socket <path>_<port>, of --hypervisor or --vsock; or NULL. */
-struct host_end *host_unix_dial(struct host *host, bool hypervisor,
-    uint32_t port);
+/*
+ * A stream to the socket <path>_<port>, of --hypervisor or --vsock; as a
+ * host_listener.
+ */
+struct host_end *host_unix_dial(struct host *host, uint32_t port,
+    bool hypervisor, bool *later);
 void host_unix_close(struct host *host);
 
 /* ---- host_raw.c: queue pairs and doorbells, without sockets. */

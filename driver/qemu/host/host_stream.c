@@ -26,6 +26,9 @@
 #define RESOURCE_MIN	1024
 
 #define HANDSHAKE_MS	5000
+/* For a program with a full backlog, which a Linux guest gives 2 s in all. */
+#define DIAL_MS		1000
+#define DIAL_AGAIN_MS_MAX	40
 #define LINGER_MS	10000
 #define RETRY_MS	5
 #define RETRY_MS_MAX	320
@@ -65,7 +68,8 @@ struct host_stream {
 	uint32_t cid, port, own_port;
 	uint64_t size;
 	unsigned names_tried;	/* for its pair */
-	struct host_end *end;	/* NULL: closed */
+	struct host_end *end;	/* NULL: closed; ASKED: not dialled yet */
+	int64_t dial_until;	/* or not at all */
 	struct vqp_pair pair;
 	bool attached;		/* `pair` is usable */
 	bool ready;		/* there may be work */
@@ -74,7 +78,7 @@ struct host_stream {
 	bool took_all;		/* the end takes nothing more, and knows */
 	bool gave_all;
 	uint64_t shut;		/* what we told the guest by SHUTDOWN */
-	/* What the guest had no room for, and when to try again. */
+	/* What the guest had no room for; when to try that, or to dial. */
 	bool unsaid_handshake, unsaid;
 	int64_t retry_at, retry_ms;
 	/* For what nobody will tell of; 0: somebody will. */
@@ -151,18 +155,117 @@ shut(struct host *host, struct host_stream *stream, uint64_t mode)
 	say(host, stream, VQP_VSOCK_SHUTDOWN, 0, &body);
 }
 
-/* Nobody is there.  Never in answer to a RST. */
+/*
+ * ---- RST, of what is no stream, or never became one.  A program of the guest
+ * waits for it, so it is said again if the guest had no room for it.
+ */
+
+/* Streams have tags without this bit. */
+#define RESET_TAG	UINT32_C(0x40000000)
+
+static void
+say_reset(struct host *host, struct host_reset *reset)
+{
+	struct vqp_vsock_packet packet;
+
+	reset->unsaid = false;
+	reset->tag = RESET_TAG | (host->streams.reset_count++ &
+	    (RESET_TAG - 1));
+	fill_packet(host, &packet, VQP_VSOCK_RST, reset->cid, reset->port,
+	    reset->own_port);
+	if (reset->hypervisor)
+		from_hypervisor(&packet);
+	post(host, &packet, reset->tag);
+}
+
+/* The name is another stream's from now on, which no old RST may hit. */
+static void
+forget_resets(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port)
+{
+	for (unsigned i = 0; i < HOST_RESETS; i++) {
+		struct host_reset *reset = &host->streams.resets[i];
+
+		if (reset->cid == cid && reset->port == port &&
+		    reset->own_port == own_port)
+			*reset = (struct host_reset){ 0 };
+	}
+}
+
+/* In the place of the oldest.  Never in answer to a RST. */
+static void
+reset_name(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
+    bool hypervisor)
+{
+	struct host_reset *resets = host->streams.resets, *oldest = resets;
+
+	forget_resets(host, cid, port, own_port);
+	for (unsigned i = 1; i < HOST_RESETS; i++)
+		if (resets[i].until < oldest->until)
+			oldest = &resets[i];
+	*oldest = (struct host_reset){
+		.cid = cid, .port = port, .own_port = own_port,
+		.hypervisor = hypervisor,
+		.until = host_now_ms() + HANDSHAKE_MS,
+	};
+	say_reset(host, oldest);
+}
+
+static void
+reset_refused(struct host *host, uint32_t tag, int64_t status)
+{
+	struct host_streams *streams = &host->streams;
+	struct host_reset *reset = streams->resets;
+
+	while (reset < &streams->resets[HOST_RESETS] && reset->tag != tag)
+		reset++;
+	if (reset == &streams->resets[HOST_RESETS] ||
+	    status != VQP_ERROR_NO_RESOURCES)
+		return;
+	reset->unsaid = true;
+	if (streams->resets_at == 0) {
+		streams->resets_ms = RETRY_MS;
+		streams->resets_at = host_now_ms() + RETRY_MS;
+	}
+}
+
+/* As host_stream_work(). */
+static int
+reset_work(struct host *host, int64_t now)
+{
+	struct host_streams *streams = &host->streams;
+	bool any = false;
+
+	if (streams->resets_at == 0)
+		return -1;
+	if (now < streams->resets_at)
+		return (int)(streams->resets_at - now);
+	for (unsigned i = 0; i < HOST_RESETS; i++) {
+		struct host_reset *reset = &streams->resets[i];
+
+		reset->unsaid &= now < reset->until;
+		any |= reset->unsaid;
+		if (reset->unsaid)
+			say_reset(host, reset);
+	}
+	if (!any) {
+		streams->resets_at = 0;
+		return -1;
+	}
+	/* There once more, so that the next refusal waits longer. */
+	if (streams->resets_ms < RETRY_MS_MAX)
+		streams->resets_ms *= 2;
+	streams->resets_at = now + streams->resets_ms;
+	return (int)streams->resets_ms;
+}
+
+/* Nobody is there. */
 static void
 reset_stranger(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *asked)
 {
-	struct vqp_vsock_packet packet;
-
-	fill_packet(host, &packet, VQP_VSOCK_RST, cid, asked->src_port,
-	    asked->dst_port);
-	if (vqp_vsock_is_hypervisor(asked->datagram.dst))
-		from_hypervisor(&packet);
-	post(host, &packet, UINT32_C(0x7fffffff));
+	reset_name(host, cid, asked->src_port, asked->dst_port,
+	    vqp_vsock_is_hypervisor(asked->datagram.dst));
 }
 
 /*
@@ -181,7 +284,9 @@ new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 	stream->port = port;
 	stream->own_port = own_port;
 	stream->end = end;
-	end->stream = stream;
+	if (end != NULL)
+		end->stream = stream;
+	forget_resets(host, cid, port, own_port);
 	stream->retry_ms = RETRY_MS;
 	stream->deadline = host_now_ms() + HANDSHAKE_MS;
 	stream->next = host->streams.first;
@@ -284,7 +389,12 @@ reset(struct host *host, struct host_stream *stream)
 		die(host, stream);
 		return;
 	}
-	say(host, stream, VQP_VSOCK_RST, 0, NULL);
+	/* Of one that was open the guest also hears by its pair. */
+	if (stream->state < STATE_OPEN)
+		reset_name(host, stream->cid, stream->port, stream->own_port,
+		    stream->hypervisor);
+	else
+		say(host, stream, VQP_VSOCK_RST, 0, NULL);
 	part(host, stream);
 }
 
@@ -380,23 +490,52 @@ static void
 on_request(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *packet)
 {
+	const bool hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
 	struct host_end *end = NULL;
 	struct host_stream *stream;
+	bool later = false;
 
 	if (packet->type == VQP_VSOCK_REQUEST2 &&
 	    (packet->protocol & PROTOCOL_QSTATE) != 0 &&
 	    packet->body.size != 0 && !too_many_half_open(host) &&
 	    !too_many(host))
 		end = host->streams.listener(host, packet->dst_port,
-		    vqp_vsock_is_hypervisor(packet->datagram.dst));
-	if (end == NULL) {
+		    hypervisor, &later);
+	if (end == NULL && !later) {
 		reset_stranger(host, cid, packet);
 		return;
 	}
 	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
 	stream->size = agree_size(packet->body.size);
-	stream->hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
-	negotiate(host, stream);
+	stream->hypervisor = hypervisor;
+	if (end != NULL) {
+		negotiate(host, stream);
+		return;
+	}
+	stream->dial_until = host_now_ms() + DIAL_MS;
+	stream->retry_at = host_now_ms() + stream->retry_ms;
+}
+
+/* The program had its backlog full when the guest asked. */
+static void
+dial_again(struct host *host, struct host_stream *stream, int64_t now)
+{
+	bool later;
+
+	stream->end = host->streams.listener(host, stream->own_port,
+	    stream->hypervisor, &later);
+	if (stream->end != NULL) {
+		stream->end->stream = stream;
+		stream->retry_ms = RETRY_MS;
+		stream->deadline = now + HANDSHAKE_MS;
+		negotiate(host, stream);
+	} else if (later && now < stream->dial_until) {
+		if (stream->retry_ms < DIAL_AGAIN_MS_MAX)
+			stream->retry_ms *= 2;
+		stream->retry_at = now + stream->retry_ms;
+	} else {
+		reset(host, stream);
+	}
 }
 
 /*
@@ -467,7 +606,8 @@ on_offer(struct host *host, struct host_stream *stream,
 	const struct vqp_handle handle = packet->body.handle;
 
 	if (stream->ours || stream->state != STATE_ASKED ||
-	    stream->link.opening || handle.context != stream->cid) {
+	    stream->end == NULL || stream->link.opening ||
+	    handle.context != stream->cid) {
 		reset(host, stream);
 		return;
 	}
@@ -852,6 +992,10 @@ host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 {
 	struct host_stream *stream = host->streams.first;
 
+	if ((tag & RESET_TAG) != 0) {
+		reset_refused(host, tag, status);
+		return;
+	}
 	while (stream != NULL && stream->tag != (tag & ~UINT32_C(1)))
 		stream = stream->next;
 	if (stream == NULL || stream->state == STATE_DEAD ||
@@ -925,6 +1069,15 @@ bury(struct host *host)
 	}
 }
 
+/* Whether it is to be tried again to say something, or to dial. */
+static bool
+retries(const struct host_stream *stream)
+{
+	return (stream->state == STATE_ASKED && stream->end == NULL) ||
+	    ((stream->unsaid_handshake || stream->unsaid) &&
+	    stream->state != STATE_REST);
+}
+
 /* Milliseconds until it is to be looked at again, or -1. */
 static int
 work(struct host *host, struct host_stream *stream, int64_t now)
@@ -939,9 +1092,12 @@ work(struct host *host, struct host_stream *stream, int64_t now)
 			die(host, stream);
 		return -1;
 	}
-	if ((stream->unsaid_handshake || stream->unsaid) &&
-	    now >= stream->retry_at && stream->state != STATE_REST)
-		resend(host, stream);
+	if (retries(stream) && now >= stream->retry_at) {
+		if (stream->end == NULL && stream->state == STATE_ASKED)
+			dial_again(host, stream, now);
+		else
+			resend(host, stream);
+	}
 	stream->ready |= stream->look_at != 0 && now >= stream->look_at;
 	if (stream->ready && stream->state >= STATE_OPEN)
 		pump(host, stream);
@@ -951,8 +1107,7 @@ work(struct host *host, struct host_stream *stream, int64_t now)
 		wait = (int)stream->look_ms;
 	if (stream->deadline != 0)
 		wait = host_sooner(wait, (int)(stream->deadline - now));
-	if ((stream->unsaid_handshake || stream->unsaid) &&
-	    stream->state != STATE_REST)
+	if (retries(stream))
 		wait = host_sooner(wait, stream->retry_at > now ?
 		    (int)(stream->retry_at - now) : 0);
 	return stream->ready && stream->state >= STATE_OPEN ? 0 : wait;
@@ -962,7 +1117,7 @@ int
 host_stream_work(struct host *host)
 {
 	const int64_t now = host_now_ms();
-	int wait = -1;
+	int wait = reset_work(host, now);
 
 	for (struct host_stream *stream = host->streams.first; stream != NULL;
 	    stream = stream->next)

@@ -43,14 +43,32 @@ struct host_end {
 	struct host_stream *stream;
 };
 
-/* Who answers for a port of ours or of context 0: a new end, or NULL. */
+/*
+ * Who answers for a port of ours or of context 0: a new end, or NULL; `later`
+ * says whether somebody is there who will take one more in a while.
+ */
 typedef struct host_end *host_listener(struct host *host, uint32_t port,
-    bool hypervisor);
+    bool hypervisor, bool *later);
+
+/* RSTs of connections that were refused: the last so many can be said again. */
+#define HOST_RESETS	64
+
+struct host_reset {
+	uint32_t tag;		/* 0: none */
+	uint32_t cid, port, own_port;
+	bool hypervisor;
+	bool unsaid;		/* the guest had no room for it */
+	int64_t until;		/* its program waits no longer */
+};
 
 struct host_streams {
 	struct host_stream *first;
 	host_listener *listener;	/* from the start: a packet may be early */
 	uint32_t last_tag, last_port, last_resource;
+	struct host_reset resets[HOST_RESETS];
+	uint32_t reset_count;	/* ever said */
+	int64_t resets_at;	/* when to say them again; 0: none is unsaid */
+	int64_t resets_ms;
 	bool full;		/* and that was said */
 	bool moved;		/* bytes, since host_stream_last() */
 	int64_t patience;	/* of host_stream_last(); 0: not called yet */

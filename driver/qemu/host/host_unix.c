@@ -192,11 +192,12 @@ host_unix_fits(struct host *host, const char *path)
 }
 
 struct host_end *
-host_unix_dial(struct host *host, bool hypervisor, uint32_t port)
+host_unix_dial(struct host *host, uint32_t port, bool hypervisor, bool *later)
 {
 	const int fd = host_dial(host, hypervisor, port);
 	struct unix_end *u;
 
+	*later = fd == HOST_DIAL_LATER;
 	if (fd < 0)
 		return NULL;
 	u = new_end(fd);
