@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Lines for the log that a guest or a program can bring about as often as it
- * likes: of each kind ten at once, and then one that says how many more there
- * were.  While it goes on, the windows grow, from a second to an hour.
+ * likes: of each kind the first ten in an hour.  Those beyond are counted, and
+ * one line says how many they were: after a second, and then after twice as
+ * long each time, which is at most 12 times an hour.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 
 #include "qemu_vmci.h"
 
-#define LINES_A_WINDOW	10
-#define WINDOW_S_MAX	3600
+#define LINES_AN_HOUR	10
+#define HOUR_MS		3600000
 
 static const char *
 kind_name(unsigned kind)
@@ -29,59 +30,58 @@ kind_name(unsigned kind)
 	}
 }
 
-/* End the windows whose time has come; those that were full grow. */
+/* Tell what was left out, of the kinds whose time has come. */
 static void
-end_windows(VmciState *s)
+tell(void *opaque)
 {
 	const int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+	VmciState *s = opaque;
 	int64_t next = INT64_MAX;
 
 	for (unsigned kind = 0; kind < SAY_KINDS; kind++) {
 		VmciSaid *said = &s->said[kind];
 
-		if (said->window_end == 0)
+		if (said->left_out == 0)
 			continue;
-		if (said->window_end <= now) {
-			if (said->left_out == 0) {
-				memset(said, 0, sizeof(*said));
-				continue;
-			}
-			warn_report("vmci: %s: %" PRIu64 " more in %u s",
-			    kind_name(kind), said->left_out, said->window_s);
-			said->window_s = MIN(said->window_s * 2,
-			    WINDOW_S_MAX);
-			said->window_end = now + said->window_s * 1000;
-			said->lines = 0;
-			said->left_out = 0;
+		if (said->tell_at > now) {
+			next = MIN(next, said->tell_at);
+			continue;
 		}
-		next = MIN(next, said->window_end);
+		warn_report("vmci: %s: %" PRIu64 " more in %u s",
+		    kind_name(kind), said->left_out, said->wait_s);
+		said->left_out = 0;
+		said->wait_s *= 2;
 	}
 	if (next != INT64_MAX)
 		timer_mod(s->said_timer, next);
 }
 
+/* One that is not written. */
 static void
-window_ended(void *opaque)
+leave_out(VmciState *s, VmciSaid *said, int64_t now)
 {
-	end_windows(opaque);
+	if (said->left_out++ == 0) {
+		said->tell_at = now + said->wait_s * INT64_C(1000);
+		tell(s);
+	}
 }
 
 void
 vmci_say(VmciState *s, unsigned kind, const char *format, ...)
 {
+	const int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
 	VmciSaid *said = &s->said[kind];
 	g_autofree char *text = NULL;
 	va_list arguments;
 
-	if (said->lines == LINES_A_WINDOW) {
-		said->left_out++;
-		return;
+	if (said->left_out == 0 && now >= said->hour_end) {
+		said->hour_end = now + HOUR_MS;
+		said->lines = 0;
+		said->wait_s = 1;
 	}
-	if (said->window_end == 0) {
-		said->window_s = 1;
-		said->window_end = qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-		    1000;
-		end_windows(s);
+	if (said->lines == LINES_AN_HOUR) {
+		leave_out(s, said, now);
+		return;
 	}
 	said->lines++;
 	va_start(arguments, format);
@@ -96,7 +96,7 @@ vmci_say(VmciState *s, unsigned kind, const char *format, ...)
 void
 vmci_say_init(VmciState *s)
 {
-	s->said_timer = timer_new_ms(QEMU_CLOCK_REALTIME, window_ended, s);
+	s->said_timer = timer_new_ms(QEMU_CLOCK_REALTIME, tell, s);
 }
 
 void

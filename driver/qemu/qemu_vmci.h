@@ -48,12 +48,13 @@ enum {
 	SAY_KINDS
 };
 
-/* Lines of one kind: so many in a window of time, the others are counted. */
+/* Lines of one kind: so many in an hour, the others are counted. */
 typedef struct VmciSaid {
-	int64_t window_end;	/* ms; 0 for none */
-	uint32_t window_s;
-	uint32_t lines;
+	int64_t hour_end;	/* ms */
+	uint32_t lines;		/* of this hour */
+	uint32_t wait_s;	/* before those left out are told */
 	uint64_t left_out;
+	int64_t tell_at;	/* if some are */
 } VmciSaid;
 
 typedef struct VmciMapping VmciMapping;

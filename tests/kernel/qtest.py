@@ -1061,6 +1061,16 @@ def log_lines(d):
     same(len(re.findall("bad-control", said)), 11)
     assert "context %d: bad-caps (VQP_ERROR_INVALID_ARGS)" % CID in said, said
     same(d.q.counts()["bad-control"], 500)
+    # Ten a second, which no short window finds too many.
+    for _ in range(3):
+        for _ in range(10):
+            d.wr(CAPS, 0xffffffff)
+        time.sleep(1.1)
+    said = d.q.said()
+    more = re.findall(r"bad-caps: (\d+) more in", said)
+    assert 11 <= sum(map(int, more)) <= 21 and len(more) < 4, said
+    same(len(re.findall("bad-caps", said)), 10 + len(more))
+    same(d.q.counts()["bad-caps"], 31)
 
 
 # ---- Memory that comes and goes.

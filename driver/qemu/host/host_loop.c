@@ -9,7 +9,7 @@
 
 #include "host.h"
 
-#define WINDOW_S_MAX	3600
+#define HOUR_MS	3600000
 
 bool
 host_loop_open(struct host *host)
@@ -162,19 +162,15 @@ host_said_work(struct host *host)
 	    said < &host->said[HOST_FORMATS]; said++) {
 		if (said->left_out == 0)
 			continue;
-		if (now >= said->window_end || host->state != HOST_RUNS) {
+		if (now >= said->tell_at || host->state != HOST_RUNS) {
 			say_line(host, "%llu more lines in %u s, as this: %s",
 			    (unsigned long long)said->left_out,
-			    said->window_s, said->last);
+			    said->wait_s, said->last);
 			said->left_out = 0;
-			said->lines = 0;
-			said->window_s = said->window_s < WINDOW_S_MAX / 2 ?
-			    2 * said->window_s : WINDOW_S_MAX;
-			said->window_end = now + said->window_s *
-			    INT64_C(1000);
+			said->wait_s *= 2;
 			continue;
 		}
-		wait = host_sooner(wait, (int)(said->window_end - now));
+		wait = host_sooner(wait, (int)(said->tell_at - now));
 	}
 	return wait;
 }
@@ -186,17 +182,18 @@ host_say(struct host *host, const char *format, ...)
 	const int64_t now = host_now_ms();
 	va_list arguments;
 
-	if (said->left_out == 0 && now >= said->window_end) {
-		said->window_s = 1;
-		said->window_end = now + 1000;
+	if (said->left_out == 0 && now >= said->hour_end) {
+		said->hour_end = now + HOUR_MS;
 		said->lines = 0;
+		said->wait_s = 1;
 	}
 	va_start(arguments, format);
 	if (said->lines < HOST_LINES) {
 		said->lines++;
 		say(host, format, arguments);
 	} else {
-		said->left_out++;
+		if (said->left_out++ == 0)
+			said->tell_at = now + said->wait_s * INT64_C(1000);
 		vsnprintf(said->last, sizeof(said->last), format, arguments);
 	}
 	va_end(arguments);

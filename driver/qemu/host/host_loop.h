@@ -57,23 +57,25 @@ int64_t host_now_ms(void);	/* monotonic */
  */
 void *host_alloc(uint64_t bytes);
 /*
- * Lines of one format: HOST_LINES in a window of time, and then one that says
- * how many more there were.  While that goes on, the windows grow, from a
- * second to an hour: a guest can bring about a line, and does not fill a disk.
+ * Lines of one format: the first HOST_LINES in an hour.  Those beyond are
+ * counted, and one line says how many they were: after a second, and then after
+ * twice as long each time.  So a guest that brings lines about, at whatever
+ * pace, has at most HOST_LINES + 12 of a format written in an hour.
  */
 #define HOST_FORMATS	48
 #define HOST_LINES	64
 
 struct host_said {
 	const char *format;
-	int64_t window_end;	/* 0: none is open */
-	uint32_t window_s;
-	uint32_t lines;
+	int64_t hour_end;
+	uint32_t lines;		/* of this hour */
+	uint32_t wait_s;	/* before those left out are told */
 	uint64_t left_out;
+	int64_t tell_at;	/* if some are */
 	char last[120];		/* of those */
 };
 
-/* Say what was left out in windows that are over.  As host_stream_work(). */
+/* Tell what was left out, if it is time.  As host_stream_work(). */
 int host_said_work(struct host *host);
 
 /* One line for the person who started the program, or it is counted. */
