@@ -901,6 +901,21 @@ TEST(refused_with_memory, "of a pair that is refused nothing stays mapped")
 	}
 }
 
+TEST(not_mapped, "a pair whose memory is not mapped is refused, with that reason")
+{
+	const struct vqp_link_result yes = { VQP_SUCCESS };
+
+	rig_open("--echo", "7");
+	hold();
+	offer(PORT);
+	fake_qemu_send(&rig.qemu, VQP_LINK_RESULT,
+	    ((struct fake_packet *)held)->tag, &yes, sizeof(yes), NULL, 0);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK(rig_said("no queue pair: VQP_ERROR_NO_MEM"));
+	rig_close();
+}
+
 TEST(reset_no_room, "a RST that the guest had no room for is said again")
 {
 	rig_open("--echo", "7");

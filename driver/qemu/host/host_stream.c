@@ -568,7 +568,9 @@ pair_attached(struct host *host, struct host_pair *link, int64_t status)
 {
 	struct host_stream *stream = (struct host_stream *)link;
 
-	if (status < 0 || !attach(stream)) {
+	if (status >= 0 && !attach(stream))
+		status = VQP_ERROR_NO_MEM;	/* not mapped, which was said */
+	if (status < 0) {
 		no_pair(host, stream, status);
 		return;
 	}
