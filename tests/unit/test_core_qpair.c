@@ -224,12 +224,12 @@ TEST(case_32_limits, "32: 128 MiB in all and not a byte more, round by round")
 		struct vqp_handle handle = invalid;
 		struct vqp_qpair *qpair[9] = { NULL };
 		/* Once more often than there may be pairs at a time. */
-		const unsigned rounds = case_seed == 0 && case_dma ?
-		    17000 : 1000;
+		const unsigned rounds = case_dma ? 17000 : 1000;
 
-		if (case_seed > 1)
+		/* No schedule matters here, and each takes seconds. */
+		if (case_seed > 0)
 			continue;
-		for (unsigned round = 0; round < 3; round++) {
+		for (unsigned round = 0; round < 2; round++) {
 			for (unsigned i = 0; i < 8; i++) {
 				handle = invalid;
 				CHECK_EQ(alloc(UINT64_C(8) << 20,
