@@ -230,7 +230,8 @@ void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 /* All locks are initialised at one place, and to lockdep would be one. */
 static struct lock_class_key linux_lock_keys[VQP_OS_LOCK_COUNT];
 
-#define LINUX_LOCK_NAME(kind, name) [VQP_OS_LOCK_##kind] = name,
+#define LINUX_LOCK_NAME(kind, name)		\
+	[VQP_OS_LOCK_##kind] = name,
 static const char *const linux_lock_names[] = {
 	VQP_OS_LOCK_LIST(LINUX_LOCK_NAME)
 };
