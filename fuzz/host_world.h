@@ -3,8 +3,7 @@
 #ifndef HOST_WORLD_H
 #define HOST_WORLD_H
 
-#include <fcntl.h>
-
+#include "count_fds.h"
 #include "fake_qemu.h"
 #include "fuzz.h"
 
@@ -33,16 +32,6 @@ static struct world {
 	struct input input;
 	unsigned fd_count;
 } world;
-
-static inline unsigned
-count_fds(void)
-{
-	unsigned count = 0;
-
-	for (int fd = 0; fd < 24; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
-}
 
 static inline void
 world_open(int type)

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 
+#include "count_fds.h"
 #include "host_rig.h"
 
 static const struct vqp_handle pair = { VQP_CONTEXT_HOST, 60 };
@@ -296,16 +297,6 @@ TEST(lines, "of one format: 64 in an hour, then one for all the others")
 		count++;
 	CHECK_EQ(count, 64 + 1 + 1);
 	rig_close();
-}
-
-static unsigned
-count_fds(void)
-{
-	unsigned count = 0;
-
-	for (int fd = 0; fd < 64; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count;
 }
 
 TEST(stray_descriptors, "a descriptor that no packet is to carry is closed")
