@@ -173,42 +173,41 @@ TEST(memory_goes, "NO_MEMORY is answered at once, and the pages are left")
 	rig_close();
 }
 
-TEST(no_file, "pieces of a file that never came: said, and no pair")
+/* The memory of `pair`, two rings of a page each, in one piece. */
+static void
+send_memory(const struct vqp_link_piece *piece)
 {
 	const struct vqp_link_memory memory = {
 		.handle = pair, .produce_size = 4096, .consume_size = 4096,
 		.page_bytes = 4096, .produce_bytes = 4096,
 		.consume_bytes = 4096, .piece_count = 1,
 	};
+
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, piece, sizeof(*piece),
+	    NULL, 0);
+	rig_settle();
+}
+
+TEST(no_file, "pieces of a file that never came: said, and no pair")
+{
 	const struct vqp_link_piece piece = { .file = 9, .bytes = 16384 };
 
 	rig_open("--echo", "7");
-	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
-	    NULL, 0);
-	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
-	    NULL, 0);
-	rig_settle();
+	send_memory(&piece);
 	CHECK(rig_said("cannot map a piece of guest memory"));
 	rig_close();
 }
 
 TEST(short_file, "pieces beyond the end of their file are not mapped")
 {
-	const struct vqp_link_memory memory = {
-		.handle = pair, .produce_size = 4096, .consume_size = 4096,
-		.page_bytes = 4096, .produce_bytes = 4096,
-		.consume_bytes = 4096, .piece_count = 1,
-	};
 	const struct vqp_link_piece piece = {
 		.offset = FAKE_RAM_BYTES - 4096, .bytes = 16384,
 	};
 
 	rig_open("--pair-echo", "60=4096");
-	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
-	    NULL, 0);
-	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
-	    NULL, 0);
-	rig_settle();
+	send_memory(&piece);
 	CHECK(rig_said("cannot map a piece of guest memory: it lies in no"));
 	CHECK_EQ(rig.host.state, HOST_RUNS);
 	rig_close();
@@ -216,11 +215,6 @@ TEST(short_file, "pieces beyond the end of their file are not mapped")
 
 TEST(no_descriptor, "a file without its descriptor is asked for again")
 {
-	const struct vqp_link_memory memory = {
-		.handle = pair, .produce_size = 4096, .consume_size = 4096,
-		.page_bytes = 4096, .produce_bytes = 4096,
-		.consume_bytes = 4096, .piece_count = 1,
-	};
 	const struct vqp_link_piece piece = { .bytes = 16384 };
 	const struct vqp_link_file file = { 0 };
 
@@ -229,11 +223,7 @@ TEST(no_descriptor, "a file without its descriptor is asked for again")
 	    0);
 	rig_settle();
 	CHECK(rig_said("file 0 of the guest's memory came without"));
-	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
-	    NULL, 0);
-	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
-	    NULL, 0);
-	rig_settle();
+	send_memory(&piece);
 	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_FILE_AGAIN) != NULL);
 	CHECK_EQ(rig.host.state, HOST_RUNS);
 	rig_close();
