@@ -14,6 +14,15 @@
 
 #define HANG_SECONDS 5
 
+/*
+ * A hypervisor may report any size for its caches, hundreds of MiB too, and
+ * a memory of four times that takes longer to touch than a run has.  No
+ * processor has a cache of a quarter of this for one core.
+ */
+#define DRAM_BYTES_MAX ((uint64_t)512 << 20)
+/* To touch it takes a second, and much more on a busy machine. */
+#define OPEN_SECONDS 60
+
 /* Go on copying where the last call stopped. */
 static void
 copy_on(struct memcpy_limit *limit, uint64_t bytes)
@@ -31,6 +40,15 @@ copy_on(struct memcpy_limit *limit, uint64_t bytes)
 	}
 }
 
+/* On the thread that copies, so that the pages are of its node. */
+static void
+open_memory(void *arg)
+{
+	struct memcpy_limit *limit = arg;
+
+	arena_open(&limit->arena, limit->bytes);
+}
+
 static void
 copy(void *arg)
 {
@@ -38,10 +56,6 @@ copy(void *arg)
 	struct quiet quiet;
 	uint64_t start;
 
-	/* On this thread, so that the pages are of its node. */
-	if (limit->arena.base == NULL &&
-	    !arena_open(&limit->arena, limit->bytes))
-		return;
 	/* What is to lie in a cache must first get there. */
 	if (limit->bytes <= SAMPLE_BYTES)
 		copy_on(limit, limit->bytes / 2);
@@ -61,13 +75,16 @@ idle(void *arg)
 double
 memcpy_limit_sample(struct memcpy_limit *limit, bool *hung)
 {
-	if (!crew_run(limit->crew, copy, idle, limit, HANG_SECONDS)) {
-		fprintf(stderr, "%s: hangs\n", limit->name);
-		*hung = true;
+	*hung = limit->arena.base == NULL &&
+	    !crew_run(limit->crew, open_memory, idle, limit, OPEN_SECONDS);
+	if (!*hung && limit->arena.base == NULL) {
+		fprintf(stderr, "%s: no memory\n", limit->name);
 		return -1;
 	}
-	if (limit->arena.base == NULL) {
-		fprintf(stderr, "%s: no memory\n", limit->name);
+	*hung = *hung ||
+	    !crew_run(limit->crew, copy, idle, limit, HANG_SECONDS);
+	if (*hung) {
+		fprintf(stderr, "%s: hangs\n", limit->name);
 		return -1;
 	}
 	if (limit->quiet)
@@ -96,6 +113,7 @@ memcpy_limits_open(struct memcpy_limit limits[MEMCPY_LIMITS],
 {
 	static const char *const levels[] = { "l1", "l2", "l3" };
 	uint64_t largest = (uint64_t)1 << 20;
+	uint64_t dram;
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -108,7 +126,9 @@ memcpy_limits_open(struct memcpy_limit limits[MEMCPY_LIMITS],
 		add(limits, &count, crew, levels[i], cache / 2);
 		largest = cache;
 	}
-	add(limits, &count, crew, "dram", 4 * largest);
+	dram = 4 * largest;
+	add(limits, &count, crew, "dram",
+	    dram < DRAM_BYTES_MAX ? dram : DRAM_BYTES_MAX);
 	return count;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The pair picker on machines that are not here: hwloc makes them up from
- * HWLOC_SYNTHETIC.
+ * What follows from the machine's description, on machines that are not
+ * here: hwloc makes them up from HWLOC_SYNTHETIC.
  */
+#include "memcpy_limit.h"
 #include "topo.h"
 
 #include <sched.h>
@@ -117,6 +118,23 @@ TEST(affinity, "a processor outside the affinity mask is in no pair")
 	CHECK(topo_pin(topo, (unsigned)sched_getcpu()));
 	topo_close(topo);
 	CHECK_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+TEST(huge_cache, "a cache of any size leaves a memory that a run can touch")
+{
+	struct memcpy_limit limits[MEMCPY_LIMITS];
+	struct topo *topo;
+	unsigned count;
+
+	setenv("HWLOC_SYNTHETIC", "pack:1 l3:1(size=508MiB) core:2 pu:1", 1);
+	topo = topo_open();
+	unsetenv("HWLOC_SYNTHETIC");
+	CHECK(topo != NULL);
+	count = memcpy_limits_open(limits, NULL, topo);
+	CHECK_EQ(count, 2);
+	CHECK_EQ(limits[0].bytes, (uint64_t)254 << 20);
+	CHECK_EQ(limits[1].bytes, (uint64_t)512 << 20);
+	topo_close(topo);
 }
 
 TEST_MAIN()
