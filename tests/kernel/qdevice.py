@@ -86,7 +86,7 @@ class Qemu:
             stdin=subprocess.DEVNULL, stderr=self.errors)
         qtest_end.close()
         self.qmp.started()
-        qtest.settimeout(20)
+        qtest.settimeout(60)
         self.qtest = qtest
         self.replies = qtest.makefile("r")
         self.monitor = self.qmp.ask
@@ -392,7 +392,7 @@ class Program:
                     self.cut_off = True
                 self.changed.notify_all()
 
-    def wait(self, kind, tag=None, seconds=10):
+    def wait(self, kind, tag=None, seconds=20):
         """The body of the next message of this kind."""
         end = time.monotonic() + seconds
         with self.changed:
@@ -449,7 +449,8 @@ def ticks(pid):
         return sum(map(int, stat.read().split()[13:15]))
 
 
-def until(condition, seconds=5):
+def until(condition, seconds=20):
+    """A machine may be busy.  The condition is asked again and again."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

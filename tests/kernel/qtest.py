@@ -30,8 +30,8 @@ import vm
 
 from qdevice import (
     ALLOC, ANY, BAR1, BITMAP, CAPS, CID, CONTROL, DATA_IN, GET_CID, ICR, IMR,
-    IN_LOW, INT_DISABLE, INT_ENABLE, LINK, NAMES, OUT_LOW, PAGE, PAGES, QUERY,
-    RAM_MIB, RECEIVE, RESET, RING, ROOT, SEND, SET_BITMAP, SHIFT, STATUS,
+    IN_LOW, INT_DISABLE, INT_ENABLE, LINK, NAMES, OUT_LOW, PAGE, PAGES, PORT,
+    QUERY, RAM_MIB, RECEIVE, RESET, RING, ROOT, SEND, SET_BITMAP, SHIFT, STATUS,
     UNLINK, VECTORS, Device, Program, datagram, header, ticks, until)
 
 CASES = []
@@ -937,8 +937,8 @@ def reads_nothing(d):
     whole(d)
 
 
-@case("a program that talks instead of releasing memory", own=True,
-      generations=("port",))
+@case("a program that talks instead of releasing memory",
+      "release-ms=20000", generations=("port",))
 def talks_on(d):
     with Program(d.q) as p:
         same(d.alloc((CID, 1), 4096, 4096), 4)
@@ -954,7 +954,7 @@ def talks_on(d):
         talker.start()
         began = time.monotonic()
         assert d.detach((CID, 1)) >= 0
-        assert time.monotonic() - began < 4, "it was waited for"
+        assert time.monotonic() - began < 15, "it was waited for"
         talker.join()
         assert p.is_cut_off()
     assert "it sends more than can be kept" in d.q.said(), d.q.said()
@@ -1052,8 +1052,7 @@ def taken_path(d):
 
 @case("log lines that a guest brings about", "log=on", generations=("port",))
 def log_lines(d):
-    for _ in range(500):
-        d.wr(CONTROL, 0x80)
+    d.q.run(["outl 0x%x 0x80" % (PORT + CONTROL)] * 500)
     assert until(lambda: "bad-control: 490 more in 1 s" in d.q.said()), \
         d.q.said()
     d.wr(CAPS, 0xffffffff)
@@ -1066,10 +1065,13 @@ def log_lines(d):
         for _ in range(10):
             d.wr(CAPS, 0xffffffff)
         time.sleep(1.1)
+
+    def more(said):
+        return [int(n) for n in re.findall(r"bad-caps: (\d+) more in", said)]
+    assert until(lambda: sum(more(d.q.said())) >= 11), d.q.said()
     said = d.q.said()
-    more = re.findall(r"bad-caps: (\d+) more in", said)
-    assert 11 <= sum(map(int, more)) <= 21 and len(more) < 4, said
-    same(len(re.findall("bad-caps", said)), 10 + len(more))
+    assert sum(more(said)) <= 21 and len(more(said)) < 4, said
+    same(len(re.findall("bad-caps", said)), 10 + len(more(said)))
     same(d.q.counts()["bad-caps"], 31)
 
 
@@ -1189,6 +1191,7 @@ class Guest:
                             str(ECHO), *options, name="qtest-host")
         assert until(lambda: "ready" in self.host.said()), self.host.said()
         self.kept = []
+        self.left = set()
 
     def __enter__(self):
         return self
@@ -1203,20 +1206,54 @@ class Guest:
         return self.d.send(datagram(self.peer, (CID, 1), struct.pack(
             "<BBHIII16s", version, kind, proto, port, dst_port, 0, body)))
 
-    def hear(self, port=None, dst_port=ECHO):
-        """The next packet for this port: (type, protocol, body)."""
-        def next_one():
-            self.kept += [payload for head, payload in self.d.receive()
-                          if head[:4] == (CID, 1, *self.peer)]
+    def look(self):
+        """What came: packets of streams, and which pairs the host left."""
+        for head, payload in self.d.receive():
+            if head[:4] == (CID, 1, *self.peer):
+                self.kept.append(payload)
+            elif head[2:4] == (0, 0):
+                event, _, *pair = struct.unpack_from("<IIII", payload)
+                if event == qstreams.PEER_DETACH:
+                    self.left.add(tuple(pair))
+
+    def next_packet(self):
+        def any_came():
+            self.look()
             return self.kept
-        assert until(next_one, 10), "nothing came: " + self.host.said()
-        payload = self.kept.pop(0)
+        assert until(any_came), "nothing came: " + self.host.said()
+        return self.kept.pop(0)
+
+    def hear(self, port=None, dst_port=ECHO):
+        """The next packet, for this port: (type, protocol, body)."""
+        payload = self.next_packet()
         _, kind, proto, src, dst, zero, body = struct.unpack("<BBHIII16s",
                                                              payload)
         same(zero, 0)
         if port is not None:
             same((src, dst), (dst_port, port))
         return kind, proto, body
+
+    def is_served(self, port):
+        """Others may be answered first, for whom nobody has waited."""
+        def asked():
+            self.look()
+            return self.say(REQUEST2, port, struct.pack("<Q", RING_BYTES),
+                            proto=1) == 56
+        assert until(asked), "the host takes no packet"
+        wanted = struct.pack("<II", ECHO, port)
+        while True:
+            payload = self.next_packet()
+            if payload[4:12] == wanted:
+                same(payload[1], NEGOTIATE2)
+                return
+
+    def detach_last(self, resource):
+        """Behind the host.  Asked for too early it would be the first."""
+        def host_left():
+            self.look()
+            return (CID, resource) in self.left
+        assert until(host_left), "the host stays: " + self.host.said()
+        same(self.d.detach((CID, resource)), 3)
 
     def request(self, port, size=RING_BYTES, dst_port=ECHO):
         same(self.say(REQUEST2, port, struct.pack("<Q", size), dst_port,
@@ -1228,6 +1265,7 @@ class Guest:
              (NEGOTIATE2, 1, struct.pack("<QQ", RING_BYTES, 0)))
         same(self.d.alloc((CID, resource), RING_BYTES, RING_BYTES,
                           peer=self.peer[0]), 4)
+        self.left.discard((CID, resource))
         self.say(OFFER, port, handle(CID, resource), dst_port)
         same(self.hear(port, dst_port),
              (ATTACH, 0, handle(CID, resource) + bytes(8)))
@@ -1252,7 +1290,7 @@ def by_hand(d):
         same(g.hear(2000), (SHUTDOWN, 0, struct.pack("<QQ", 3, 0)))
         g.say(RST, 2000)
         assert until(lambda: "in 11, out 11" in g.host.said())
-        assert until(lambda: d.detach((CID, 50)) == 3)
+        g.detach_last(50)
 
 
 @case("streams of context 0 by hand")
@@ -1346,7 +1384,7 @@ def bad_indices(d):
             d.q.write(g.OWN + at, struct.pack("<Q", value))
             g.say(WROTE, 2000 + i)
             same(g.hear(2000 + i)[0], RST)
-            assert until(lambda: d.detach((CID, 50 + i)) == 3)
+            g.detach_last(50 + i)
         g.connect(3000, 90)
 
 
@@ -1385,9 +1423,7 @@ def deaf_guest(d):
         g.host.process.send_signal(signal.SIGCONT)
         assert until(lambda: "UNAVAILABLE" in g.host.said())
         d.start()
-        d.receive()
-        g.kept.clear()
-        same(g.request(3000)[0], NEGOTIATE2)
+        g.is_served(3000)
 
 
 @case("a guest that reads nothing and leaves")
@@ -1446,10 +1482,7 @@ def offers_in_a_flood(d):
             grown = max(grown, resident() - before)
             d.receive()
         assert grown < 2 << 20, "it grew by %d KiB" % (grown >> 10)
-        d.receive()
-        g.kept.clear()
-        assert until(lambda: not d.receive())
-        same(g.request(5000)[0], NEGOTIATE2)
+        g.is_served(5000)
 
 
 @case("lines of vqp-host that a guest brings about", generations=("mmio",))
@@ -1517,8 +1550,10 @@ def connect_lines(d):
     path = os.path.join(d.q.folder, "vsock")
 
     def asked():
+        # Those of before are given up after 5 s, with a RST.
         return [struct.unpack_from("<BBHII", payload)[4]
-                for head, payload in d.receive() if head[3] == 1]
+                for head, payload in d.receive()
+                if head[3] == 1 and payload[1] == REQUEST2]
     with Guest(d, "--vsock", path), contextlib.ExitStack() as held:
         def call(line):
             one = held.enter_context(socket.socket(socket.AF_UNIX))
@@ -1559,7 +1594,8 @@ def many_callers(d):
         ports = []
         assert until(lambda: ports.extend(
             struct.unpack_from("<BBHII", payload)[4]
-            for head, payload in d.receive() if head[3] == 1) or
+            for head, payload in d.receive()
+            if head[3] == 1 and payload[1] == REQUEST2) or
                      len(ports) == 64), len(ports)
         same(sorted(ports), list(range(5000, 5064)))
 
@@ -2094,6 +2130,8 @@ def no_room_for_answers(d):
 def too_many_streams(d):
     path = os.path.join(d.q.folder, "vsock")
     with Guest(d, "--vsock", path) as g, contextlib.ExitStack() as held:
+        # All at once: the first is given up after 5 s.
+        g.host.process.send_signal(signal.SIGSTOP)
         ones = []
         for _ in range(520):
             one = held.enter_context(socket.socket(socket.AF_UNIX))
@@ -2101,6 +2139,7 @@ def too_many_streams(d):
             one.settimeout(10)
             one.sendall(b"CONNECT 6000\n")
             ones.append(one)
+        g.host.process.send_signal(signal.SIGCONT)
         same([one.recv(1) for one in ones[512:]], [b""] * 8)
         same(g.host.said().count("512 streams are open"), 1)
 # ---- vqp-host, and a QEMU that is not what it says.
@@ -2289,8 +2328,10 @@ def corrupt(d):
 @case("fault: busy for long", "x-late-busy-us=200000", generations=("mmio",))
 def late(d):
     d.operation(SEND, 1, 0, 24, datagram((0, GET_CID), (ANY, ANY)))
-    d.wr(OUT_LOW, SEND)
-    same(d.q.read32(SEND), 1)
+    # At once: nobody knows how long a round trip takes.
+    busy = d.q.run(["writel 0x%x 0x%x" % (BAR1 + 0x20000 + OUT_LOW, SEND),
+                    "read 0x%x 0x4" % SEND])[1]
+    same(busy, "0x01000000")
     same(d.result() & ANY, CID)
     assert until(lambda: d.q.read32(SEND) == 0), "busy for ever"
 
