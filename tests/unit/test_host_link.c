@@ -355,6 +355,100 @@ TEST(less_than_rings, "memory that is less than its rings ends the link")
 }
 
 static void
+agree_without_memory(struct fake_qemu *qemu, const struct fake_packet *packet)
+{
+	const struct vqp_link_result yes = { VQP_SUCCESS };
+
+	if (packet->type == VQP_LINK_ALLOC)
+		fake_qemu_send(qemu, VQP_LINK_RESULT, packet->tag, &yes,
+		    sizeof(yes), NULL, 0);
+	else
+		fake_qemu_answer(qemu, packet);
+}
+
+/* Whether that memory, in one piece, becomes a pair; -1: it ends the host. */
+static int
+becomes(struct vqp_link_memory memory, struct vqp_link_piece piece)
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--pair-echo", (char *)"60=4096" };
+	const struct vqp_link_file file = { 0 };
+	int mapped;
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	rig.qemu.answer = agree_without_memory;
+	rig_start();
+	fake_qemu_send(&rig.qemu, VQP_LINK_FILE, 0, &file, sizeof(file),
+	    &rig.qemu.ram_fd, 1);
+	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
+	    NULL, 0);
+	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
+	    NULL, 0);
+	rig_settle();
+	mapped = rig.host.link.pairs->mapped;
+	if (rig.host.state != HOST_RUNS)
+		mapped = -1;
+	rig_close();
+	return mapped;
+}
+
+TEST(memory_fits, "memory is rings and headers to the byte, in its file")
+{
+	const struct vqp_link_memory good = {
+		.handle = pair, .produce_size = 4096, .consume_size = 4096,
+		.page_bytes = 4096, .produce_bytes = 4096,
+		.consume_bytes = 4096, .piece_count = 1,
+	};
+	const struct vqp_link_piece whole = { .bytes = 16384 };
+	const uint64_t most = UINT64_C(2) * VQP_QPAIR_BYTES_MAX;
+	struct vqp_link_memory memory = good;
+	struct vqp_link_piece piece = whole;
+
+	CHECK_EQ(becomes(good, whole), 1);
+	memory.page_bytes = 0;
+	CHECK_EQ(becomes(memory, whole), -1);
+	memory.page_bytes = sizeof(struct vqp_queue_header) - 1;
+	CHECK_EQ(becomes(memory, whole), -1);
+	memory.page_bytes = VQP_QPAIR_BYTES_MAX + 1;
+	CHECK_EQ(becomes(memory, whole), -1);
+	memory.page_bytes = UINT64_MAX;
+	CHECK_EQ(becomes(memory, whole), -1);
+	for (unsigned i = 0; i < 2; i++) {
+		memory = good;
+		*(i ? &memory.produce_bytes : &memory.consume_bytes) =
+		    most + 1;
+		CHECK_EQ(becomes(memory, whole), -1);
+		*(i ? &memory.produce_bytes : &memory.consume_bytes) = 4095;
+		CHECK_EQ(becomes(memory, whole), -1);
+		*(i ? &memory.produce_bytes : &memory.consume_bytes) = most;
+		CHECK_EQ(becomes(memory, whole), 0);
+	}
+	memory = good;
+	memory.piece_count = 0;
+	CHECK_EQ(becomes(memory, whole), 0);
+	memory.piece_count = 2;
+	CHECK_EQ(becomes(memory, whole), 0);
+	/* The piece: too little, too much, at and beyond the file's end. */
+	piece.bytes = 12288;
+	CHECK_EQ(becomes(good, piece), 0);
+	piece.bytes = 20480;
+	CHECK_EQ(becomes(good, piece), 0);
+	piece = whole;
+	piece.file = 1;
+	CHECK_EQ(becomes(good, piece), 0);
+	piece.file = 0;
+	piece.offset = FAKE_RAM_BYTES - 16384;
+	CHECK_EQ(becomes(good, piece), 1);
+	piece.offset += 4096;
+	CHECK_EQ(becomes(good, piece), 0);
+	piece.offset = UINT64_MAX - 4095;
+	CHECK_EQ(becomes(good, piece), 0);
+	piece.bytes = 2 * FAKE_RAM_BYTES;
+	piece.offset = 0;
+	CHECK_EQ(becomes(good, piece), 0);
+}
+
+static void
 a_second_passes(void)
 {
 	rig.qemu.now_ms += 1000;

@@ -38,6 +38,123 @@ TEST(source, "a pair's source fills the ring, and again what was read")
 	rig_close();
 }
 
+/* As tests/kernel/guest counts: the byte at a place of every source. */
+static uint8_t
+sourced(uint64_t at)
+{
+	return (uint8_t)(((at * 2654435761u) / 8192) ^ (at / 8));
+}
+
+TEST(source_bytes, "a source's bytes are those of the pattern, around the end")
+{
+	struct vqp_pair *guest;
+	uint8_t bytes[2048];
+	uint64_t at = 0, wrong = 0;
+
+	rig_open("--pair-source", "62=2048");
+	rig_settle();
+	guest = &rig.qemu.pairs[0].guest;
+	for (uint64_t turn = 0; turn < 60; turn++) {
+		const uint64_t want = 1 + turn * 397 % 2000;
+		const int64_t n = vqp_pair_dequeue(guest, bytes, want);
+
+		/* Up to a quarter that was read may not be said yet. */
+		CHECK(n == (int64_t)want || n >= 2047 - 512);
+		for (int64_t i = 0; i < n; i++)
+			wrong += bytes[i] != sourced(at++);
+		ring(62);
+	}
+	CHECK_EQ(wrong, 0);
+	rig_close();
+}
+
+/* Through an echo and back, as much as fits and in odd pieces. */
+static void
+goes_around(uint64_t bytes_max, unsigned turns)
+{
+	struct vqp_pair *guest = &rig.qemu.pairs[0].guest;
+	uint8_t *out = malloc(bytes_max), *in = malloc(bytes_max);
+
+	for (unsigned turn = 0; turn < turns; turn++) {
+		const uint64_t want = 1 + (turn * UINT64_C(1237) +
+		    bytes_max - 2) % (bytes_max - 1);
+		uint64_t got = 0;
+
+		for (uint64_t i = 0; i < want; i++)
+			out[i] = (uint8_t)((i + turn) * 11 + i / 256);
+		CHECK_EQ(vqp_pair_enqueue(guest, out, want), want);
+		ring(60);
+		for (int i = 0; i < 10 && got < want; i++) {
+			const int64_t n = vqp_pair_dequeue(guest, in + got,
+			    bytes_max - got);
+
+			got += n > 0 ? (uint64_t)n : 0;
+			rig_settle();
+		}
+		CHECK_EQ(got, want);
+		CHECK(memcmp(in, out, want) == 0);
+	}
+	free(out);
+	free(in);
+}
+
+TEST(pair_echo, "an echo of a pair gives back every byte, around the end")
+{
+	rig_open("--pair-echo", "60=4096");
+	goes_around(4096, 40);
+	rig_close();
+	/* More than an echo holds at a time. */
+	rig_open("--pair-echo", "60=262144");
+	goes_around(262144, 5);
+	fake_qemu_detach(&rig.qemu, rig.qemu.pairs[0].call.handle);
+	rig_settle();
+	CHECK(rig_said("pair 2:60: in "));
+	rig_close();
+}
+
+TEST(pair_rung, "the guest's bell is rung when it waits, with the pair's name")
+{
+	struct vqp_pair *guest;
+	const struct fake_packet *sent;
+	struct vqp_handle rung;
+	uint8_t byte;
+
+	rig_open("--pair-echo", "60=4096");
+	guest = &rig.qemu.pairs[0].guest;
+	CHECK_EQ(vqp_pair_dequeue(guest, &byte, 1), VQP_ERROR_NO_DATA);
+	CHECK_EQ(vqp_pair_send(guest, "x", 1), 1);
+	ring(60);
+	sent = fake_qemu_next(&rig.qemu, VQP_LINK_RING);
+	CHECK(sent != NULL && sent->bytes == sizeof(rung));
+	if (sent != NULL) {
+		memcpy(&rung, sent->body, sizeof(rung));
+		CHECK_EQ(rung.context, FAKE_CID);
+		CHECK_EQ(rung.resource, 60);
+	}
+	rig_close();
+}
+
+TEST(sink, "a sink takes all there is, and says how much at the end")
+{
+	static const uint8_t bytes[3000];
+	struct vqp_pair *guest;
+
+	rig_open("--pair-sink", "60=4096");
+	guest = &rig.qemu.pairs[0].guest;
+	for (unsigned i = 0; i < 7; i++) {
+		CHECK_EQ(vqp_pair_enqueue(guest, bytes, 3000), 3000);
+		ring(60);
+		CHECK_EQ(vqp_pair_produce_free(guest), 4095);
+	}
+	CHECK_EQ(vqp_pair_consume_ready(guest), 0);
+	/* What was written last is taken, too. */
+	CHECK_EQ(vqp_pair_enqueue(guest, bytes, 500), 500);
+	fake_qemu_detach(&rig.qemu, rig.qemu.pairs[0].call.handle);
+	rig_settle();
+	CHECK(rig_said("pair 2:60: in 21500, out 0 bytes"));
+	rig_close();
+}
+
 TEST(pair_in_the_guests_name, "16:62 is a pair of the guest's context")
 {
 	const struct vqp_handle handle = { FAKE_CID, 62 };
