@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,10 +13,14 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *to, size_t bytes, int flags);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_wait(int fd, struct epoll_event *events, int count,
+    int milliseconds);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t bytes, int flags);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_epoll_wait(int fd, struct epoll_event *events, int count,
+    int milliseconds);
 
 static struct fake_qemu *current;
 
@@ -124,6 +129,18 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	now->tv_sec = current->now_ms / 1000;
 	now->tv_nsec = current->now_ms % 1000 * 1000000;
 	return 0;
+}
+
+/* Other processes work by the machine's clock, so the wait is a real one. */
+int
+__wrap_epoll_wait(int fd, struct epoll_event *events, int count,
+    int milliseconds)
+{
+	const int n = __real_epoll_wait(fd, events, count, milliseconds);
+
+	if (n == 0 && current != NULL && current->now_ms != 0)
+		current->now_ms += milliseconds;
+	return n;
 }
 
 /*

@@ -2,8 +2,8 @@
 /*
  * A QEMU and a guest for vqp-host, on the other end of a socketpair and on the
  * same thread: the program is linked with
- * --wrap=sendmsg,recvmsg,recv,clock_gettime, and each packet of the host is
- * answered before its sendmsg() returns.  A read that would wait for ever is the
+ * --wrap=sendmsg,recvmsg,recv,clock_gettime,epoll_wait, and each packet of the
+ * host is answered before its sendmsg() returns.  A read that would wait for ever is the
  * end of the socket instead.
  */
 #ifndef FAKE_QEMU_H
@@ -53,7 +53,7 @@ struct fake_qemu {
 	bool silent;			/* do not answer at all */
 	bool to_hypervisor;		/* fake_guest_say(): to context 0 */
 	unsigned starved;		/* reads that would have waited */
-	int64_t now_ms;			/* 0: the machine's clock */
+	int64_t now_ms;			/* grows by waits; 0: the machine's */
 	/* Instead of all that, for a packet; or NULL. */
 	void (*answer)(struct fake_qemu *qemu,
 	    const struct fake_packet *packet);

@@ -34,6 +34,7 @@ rig_prepare(int type, int argc, char **argv)
 	if (mkdtemp(rig.folder) == NULL)
 		abort();
 	fake_qemu_open(&rig.qemu, type);
+	rig.qemu.now_ms = 1;
 	host_init(&rig.host, open_memstream(&rig.log, &rig.log_bytes));
 	CHECK_EQ(host_options_parse(&rig.options, argc, argv, stderr), -1);
 }
@@ -66,12 +67,10 @@ rig_settle(void)
 		;
 }
 
-/* So much later; from the first call on time passes only so. */
+/* So much later.  Time passes so and by waits, however slow the machine is. */
 static inline void
 rig_later(int64_t milliseconds)
 {
-	if (rig.qemu.now_ms == 0)
-		rig.qemu.now_ms = host_now_ms();
 	rig.qemu.now_ms += milliseconds;
 	rig_settle();
 }

@@ -201,11 +201,12 @@ reset_name(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 
 	forget_resets(host, cid, port, own_port);
 	for (unsigned i = 1; i < HOST_RESETS; i++)
-		if (resets[i].until < oldest->until)
+		if (resets[i].number < oldest->number)
 			oldest = &resets[i];
 	*oldest = (struct host_reset){
 		.cid = cid, .port = port, .own_port = own_port,
 		.hypervisor = hypervisor,
+		.number = ++host->streams.reset_number,
 		.until = host_now_ms() + HANDSHAKE_MS,
 	};
 	say_reset(host, oldest);

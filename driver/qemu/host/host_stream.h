@@ -58,6 +58,7 @@ struct host_reset {
 	uint32_t cid, port, own_port;
 	bool hypervisor;
 	bool unsaid;		/* the guest had no room for it */
+	uint64_t number;	/* they count up; 0: a free place */
 	int64_t until;		/* its program waits no longer */
 };
 
@@ -66,6 +67,7 @@ struct host_streams {
 	host_listener *listener;	/* from the start: a packet may be early */
 	uint32_t last_tag, last_port, last_resource;
 	struct host_reset resets[HOST_RESETS];
+	uint64_t reset_number;	/* of the newest */
 	uint32_t reset_count;	/* ever said */
 	int64_t resets_at;	/* when to say them again; 0: none is unsaid */
 	int64_t resets_ms;
