@@ -74,10 +74,10 @@ class Mutant:
         self.old, self.new = "", ""
 
 
-def read_mutants(path):
-    """The mutants of a file; its format is at its top."""
+def read_mutants(text):
+    """Those of mutants.txt, whose format is at its top."""
     mutants = []
-    for line in path.read_text().splitlines():
+    for line in text.splitlines():
         word, _, rest = line.partition(" ")
         if line.startswith("#") or not line:
             continue
@@ -250,7 +250,7 @@ def main(folder, ck, *names):
     folder.mkdir(parents=True)
     begin = time.monotonic()
     mutants = [mutant for mutant in
-               read_mutants(ROOT / "tests/mutants/mutants.txt")
+               read_mutants((ROOT / "tests/mutants/mutants.txt").read_text())
                if not names or mutant.name in names]
     if sample:
         mutants = mutants[int(commit(), 16) % sample[0]::sample[0]]

@@ -10,6 +10,15 @@ import tidy
 
 SPDX = "/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */\n"
 
+MUTANT = """\
+# SPDX-License-Identifier: x
+mutant E1-tx
+file engine/include/vqp/ring.h
+dies gnu test_ring
+-	vqp_store_release(tx->tail_cell, 1);
++	vqp_store_relaxed(tx->tail_cell, 1);
+"""
+
 CLEAN = {
     "engine/include/vqp/ring.h": SPDX + """\
 #include <stdint.h>
@@ -40,7 +49,7 @@ vqp_tx_publish(struct vqp_tx *tx)
     "fuzz/fuzz_pair.c": SPDX + "#include <test.h>\n#include <vqp/ring.h>\n",
     "tests/support/test.h": SPDX + "#include <stdio.h>\n",
     "tests/kernel/shim/stdint.h": SPDX + "#include <linux/types.h>\n",
-    "tests/mutants/mutants.txt": "# SPDX-License-Identifier: x\nmutant E1-tx\n",
+    "tests/mutants/mutants.txt": MUTANT,
     "docs/ordering.md": "E1  data\n",
     "docs/wire.md": "VMCI_MAX_DG_SIZE\n\n"
                     "    cmake --build --preset dev\n\n"
@@ -95,6 +104,14 @@ PLANTED = (
      "E2 has no entry in docs/ordering.md"),
     ("edges", "engine/pair.c", "/* E2: reads /before/ the head */\n",
      "E2 has no mutant"),
+    ("mutants", "tests/mutants/mutants.txt",
+     MUTANT.replace("E1-tx", "E1-gone").replace("cell, 1", "cell, 2"),
+     "mutant E1-gone applies in 0 places"),
+    ("mutants", "tests/mutants/mutants.txt", MUTANT.replace(
+        "E1-tx", "E1-end").split("-\t")[0] + "-{\n", "applies in 2 places"),
+    ("mutants", "tests/mutants/mutants.txt",
+     MUTANT.replace("E1-tx", "E1-no").replace("ring.h", "king.h"),
+     "there is no engine/include/vqp/king.h"),
     ("page", "docs/wire.md", "\n    docs/wire.md\n    ./tests/missing -x\n",
      "there is no tests/missing"),
     ("page", "docs/wire.md", "```\nmake -C driver/gone\n```\n",

@@ -15,6 +15,11 @@ import re
 import subprocess
 import sys
 
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "mutants"))
+from run import read_mutants  # noqa: E402
+
+MUTANTS = "tests/mutants/mutants.txt"
+
 # Who may include whom.  The first room whose folder a file is in holds: the
 # folders or files of the tree it may include from, and the headers that are
 # not in the tree or are chosen by include path.
@@ -239,7 +244,7 @@ def judge_names(paths):
 def judge_edges(files):
     """Every edge of the code is in the catalogue and has a mutant."""
     catalogue = "\n".join(files.get("docs/ordering.md", []))
-    mutants = "\n".join(files.get("tests/mutants/mutants.txt", []))
+    mutants = "\n".join(files.get(MUTANTS, []))
     said = set()
     for path, lines in files.items():
         if not path.startswith(("engine/", "driver/")) or \
@@ -255,6 +260,19 @@ def judge_edges(files):
                 if not re.search(r"^mutant %s\b" % edge, mutants, re.M):
                     yield path, i, edge + " has no mutant in " \
                         "tests/mutants/mutants.txt"
+
+
+def judge_mutants(path, lines, files):
+    """Each fault of the list can be planted, in one place."""
+    for mutant in read_mutants("\n".join(lines)):
+        line = lines.index("mutant " + mutant.name) + 1
+        if mutant.file not in files:
+            yield path, line, "there is no " + mutant.file
+            continue
+        places = "\n".join(files[mutant.file]).count(mutant.old)
+        if places != 1:
+            yield path, line, "mutant %s applies in %d places" % (
+                mutant.name, places)
 
 
 def judge_tree(root):
@@ -273,6 +291,7 @@ def judge_tree(root):
                 yield path, line, what
     yield from judge_names(files)
     yield from judge_edges(files)
+    yield from judge_mutants(MUTANTS, files.get(MUTANTS, []), files)
 
 
 def judge_objects(paths):
