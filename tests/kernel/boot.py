@@ -24,14 +24,18 @@ Results are in the form of the kernel's tests (KTAP).
     --case FILE     load this module, whose results are in the kernel's log
     --all           every variant and the other boots, not the usual ones
     --list          name them
-    --echo          show the guest's console
+    --jobs N        boots at the same time, not as many as there are processors
+    --echo          show the guest's console, of one boot at a time
 
 Exit status: 0 all passed, 1 something failed, 77 this machine cannot run it.
 """
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
+import traceback
 
 import endure
 import life
@@ -180,6 +184,22 @@ def run_variant(name, kernel, arguments, results):
                 "the host told of its queue pair")
 
 
+def boot(name, kernel, arguments):
+    """One of VARIANTS or SCENES."""
+    results = scene.Results()
+    try:
+        if arguments.arch != "amd64" and name in ONLY_AMD64:
+            raise vm.Skip("a machine of amd64 alone")
+        SCENES.get(name, run_variant)(name, kernel, arguments, results)
+    except vm.Skip as why:
+        results.skip(name, why)
+    except Exception:   # nobody else would say which boot it was
+        for line in traceback.format_exc().splitlines():
+            results.note(line)
+        results.line(False, name + ": the test itself")
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--module", type=pathlib.Path)
@@ -188,6 +208,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--echo", action="store_true")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("variants", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
@@ -204,23 +225,25 @@ def main():
         env=vm.ARCHITECTURES[arguments.arch].environment())
     if build.returncode != 0:
         return build.returncode
-    results = scene.Results()
     try:
         kernel = vm.Kernel(arguments.arch)
-        print("KTAP version 1\n# Linux %s, %s" % (
-            kernel.release, arguments.module or "its own vmw_vmci"),
-            flush=True)
-        for name in names:
-            if arguments.arch != "amd64" and name in ONLY_AMD64:
-                results.skip(name, "a machine of amd64 alone")
-                continue
-            SCENES.get(name, run_variant)(name, kernel, arguments, results)
     except vm.Skip as why:
         print("1..0 # SKIP %s" % why)
         return 77
+    print("KTAP version 1\n# Linux %s, %s" % (
+        kernel.release, arguments.module or "its own vmw_vmci"), flush=True)
+    report = scene.Report()
+    with concurrent.futures.ThreadPoolExecutor(
+            1 if arguments.echo else arguments.jobs) as pool:
+        for done in concurrent.futures.as_completed(
+                pool.submit(boot, name, kernel, arguments) for name in names):
+            report.add(done.result())
     print("1..%d\n# %d passed, %d failed" % (
-        results.count, results.count - results.failed, results.failed))
-    return 1 if results.failed else 0
+        report.count, report.count - report.failed, report.failed))
+    if report.count == report.skipped:
+        print("every boot was skipped")
+        return 77
+    return 1 if report.failed else 0
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def killed(name, kernel, arguments, results):
     rounds = range(1, 11)
     data = scene.pattern(200000)
     seed = random.randrange(1 << 32)
-    print("# %s: seed %d" % (name, seed), flush=True)
+    results.note("%s: seed %d" % (name, seed))
     moment = random.Random(seed)
     with scene.Scene(
             name, kernel, arguments, results,

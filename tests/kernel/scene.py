@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -18,14 +19,16 @@ LOUD = r"BUG[: ]|Oops|WARNING:|Call Trace|panic"
 
 
 class Results:
+    """Of one boot, kept until it has ended: others run beside it."""
+
     def __init__(self):
-        self.count = self.failed = 0
+        self.kept = []      # (passed, or None for a comment; text)
 
     def line(self, good, name):
-        self.count += 1
-        self.failed += not good
-        print("%sok %d - %s" % ("" if good else "not ", self.count, name),
-              flush=True)
+        self.kept.append((bool(good), name))
+
+    def note(self, text):
+        self.kept.append((None, text))
 
     def skip(self, name, why):
         self.line(True, "%s # SKIP %s" % (name, why))
@@ -38,7 +41,25 @@ class Results:
                 self.line(not found.group(1), name + ": " +
                           found.group(2).strip())
             elif line.startswith("# "):
-                print(line)
+                self.note(line[2:])
+
+
+class Report:
+    """The results of all boots, printed and counted."""
+
+    def __init__(self):
+        self.count = self.failed = self.skipped = 0
+
+    def add(self, results):
+        for good, text in results.kept:
+            if good is None:
+                print("# " + text)
+                continue
+            self.count += 1
+            self.failed += not good
+            self.skipped += " # SKIP " in text
+            print("%sok %d - %s" % ("" if good else "not ", self.count, text))
+        sys.stdout.flush()
 
 
 class Scene:

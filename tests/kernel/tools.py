@@ -131,4 +131,4 @@ def run(name, kernel, arguments, results):
         play.check(unknown == ["not known here: 'nonsense'"],
                    "all that the daemon asks is known")
         for line in responder.lines:
-            print("# guestrpc: " + line)
+            results.note("guestrpc: " + line)

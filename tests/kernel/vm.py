@@ -74,6 +74,19 @@ ARCHITECTURES = {one.name: one for one in (
 )}
 
 
+making = threading.RLock()
+
+
+def once(function):
+    """Boots run beside each other: what they share is made by the first."""
+    cached = functools.lru_cache(None)(function)
+
+    def call(*arguments):
+        with making:
+            return cached(*arguments)
+    return call
+
+
 def output(*command, **options):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE,
                           text=True, **options).stdout
@@ -122,6 +135,7 @@ def apt(program, options, *command):
     return done.stdout if done.returncode == 0 else None
 
 
+@once
 def package(name, architecture):
     """The file, downloaded unless it is there."""
     for each in (architecture, "all"):
@@ -152,6 +166,7 @@ def kernel_package(architecture):
     raise Skip("apt knows no linux-image-6.1.0-*-cloud-" + architecture)
 
 
+@once
 def unpack(deb):
     folder = OUT / deb.name[:-4]
     if not folder.exists():
@@ -246,6 +261,7 @@ def headers(kernel):
     return made
 
 
+@once
 def source():
     """The parts of the kernel's source that SOURCE_PARTS names."""
     folder = OUT / SOURCE
@@ -310,6 +326,7 @@ class Cpio:
         return b"".join(self.parts)
 
 
+@once
 def build_program(source, kernel):
     """A program of guests, linked statically."""
     program = OUT / ("%s-%s" % (source.stem, kernel.architecture.name))
