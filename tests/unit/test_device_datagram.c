@@ -616,6 +616,67 @@ TEST(dma_garbage, "F 77: garbage in a DMA header moves nothing it does not say")
 	close_all();
 }
 
+TEST(dma_suspended, "DMA of a guest that is away is refused, counted, untouched")
+{
+	const struct vqp_datagram datagram = { { 0, 1 }, anybody, 0 };
+	const struct vqp_dma_operation *operation;
+	uint64_t touches;
+
+	open_all(DMA, NULL);
+	operation = (const void *)(guest.memory + FAKE_PAGE);
+	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
+	    16);
+	CHECK_EQ(host_sends(100), 124);
+	put_operation(1, 1, VQP_DMA_INLINE, 24);
+	memcpy(guest.memory + FAKE_PAGE + 24, &datagram, 24);
+	vqp_device_suspend(guest.device);
+	touches = guest.touches;
+	start(VQP_REG_DATA_OUT_LOW, 1);
+	CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+	    VQP_ERROR_UNAVAILABLE);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 1);
+	start(VQP_REG_DATA_IN_LOW, 1);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 2);
+	CHECK_EQ(guest.touches, touches);
+	CHECK_EQ(operation->busy, 1);
+	/* And it goes on where it was. */
+	vqp_device_resume(guest.device, false);
+	start(VQP_REG_DATA_OUT_LOW, 1);
+	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), 16);
+	put_operation(1, 0, VQP_DMA_INLINE, 4000);
+	start(VQP_REG_DATA_IN_LOW, 1);
+	CHECK_EQ(get_operation(1).busy, 1);
+	close_all();
+}
+
+TEST(image_after_reset, "a reset in the midst of an image begins another")
+{
+	const struct vqp_device_config config = { .context = { .cid = 16 },
+	    .generation = VQP_DEVICE_MMIO, .data_in = VQP_DATA_IN_IMAGE };
+	uint8_t page[4096];
+
+	fake_hub_open(&hub, NULL);
+	CHECK_EQ(fake_guest_create(&guest, &hub, &config), VQP_SUCCESS);
+	fake_program_open(&host, &hub, VQP_CONTEXT_HOST, 0);
+	for (int round = 0; round < 3; round++) {
+		fake_write32(&guest, VQP_REG_CAPS, ALL);
+		CHECK_EQ(host_sends(round == 2 ? 0 : 1000),
+		    round == 2 ? 24 : 1024);
+		vqp_device_data_in(guest.device, page, 24 + 100 *
+		    (unsigned)round);
+		CHECK(page[4] != VQP_DATAGRAM_FILLER);
+		vqp_device_reset(guest.device);
+		memset(page, 0, sizeof(page));
+		vqp_device_data_in(guest.device, page, 4096);
+		for (int i = 0; i < 4096; i++)
+			if (page[i] != VQP_DATAGRAM_FILLER) {
+				CHECK_EQ(page[i], VQP_DATAGRAM_FILLER);
+				break;
+			}
+	}
+	close_all();
+}
+
 TEST(dma_large_pair, "DMA takes the page list of the largest queue pair")
 {
 	const struct fake_qpair qpair = { .handle = { 16, 1024 }, .peer = 2,

@@ -674,6 +674,11 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	header = (void *)(guest.memory + FAKE_PAGE);
 	vqp_store_relaxed(&header->producer_tail, 77);
 	vqp_store_relaxed(&header->consumer_head, 5);
+	/* The other queue's header lies behind its two pages. */
+	header = (void *)(guest.memory + 4 * FAKE_PAGE);
+	vqp_store_relaxed(&header->producer_tail, 33);
+	vqp_store_relaxed(&header->consumer_head, 9);
+	header = (void *)(guest.memory + FAKE_PAGE);
 	vqp_device_suspend(guest.device);
 	vqp_device_suspend(guest.device);
 	CHECK_EQ(guest.mapped, 0);
@@ -684,8 +689,8 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	CHECK_EQ(vqp_program_qpair_indexes(host.program, handle, &indexes),
 	    VQP_SUCCESS);
 	CHECK_EQ(indexes.consume_tail, 77);
-	CHECK_EQ(indexes.consume_head, 0);
-	CHECK_EQ(indexes.produce_tail, 0);
+	CHECK_EQ(indexes.consume_head, 9);
+	CHECK_EQ(indexes.produce_tail, 33);
 	CHECK_EQ(indexes.produce_head, 5);
 	CHECK_EQ(guest_creates(), VQP_ERROR_UNAVAILABLE);
 	CHECK_EQ(fake_set_notify(&guest, FAKE_PPN(0)), VQP_ERROR_UNAVAILABLE);
@@ -708,6 +713,51 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	    VQP_ERROR_NOT_ATTACHED);
 	vqp_device_resume(guest.device, false);
 	CHECK_EQ(host_leaves(), VQP_SUCCESS_LAST_DETACH);
+	close_all();
+}
+
+TEST(quiesce_all, "suspended and resumed, each pair of a guest, whatever its turn")
+{
+	struct fake_qpair qpair = of_guest();
+	struct vqp_qpair_request request = of_host();
+	struct vqp_qpair_memory memory;
+	uint64_t mapped;
+
+	open_all();
+	for (uint32_t i = 0; i < 3; i++) {
+		qpair.handle.resource = request.handle.resource = 1024 + i;
+		qpair.page = 1 + 8 * i;
+		CHECK_EQ(fake_qpair_alloc(&guest, &qpair),
+		    VQP_SUCCESS_CREATED);
+		CHECK_EQ(vqp_program_qpair_alloc(host.program, &request),
+		    VQP_SUCCESS_ATTACHED);
+	}
+	mapped = guest.mapped;
+	for (int round = 0; round < 3; round++) {
+		const uint64_t calls = host.memory_calls;
+
+		vqp_device_suspend(guest.device);
+		CHECK_EQ(guest.mapped, 0);
+		CHECK_EQ(host.memory_calls, calls + 3);
+		vqp_device_resume(guest.device, false);
+		CHECK_EQ(guest.mapped, mapped);
+		CHECK_EQ(host.memory_calls, calls + 6);
+		for (uint32_t i = 0; i < 3; i++) {
+			request.handle.resource = 1024 + i;
+			CHECK_EQ(vqp_program_qpair_memory(host.program,
+			    request.handle, &memory), VQP_SUCCESS);
+		}
+		/* Once more, when nothing is away. */
+		vqp_device_resume(guest.device, false);
+		CHECK_EQ(host.memory_calls, calls + 6);
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		qpair.handle.resource = 1024 + i;
+		CHECK_EQ(fake_qpair_detach(&guest, qpair.handle),
+		    VQP_SUCCESS);
+		CHECK_EQ(vqp_program_qpair_detach(host.program, qpair.handle),
+		    VQP_SUCCESS_LAST_DETACH);
+	}
 	close_all();
 }
 

@@ -107,6 +107,7 @@ TEST(refused, "what is wrong is named, and exits 2")
 		{ { "a", "--echo", "7=1" }, "7=1: there is more" },
 		{ { "a", "--source", "7=x" }, "vqp-host: x: no number" },
 		{ { "a", "--source", "7=1x" }, "7=1x: there is more" },
+		{ { "a", "--source", "7=18446744073709551616" }, "no number" },
 		{ { "a", "--send", "7" }, "a file is to be named" },
 		{ { "a", "--echo", "16:7" }, "16:7: there is more" },
 		{ { "a", "--pair-echo", "16:" }, "vqp-host: : no number" },

@@ -162,6 +162,7 @@ TEST(pair_in_the_guests_name, "16:62 is a pair of the guest's context")
 	rig_open("--pair-sink", "16:62");
 	CHECK(fake_qemu_pair(&rig.qemu, handle) != NULL);
 	CHECK_EQ(rig.qemu.pairs[0].call.peer, FAKE_CID);
+	CHECK_EQ(rig.qemu.pairs[0].call.flags, 0);
 	rig_close();
 }
 

@@ -31,6 +31,15 @@ say_mode(uint32_t port, uint64_t mode)
 	rig_settle();
 }
 
+static void
+request(uint32_t port, bool hypervisor)
+{
+	rig.qemu.to_hypervisor = hypervisor;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, port, 1,
+	    &(union vqp_vsock_body){ .size = RING });
+	rig_settle();
+}
+
 /* The guest connects to a port; NULL if it was reset. */
 static struct vqp_pair *
 connect_to(uint32_t port)
@@ -112,6 +121,73 @@ TEST(echo, "a stream's bytes come back, and it ends in both directions")
 	rig_close();
 }
 
+TEST(after_an_hour, "an open stream has no time limit")
+{
+	struct vqp_pair *guest;
+	char back[8];
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	guest = connect_to(7);
+	CHECK(guest != NULL);
+	rig_later(3600000);
+	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+	say(VQP_VSOCK_WROTE, 7);
+	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	rig_close();
+}
+
+TEST(event_of_others, "a detach of another's pair, or another event, ends nothing")
+{
+	struct vqp_event_qpair event = {
+		.header.event = VQP_EVENT_QP_PEER_DETACH, .handle = ring,
+	};
+	struct vqp_pair *guest;
+	char back[8];
+
+	rig_open("--echo", "7");
+	guest = connect_to(7);
+	CHECK(guest != NULL);
+	for (int i = 0; i < 3; i++) {
+		event.handle = ring;
+		event.handle.context += i == 0;
+		event.handle.resource += i == 1;
+		event.header.event = i == 2 ? VQP_EVENT_QP_PEER_ATTACH :
+		    VQP_EVENT_QP_PEER_DETACH;
+		fake_qemu_send(&rig.qemu, VQP_LINK_EVENT, 0, &event,
+		    sizeof(event), NULL, 0);
+		rig_settle();
+		CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+		say(VQP_VSOCK_WROTE, 7);
+		CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	}
+	rig_close();
+}
+
+TEST(strange_sender, "a control packet is whole, and from the control port")
+{
+	const struct vqp_vsock_packet packet = {
+		.version = 1, .type = VQP_VSOCK_REQUEST2, .protocol = 1,
+		.src_port = PORT, .dst_port = 7, .body.size = RING,
+	};
+	const uint64_t bytes = sizeof(packet) - sizeof(packet.datagram);
+
+	rig_open("--echo", "7");
+	fake_guest_send(&rig.qemu, 5, VQP_VSOCK_RESOURCE, &packet.version,
+	    bytes);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	fake_guest_send(&rig.qemu, VQP_VSOCK_RESOURCE, VQP_VSOCK_RESOURCE,
+	    &packet.version, bytes - 1);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	fake_guest_send(&rig.qemu, VQP_VSOCK_RESOURCE, VQP_VSOCK_RESOURCE,
+	    &packet.version, bytes);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
+	rig_close();
+}
+
 TEST(nobody, "a port that nobody serves is reset, a RST never answered")
 {
 	rig_open("--echo", "7");
@@ -135,15 +211,6 @@ hear_from(bool hypervisor)
 	CHECK(hypervisor || (src.context == VQP_CONTEXT_HOST &&
 	    src.resource == VQP_VSOCK_RESOURCE));
 	return packet.type;
-}
-
-static void
-request(uint32_t port, bool hypervisor)
-{
-	rig.qemu.to_hypervisor = hypervisor;
-	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, port, 1,
-	    &(union vqp_vsock_body){ .size = RING });
-	rig_settle();
 }
 
 TEST(hypervisor, "docs/wire.md 14: ports of context 0 and ours are apart")
@@ -335,6 +402,9 @@ TEST(from_unix, "CONNECT N is a stream to the guest's port N, after OK")
 	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
 	pair = fake_qemu_pair(&rig.qemu, packet.body.handle);
 	CHECK(pair != NULL);
+	CHECK_EQ(pair->call.flags, 0);
+	CHECK_EQ(pair->call.peer, FAKE_CID);
+	CHECK_EQ(pair->call.handle.context, VQP_CONTEXT_HOST);
 	body.handle = packet.body.handle;
 	fake_guest_say(&rig.qemu, VQP_VSOCK_ATTACH, 22, own, 0, &body);
 	rig_settle();
@@ -343,6 +413,122 @@ TEST(from_unix, "CONNECT N is a stream to the guest's port N, after OK")
 	CHECK_EQ(vqp_pair_receive(&pair->guest, line, 5), 5);
 	CHECK(memcmp(line, "hello", 5) == 0);
 	close(fd);
+	rig_close();
+}
+
+TEST(connect_lines, "CONNECT in every form that is one, and in none that is not")
+{
+	static const struct {
+		const char *line;
+		int64_t port;		/* -1: an end */
+	} lines[] = {
+		{ "CONNECT 22\n", 22 }, { "connect 22\n", 22 },
+		{ "CoNNecT\t+22  \n", 22 }, { "  CONNECT 22\n", 22 },
+		{ "CONNECT 0\n", 0 }, { "CONNECT 9\n", 9 },
+		{ "CONNECT 0000000000022\n", 22 },
+		{ "CONNECT 22 or 23\n", 22 },
+		{ "CONNECT 4294967295\n", UINT32_MAX },
+		{ "CONNECT 4294967296\n", -1 }, { "CONNECT\n", -1 },
+		{ "CONNECT +\n", -1 }, { "CONNECT ++2\n", -1 },
+		{ "CONNECT -2\n", -1 }, { "CONNECT 2:\n", -1 },
+		{ "CONNECT 2/\n", -1 }, { "CONNECTS 2\n", -1 },
+		{ "CONNEC 2\n", -1 }, { "CONNECT 2\x80\n", -1 },
+		{ "\n", -1 }, { "22\n", -1 },
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const size_t length = strlen(lines[i].line);
+		struct vqp_vsock_packet packet;
+		char byte;
+		int fd;
+
+		open_with_vsock();
+		fd = unix_socket("v", false);
+		CHECK_EQ(write(fd, lines[i].line, length), length);
+		rig_settle();
+		packet = fake_guest_hear(&rig.qemu);
+		if (lines[i].port >= 0) {
+			CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
+			CHECK_EQ(packet.dst_port, lines[i].port);
+		} else {
+			CHECK_EQ(packet.type, 255);
+			CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+		}
+		close(fd);
+		rig_close();
+	}
+}
+
+TEST(two_callers, "of programs that have not said CONNECT yet each is heard")
+{
+	int fd[3];
+	char byte;
+
+	open_with_vsock();
+	rig_later(1);
+	for (int i = 0; i < 3; i++) {
+		fd[i] = unix_socket("v", false);
+		rig_settle();
+	}
+	/* The one in the middle leaves. */
+	close(fd[1]);
+	rig_settle();
+	CHECK_EQ(write(fd[0], "CONNECT 20\n", 11), 11);
+	rig_settle();
+	CHECK_EQ(fake_guest_hear(&rig.qemu).dst_port, 20);
+	rig_later(61000);
+	CHECK_EQ(recv(fd[2], &byte, 1, MSG_DONTWAIT), 0);
+	close(fd[0]);
+	close(fd[2]);
+	rig_close();
+}
+
+/* What the host said had no room; a second later there is some. */
+static struct vqp_vsock_packet
+said_again(void)
+{
+	rig_settle();
+	rig.qemu.send_status = 0;
+	fake_qemu_forget(&rig.qemu);
+	rig_later(1000);
+	return fake_guest_hear(&rig.qemu);
+}
+
+TEST(each_step_without_room, "each step of a handshake is said until there is room")
+{
+	union vqp_vsock_body body = { .size = RING };
+	struct vqp_vsock_packet packet;
+	uint32_t own;
+	int fd;
+
+	open_with_vsock();
+	rig_later(1);
+	fd = unix_socket("v", false);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
+	packet = said_again();
+	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
+	CHECK_EQ(packet.dst_port, 22);
+	own = packet.src_port;
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, own, 1, &body);
+	packet = said_again();
+	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
+	CHECK(fake_qemu_pair(&rig.qemu, packet.body.handle) != NULL);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	close(fd);
+	rig_close();
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	request(7, false);
+	fake_qemu_forget(&rig.qemu);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, PORT, 7, 0,
+	    &(union vqp_vsock_body){ .handle = ring });
+	CHECK_EQ(said_again().type, VQP_VSOCK_ATTACH);
+	CHECK_EQ(fake_qemu_pair(&rig.qemu, ring)->call.flags,
+	    VQP_QPAIR_ATTACH_ONLY);
 	rig_close();
 }
 
@@ -933,6 +1119,38 @@ TEST(reset_no_room, "a RST that the guest had no room for is said again")
 		host_turn(&rig.host, 10);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).src_port, 8);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
+TEST(reset_no_other, "a stream takes the RST of its own name back, and no other")
+{
+	const uint32_t ports[] = { PORT, PORT + 1, PORT };
+	const uint32_t own[] = { 7, 8, 8 };
+	unsigned heard = 0;
+
+	rig_open("--echo", "7", "--sink", "8");
+	rig_later(1);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	/* What is no stream is reset, and each RST has no room. */
+	for (int i = 0; i < 3; i++)
+		fake_guest_say(&rig.qemu, VQP_VSOCK_ATTACH, ports[i], own[i],
+		    0, NULL);
+	rig_settle();
+	rig.qemu.send_status = 0;
+	/* The last name is a stream's from now on. */
+	request(8, false);
+	fake_qemu_forget(&rig.qemu);
+	rig_later(1000);
+	for (int i = 0; i < 3; i++) {
+		const struct vqp_vsock_packet packet =
+		    fake_guest_hear(&rig.qemu);
+
+		if (packet.type != VQP_VSOCK_RST)
+			continue;
+		CHECK(packet.dst_port == PORT + 1 || packet.src_port == 7);
+		heard++;
+	}
+	CHECK_EQ(heard, 2);
 	rig_close();
 }
 
