@@ -296,6 +296,41 @@ TEST(case_62_changes_while_told,
 }
 
 static void
+unsubscribe_both(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	(void)data, (void)origin, (void)argument;
+	changing.calls++;
+	CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id), VQP_SUCCESS);
+	CHECK_EQ(vqp_core_event_unsubscribe(mock.core, changing.other),
+	    VQP_SUCCESS);
+	/* Long enough for the next to be freed, and its memory used again. */
+	sim_os_settle(mock.os);
+}
+
+TEST(case_62_stale_link,
+    "62: the walk goes on although the one that is told and the next are gone")
+{
+	FOR_EACH_CASE() {
+		struct counted other = { 0 }, last = { 0 };
+		uint32_t id[2];
+
+		memset(&changing, 0, sizeof(changing));
+		CHECK_EQ(vqp_core_event_subscribe(mock.core,
+		    VQP_EVENT_QP_RESUMED, unsubscribe_both, NULL, &id[0]),
+		    VQP_SUCCESS);
+		changing.other = case_subscribe(VQP_EVENT_QP_RESUMED, &other);
+		id[1] = case_subscribe(VQP_EVENT_QP_RESUMED, &last);
+		event(VQP_EVENT_QP_RESUMED, NULL, 8);
+		CHECK_EQ(changing.calls, 1);
+		CHECK_EQ(other.calls, 0);
+		CHECK_EQ(last.calls, 1);
+		CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id[1]),
+		    VQP_SUCCESS);
+	}
+}
+
+static void
 churn(void *argument)
 {
 	for (unsigned i = 0; i < 30; i++) {

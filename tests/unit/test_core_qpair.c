@@ -193,7 +193,8 @@ TEST(case_35_narrow_pages,
 			struct vqp_handle handle = invalid;
 			struct vqp_qpair *qpair = NULL;
 
-			mock_open_high(&mock, seed, seed % 2 != 0);
+			mock_open_high(&mock, seed, seed % 2 != 0,
+			    UINT64_C(1) << 33);
 			if (wide == 0)
 				mock.caps &= ~VQP_CAP_PPN64;
 			CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
@@ -216,6 +217,103 @@ TEST(case_35_narrow_pages,
 			vqp_core_qpair_detach(mock.core, &qpair);
 			mock_close(&mock);
 		}
+	}
+}
+
+TEST(case_35_each_ring,
+    "35: every page of both rings fits, or the pair is refused")
+{
+	unsigned made = 0, refused = 0;
+
+	/* From no page that fits, page by page, to nothing else. */
+	for (uint64_t below = 20; below < 60; below++) {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+		const uint8_t *number;
+
+		mock_open_high(&mock, below, below % 2 != 0,
+		    (UINT64_C(1) << 32) - below);
+		mock.caps &= ~VQP_CAP_PPN64;
+		CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
+		vqp_core_start(mock.core);
+		if (alloc(4096, 4096, 0, &handle, &qpair) < 0) {
+			refused++;
+			mock_close(&mock);
+			continue;
+		}
+		made++;
+		number = mock_last(&mock, VQP_HYPERCALL_QPAIR_ALLOC)->at + 64;
+		for (unsigned i = 0; i < 4; i++) {
+			uint32_t page;
+
+			memcpy(&page, number + 4 * i, 4);
+			CHECK(sim_os_bus(mock.os, page * UINT64_C(4096),
+			    4096) != NULL);
+		}
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		mock_close(&mock);
+	}
+	CHECK(made > 4 && refused > 4);
+}
+
+TEST(dma_above_4_gib,
+    "abi 1.9: each DMA buffer is told by its own address, high word and low")
+{
+	/* The boundary of 4 GiB lies before, between, and behind the two. */
+	for (uint64_t below = 0; below < 24; below++) {
+		struct counted counted = { 0 };
+		struct vqp_datagram datagram = { case_host, { 0, 0 }, 1 };
+
+		mock_open_high(&mock, below, true,
+		    (UINT64_C(1) << 20) - below);
+		CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
+		vqp_core_start(mock.core);
+		datagram.src = case_endpoint(&counted, 0);
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, "x"), 25);
+		mock_datagram(&mock, case_host, datagram.src, "y", 1);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(counted.calls, 1);
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, datagram.src),
+		    VQP_SUCCESS);
+		mock_close(&mock);
+	}
+}
+
+/* All of the budget but `less` bytes, when the n-th request fails. */
+static void
+fails(uint64_t less, uint64_t n, uint32_t flags, struct vqp_handle handle,
+    int status)
+{
+	struct vqp_qpair *qpair = NULL;
+
+	sim_os_fail_at(mock.os, n, false);
+	CHECK_EQ(alloc(2, (UINT64_C(128) << 20) - 2 - less, flags, &handle,
+	    &qpair), status);
+	CHECK(qpair == NULL);
+	sim_os_fail_at(mock.os, 0, false);
+}
+
+TEST(case_32_budget,
+    "32: what fails on the way takes nothing of the budget of all pairs")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = { MOCK_CID, 3000 };
+		const uint64_t bytes = case_bytes();
+		struct vqp_qpair *qpair;
+
+		/* The end, the rings, the pages of one and of the other. */
+		for (uint64_t i = 0; i < 8; i++) {
+			fails(0, 1 + i % 4, i < 4 ? VQP_QPAIR_LOCAL : 0, handle,
+			    VQP_ERROR_NO_MEM);
+			CHECK_EQ(case_bytes(), bytes);
+		}
+		/* A name that another has; and what is left is all the rest. */
+		CHECK_EQ(alloc(2, 2, 0, &handle, &qpair), 0);
+		fails(4, 0, 0, handle, VQP_ERROR_ALREADY_EXISTS);
+		fails(4, 4, 0, invalid, VQP_ERROR_NO_MEM);
+		fails(3, 4, 0, invalid, VQP_ERROR_NO_RESOURCES);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		fails(0, 4, 0, invalid, VQP_ERROR_NO_MEM);
 	}
 }
 
@@ -489,6 +587,52 @@ TEST(case_39_unplugged_meanwhile,
 	}
 }
 
+/* An alloc that the device may have heard of, but that got no answer. */
+static unsigned unanswered;
+
+static void
+alloc_unanswered(void *argument)
+{
+	const uint64_t bytes = sim_os_bytes_live(mock.os);
+	const unsigned resets = mock.resets;
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair = NULL;
+
+	(void)argument;
+	CHECK_EQ(alloc(4096, 4096, 0, &handle, &qpair),
+	    VQP_ERROR_UNAVAILABLE);
+	if (mock.resets != resets)
+		return;
+	/* It may write into them until it is reset. */
+	CHECK(sim_os_bytes_live(mock.os) >= bytes + 4 * 4096);
+	unanswered++;
+}
+
+TEST(case_39_no_answer,
+    "39: pages of a pair without an answer are kept until the device is reset")
+{
+	unanswered = 0;
+	FOR_EACH_CASE() {
+		struct sim_thread *thread;
+		const uint64_t bytes = case_bytes();
+
+		if (!case_dma)
+			continue;
+		for (unsigned i = 0; i < 20; i++) {
+			mock.busy_held = true;
+			thread = sim_spawn("allocs", SIM_TASK,
+			    alloc_unanswered, NULL);
+			sim_sleep(1000000);
+			vqp_core_suspend(mock.core);
+			mock.busy_held = false;
+			sim_join(thread);
+			CHECK_EQ(case_bytes(), bytes);
+			CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		}
+	}
+	CHECK(unanswered > 10);
+}
+
 TEST(case_41_strangers,
     "41: events of pairs that are not ours, twice or too early change nothing")
 {
@@ -614,6 +758,42 @@ TEST(local_pair, "abi 4.6, B15, B17: two ends here, data both ways, events")
 		    VQP_ERROR_NO_ACCESS);
 		vqp_core_event_unsubscribe(mock.core, id[0]);
 		vqp_core_event_unsubscribe(mock.core, id[1]);
+	}
+}
+
+TEST(local_join_fails,
+    "43: an end that cannot join leaves its side to the next")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *a, *b = NULL;
+		struct vqp_cell64 *index;
+		uint64_t honest;
+
+		CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &a),
+		    VQP_SUCCESS_CREATED);
+		for (unsigned i = 0; i < 3; i++) {
+			/* What a broken client left in the ring's header. */
+			index = i % 2 ? a->pair.rx.head_cell :
+			    a->pair.tx.tail_cell;
+			honest = vqp_load_relaxed(index);
+			vqp_store_relaxed(index, 64);
+			CHECK(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &b) < 0);
+			CHECK(b == NULL);
+			vqp_store_relaxed(index, honest);
+		}
+		CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &b),
+		    VQP_SUCCESS_ATTACHED);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &a), 0);
+		/* The one that is left can not be joined, and stays. */
+		index = b->pair.tx.tail_cell;
+		vqp_store_relaxed(index, 64);
+		CHECK(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &a) < 0);
+		CHECK_EQ(vqp_core_qpair_handle(b).resource, handle.resource);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &b), 0);
+		CHECK_EQ(alloc(64, 64, VQP_QPAIR_LOCAL, &handle, &a),
+		    VQP_SUCCESS_CREATED);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &a), 0);
 	}
 }
 

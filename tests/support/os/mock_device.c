@@ -338,9 +338,10 @@ mock_open(struct mock *mock, uint64_t seed, bool dma)
 }
 
 void
-mock_open_high(struct mock *mock, uint64_t seed, bool dma)
+mock_open_high(struct mock *mock, uint64_t seed, bool dma,
+    uint64_t first_page)
 {
-	open_at(mock, seed, dma, UINT64_C(1) << 33, 0);
+	open_at(mock, seed, dma, first_page, 0);
 }
 
 void

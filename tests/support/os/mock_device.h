@@ -80,8 +80,9 @@ struct mock {
  * all of it down again, in which the core must have given back everything.
  */
 void mock_open(struct mock *mock, uint64_t seed, bool dma);
-/* In a machine whose page numbers do not fit 32 bits. */
-void mock_open_high(struct mock *mock, uint64_t seed, bool dma);
+/* In a machine whose page numbers begin here. */
+void mock_open_high(struct mock *mock, uint64_t seed, bool dma,
+    uint64_t first_page);
 /* With ports, in a machine that says its pages have another size than 4 KiB. */
 void mock_open_paged(struct mock *mock, uint64_t seed, uint32_t page_shift);
 /* After a core was detached: another machine with the same device. */
