@@ -63,6 +63,7 @@ TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
 		};
 		struct vqp_handle handle;
 		struct sim_thread *thread[2];
+		unsigned before;
 
 		CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
 		    &handle), VQP_SUCCESS);
@@ -78,6 +79,10 @@ TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
 			for (unsigned i = 0; i < 2; i++)
 				sim_join(thread[i]);
 			CHECK_EQ(inside, 0);
+			before = served;
+			CHECK_EQ(vqp_core_service(mock.core,
+			    VQP_CAUSE_DATAGRAM), 0);
+			CHECK_EQ(served, before);
 			vqp_core_suspend(mock.core);
 			CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
 			mock.in_at = mock.in_bytes;

@@ -202,7 +202,8 @@ TEST(case_35_narrow_pages,
 			if (wide == 0) {
 				/* Nor does the notification page's. */
 				CHECK(!mock.has_bitmap);
-				CHECK(alloc(64, 64, 0, &handle, &qpair) < 0);
+				CHECK_EQ(alloc(64, 64, 0, &handle, &qpair),
+				    VQP_ERROR_NO_MEM);
 				CHECK_EQ(mock_count(&mock,
 				    VQP_HYPERCALL_QPAIR_ALLOC), 0);
 			} else {
@@ -631,6 +632,34 @@ TEST(case_39_no_answer,
 		}
 	}
 	CHECK(unanswered > 10);
+}
+
+static void
+suspend_once(void)
+{
+	sim_on_pages = NULL;
+	vqp_core_suspend(mock.core);
+}
+
+TEST(case_39_never_asked,
+    "39: pages of which the device never heard are free at once")
+{
+	FOR_EACH_CASE() {
+		for (unsigned i = 0; i < 2; i++) {
+			const uint64_t bytes = case_bytes();
+			struct vqp_handle handle = invalid;
+			struct vqp_qpair *qpair = NULL;
+
+			/* It falls asleep, and the second ring gets none. */
+			sim_on_pages = suspend_once;
+			sim_os_fail_at(mock.os, 4, false);
+			CHECK_EQ(alloc(4096, 4096, i ? VQP_QPAIR_LOCAL : 0,
+			    &handle, &qpair), VQP_ERROR_NO_MEM);
+			sim_os_fail_at(mock.os, 0, false);
+			CHECK_EQ(case_bytes(), bytes);
+			CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		}
+	}
 }
 
 TEST(case_41_strangers,
