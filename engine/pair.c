@@ -123,7 +123,7 @@ copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
 		vqp_copy_fetching(to, (const uint8_t *)from, n);
 		return;
 	}
-	if (n < VQP_BULK_BYTES || !vqp_is_far(tx->distance)) {
+	if (n < VQP_BULK_BYTES || !vqp_is_far(&tx->distance)) {
 		vqp_copy_as(tx->can, to, from, n);
 		return;
 	}
@@ -323,7 +323,7 @@ vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
 		vqp_tx_publish(tx);
 		vqp_tx_renew(tx);
 		/* A stream, it seems. */
-		if (vqp_is_far(tx->distance))
+		if (vqp_is_far(&tx->distance))
 			tx->pending |= VQP_PENDING_PAST;
 	}
 	return answer(tx, n);

@@ -130,17 +130,23 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
 static inline bool
 vqp_ring_is_aligned(const void *end);
 
-/*@ assigns \nothing; */
-static inline struct vqp_distance
-vqp_distance_told(enum vqp_placement placement);
+/*@ requires \valid(distance);
+    assigns *distance;
+*/
+static inline void
+vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement);
 
-/*@ assigns \nothing; */
+/*@ requires \valid_read(distance);
+    assigns \nothing;
+*/
 static inline bool
-vqp_is_far(struct vqp_distance distance);
+vqp_is_far(const struct vqp_distance *distance);
 
-/*@ assigns \nothing; */
+/*@ requires \valid_read(distance);
+    assigns \nothing;
+*/
 static inline bool
-vqp_is_near(struct vqp_distance distance);
+vqp_is_near(const struct vqp_distance *distance);
 
 /*
  * ---- The producer's end.

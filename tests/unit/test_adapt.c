@@ -286,8 +286,8 @@ TEST(told_far, "told of no shared cache, large copies pass and none is fetched")
 	stream(&pair, 2 * VQP_BULK_BYTES, 1, 8 * VQP_BULK_BYTES);
 	CHECK(hook.cpu.stored_past >= 8 * VQP_BULK_BYTES / 8 - 100);
 	CHECK_EQ(lines.fetched, 0);
-	CHECK(vqp_is_far(pair.a.tx.distance));
-	CHECK(vqp_is_far(pair.b.rx.distance));
+	CHECK(vqp_is_far(&pair.a.tx.distance));
+	CHECK(vqp_is_far(&pair.b.rx.distance));
 	close_apart(&pair);
 
 	/* Those below a soft limit that is farther than that, too. */

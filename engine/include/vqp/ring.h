@@ -280,37 +280,37 @@ vqp_ring_is_aligned(const void *end)
 	return (uintptr_t)end % __alignof__(struct vqp_tx) == 0;
 }
 
-static inline struct vqp_distance
-vqp_distance_told(enum vqp_placement placement)
+static inline void
+vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement)
 {
-	struct vqp_distance distance = { 0, 0, true };
-
+	distance->looks = 0;
+	distance->told = true;
 	switch (placement) {
 	case VQP_PLACEMENT_SAME_CORE:
-		distance.ticks = VQP_TICKS_NEAR;
+		distance->ticks = VQP_TICKS_NEAR;
 		break;
 	case VQP_PLACEMENT_NEAR:
-		distance.ticks = VQP_TICKS_FAR;
+		distance->ticks = VQP_TICKS_FAR;
 		break;
 	case VQP_PLACEMENT_FAR:
-		distance.ticks = VQP_TICKS_FAR + 1;
+		distance->ticks = VQP_TICKS_FAR + 1;
 		break;
 	default:
-		distance.told = false;
+		distance->ticks = 0;
+		distance->told = false;
 	}
-	return distance;
 }
 
 static inline bool
-vqp_is_far(struct vqp_distance distance)
+vqp_is_far(const struct vqp_distance *distance)
 {
-	return distance.ticks > VQP_TICKS_FAR;
+	return distance->ticks > VQP_TICKS_FAR;
 }
 
 static inline bool
-vqp_is_near(struct vqp_distance distance)
+vqp_is_near(const struct vqp_distance *distance)
 {
-	return distance.ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
+	return distance->ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
 }
 
 /*
@@ -361,7 +361,7 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
 static inline bool
 vqp_tx_fetches(const struct vqp_tx *tx)
 {
-	return vqp_is_near(tx->distance) && tx->size <= VQP_FETCH_RING_BYTES;
+	return vqp_is_near(&tx->distance) && tx->size <= VQP_FETCH_RING_BYTES;
 }
 
 /*
@@ -425,7 +425,7 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail = tail;
 	tx->tail_rung = tail;
 	tx->head_seen = head;
-	tx->distance = vqp_distance_told(ring->placement);
+	vqp_distance_set(&tx->distance, ring->placement);
 	tx->copy = ring->copy;
 	tx->copies = ring->copy != NULL;
 	tx->can = (uint8_t)vqp_cpu_can();
@@ -798,7 +798,7 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->tail_seen = tail;
 	rx->can = (uint8_t)vqp_cpu_can();
 	rx->gate = 0;
-	rx->distance = vqp_distance_told(ring->placement);
+	vqp_distance_set(&rx->distance, ring->placement);
 	rx->copy = ring->copy;
 	rx->given_back = head;
 	vqp_trial_start(&rx->trial, false);
@@ -835,7 +835,7 @@ vqp_rx_try(struct vqp_rx *rx, uint64_t n)
 	struct vqp_trial *trial = &rx->trial;
 	uint64_t now, ticks, *best = &trial->ticks[trial->gives_back];
 
-	if (trial->far != vqp_is_far(rx->distance))
+	if (trial->far != vqp_is_far(&rx->distance))
 		vqp_trial_start(trial, !trial->far);
 	if (n < trial->left) {
 		trial->left -= n;
@@ -909,7 +909,7 @@ vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want)
 		return;
 	}
 	/* Several messages a pause, or many bytes: near, less is no stream. */
-	if (!vqp_is_far(rx->distance) &&
+	if (!vqp_is_far(&rx->distance) &&
 	    found < (uint64_t)rx->gate * VQP_GATE_BYTES &&
 	    (want == 0 || found / want < (uint64_t)rx->gate * 4))
 		rx->gate /= 2;

@@ -34,6 +34,7 @@ producer(void *unused)
 {
 	struct vqp_span span[2];
 
+	who = PRODUCER;
 	while (sent < BYTES) {
 		const int64_t n = vqp_tx_reserve(&tx, 1, span);
 
@@ -66,6 +67,7 @@ consumer(void *unused)
 {
 	struct vqp_span span[2];
 
+	who = CONSUMER;
 	while (received < BYTES) {
 		const int64_t n = vqp_rx_peek(&rx, 1, span);
 

@@ -2,6 +2,10 @@
 /*
  * E1 and E2 in the shipped ring.h: BYTES through a ring of SIZE, CHUNK at
  * once, from just below the wrap.  GenMC reports a race on a byte by itself.
+ *
+ * -DLAZY: the consumer releases lazily.  -DEVERY=2: both stage, and publish
+ * every second byte.  -DATTACH_TX, -DATTACH_RX: that end attaches while the
+ * other is at work.
  */
 #include <assert.h>
 #include <genmc.h>
@@ -21,9 +25,14 @@
 #ifndef CHUNK
 #define CHUNK 1
 #endif
+#ifndef EVERY
+#define EVERY 1
+#endif
 
 static struct vqp_cell64 tail, head;
 static uint8_t data[SIZE];
+static const struct vqp_ring ring = { .data = data, .size = SIZE,
+	.tail_cell = &tail, .head_cell = &head };
 static struct vqp_tx tx;
 static struct vqp_rx rx;
 
@@ -32,6 +41,10 @@ producer(void *unused)
 {
 	struct vqp_span span[2];
 
+	who = PRODUCER;
+#ifdef ATTACH_TX
+	(void)vqp_tx_attach(&tx, &ring);
+#endif
 	for (unsigned sent = 0; sent < BYTES;) {
 		const int64_t n = vqp_tx_reserve(&tx, CHUNK, span);
 
@@ -41,7 +54,9 @@ producer(void *unused)
 			for (uint64_t i = 0; i < span[s].length; i++)
 				span[s].base[i] = (uint8_t)++sent;
 		}
-		vqp_tx_commit(&tx, (uint64_t)n);
+		vqp_tx_stage(&tx, (uint64_t)n);
+		if (sent % EVERY == 0 || sent == BYTES)
+			vqp_tx_publish(&tx);
 	}
 	return unused;
 }
@@ -51,6 +66,10 @@ consumer(void *unused)
 {
 	struct vqp_span span[2];
 
+	who = CONSUMER;
+#ifdef ATTACH_RX
+	(void)vqp_rx_attach(&rx, &ring);
+#endif
 	for (unsigned received = 0; received < BYTES;) {
 		const int64_t n = vqp_rx_peek(&rx, CHUNK, span);
 
@@ -60,7 +79,13 @@ consumer(void *unused)
 			for (uint64_t i = 0; i < span[s].length; i++)
 				assert(span[s].base[i] == (uint8_t)++received);
 		}
-		vqp_rx_release(&rx, (uint64_t)n);
+#ifdef LAZY
+		vqp_rx_release_lazy(&rx, (uint64_t)n);
+#else
+		vqp_rx_stage(&rx, (uint64_t)n);
+		if (received % EVERY == 0 || received == BYTES)
+			vqp_rx_publish(&rx);
+#endif
 	}
 	return unused;
 }
@@ -68,14 +93,16 @@ consumer(void *unused)
 int
 main(void)
 {
-	const struct vqp_ring ring = { .data = data, .size = SIZE,
-		.tail_cell = &tail, .head_cell = &head };
 	pthread_t threads[2];
 
 	vqp_store_relaxed(&tail, SIZE - 1);
 	vqp_store_relaxed(&head, SIZE - 1);
+#ifndef ATTACH_TX
 	(void)vqp_tx_attach(&tx, &ring);
+#endif
+#ifndef ATTACH_RX
 	(void)vqp_rx_attach(&rx, &ring);
+#endif
 	pthread_create(&threads[0], NULL, producer, NULL);
 	pthread_create(&threads[1], NULL, consumer, NULL);
 	pthread_join(threads[0], NULL);
