@@ -471,8 +471,11 @@ attach(struct call *call)
 
 	MUST_EQ(vqp_pair_attach(is_a ? &pair->a : &pair->b,
 	    is_a ? &pair->a_config : &pair->b_config), VQP_SUCCESS);
-	out->tail_staged = out->tail_rung = out->tail;
-	in->head_staged = in->head_lazy = in->head_rung = in->head;
+	out->tail_staged = out->tail;
+	in->head_staged = in->head_lazy = in->head;
+	/* Nobody knows what was announced before. */
+	out->tail_rung = out->head;
+	in->head_rung = in->tail + 1 - in->size;
 	honest->way[!is_a].offered = 0;
 	honest->way[is_a].drained = 0;
 }
@@ -529,7 +532,8 @@ way_open(struct way *way, struct vqp_pair *from, struct vqp_pair *to,
 	oracle_open(oracle, size, head);
 	memcpy(oracle->bytes, queue->data, (size_t)size);
 	oracle->tail = tail >= head ? tail : tail + size;
-	oracle->tail_staged = oracle->tail_rung = oracle->tail;
+	oracle->tail_staged = oracle->tail;
+	oracle->head_rung = oracle->tail + 1 - size;
 }
 
 void

@@ -347,7 +347,7 @@ PATH_VOID(tx_commit_wrap, tail_wraps, 64, vqp_tx_commit(&pair->tx, n));
 
 #define COMMIT_EDGE vqp_tx_commit_edge(&pair->tx, n)
 PATH(tx_commit_edge_fast, roomy, 64, true, COMMIT_EDGE);
-PATH(tx_commit_edge_wrap, tail_wraps, 64, false, COMMIT_EDGE);
+PATH(tx_commit_edge_wrap, tail_wraps, 64, true, COMMIT_EDGE);
 
 PATH(tx_may_sleep_fast, roomy, 0, false, vqp_tx_may_sleep(&pair->tx));
 PATH(tx_may_sleep_full, full, 0, true, vqp_tx_may_sleep(&pair->tx));
@@ -371,14 +371,14 @@ PATH_VOID(rx_stage_more, at_give_back, 64, vqp_rx_stage(&pair->rx, n));
 PATH_VOID(rx_stage_wrap, head_wraps, 64, vqp_rx_stage(&pair->rx, n));
 
 PATH_VOID(rx_publish_fast, ready, 0, vqp_rx_publish(&pair->rx));
-PATH(rx_publish_edge_fast, ready, 0, false, vqp_rx_publish_edge(&pair->rx));
+PATH(rx_publish_edge_fast, ready, 0, true, vqp_rx_publish_edge(&pair->rx));
 
 PATH_VOID(rx_release_fast, ready, 64, vqp_rx_release(&pair->rx, n));
 PATH_VOID(rx_release_wrap, head_wraps, 64, vqp_rx_release(&pair->rx, n));
 
 #define RELEASE_EDGE vqp_rx_release_edge(&pair->rx, n)
 PATH(rx_release_edge_fast, full_to_read, 64, true, RELEASE_EDGE);
-PATH(rx_release_edge_wrap, head_wraps, 64, false, RELEASE_EDGE);
+PATH(rx_release_edge_wrap, head_wraps, 64, true, RELEASE_EDGE);
 
 #define RELEASE_LAZY vqp_rx_release_lazy(&pair->rx, n)
 PATH_VOID(rx_release_lazy_fast, ready, 64, RELEASE_LAZY);

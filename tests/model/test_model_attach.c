@@ -180,6 +180,139 @@ TEST(successor, "another thread takes an end over")
 	}
 }
 
+/*
+ * ---- The old end dies between publishing and ringing, and the peer sleeps.
+ * A successor asks for an edge at once, or what is left in the ring is never
+ * announced; one that sends, or reads, finds the sleeper without it.
+ */
+
+static bool asks_at_once;
+
+static void
+send_ringing(struct vqp_tx *tx, unsigned count, bool dies)
+{
+	struct vqp_span span[2];
+
+	while (m.sent < count) {
+		if (vqp_tx_reserve(tx, 1, span) != 1) {
+			sim_await(&m.head);
+			continue;
+		}
+		model_fill(span);
+		if (vqp_tx_commit_edge(tx, 1) && !(dies && m.sent == count))
+			sim_ring(0);
+	}
+}
+
+static void
+receive_ringing(struct vqp_rx *rx, unsigned count, bool dies)
+{
+	struct vqp_span span[2];
+
+	while (m.received < count) {
+		if (vqp_rx_peek(rx, 1, span) != 1) {
+			sim_await(&m.tail);
+			continue;
+		}
+		model_drain(span);
+		if (vqp_rx_release_edge(rx, 1) &&
+		    !(dies && m.received == count))
+			sim_ring(0);
+	}
+}
+
+static void
+producer_dies(void)
+{
+	send_ringing(&m.tx, plan.first, true);
+}
+
+static void
+producer_takes_over(void)
+{
+	sim_join("producer");
+	sim_check(vqp_tx_attach(&new_tx, &m.ring) == VQP_SUCCESS,
+	    "tx_attach refuses");
+	if (asks_at_once && vqp_tx_publish_edge(&new_tx))
+		sim_ring(0);
+	send_ringing(&new_tx, plan.bytes, false);
+}
+
+static void
+consumer_sleeps(void)
+{
+	struct vqp_span span[2];
+
+	while (m.received < plan.bytes) {
+		if (vqp_rx_peek(&m.rx, 1, span) == 1) {
+			model_drain(span);
+			vqp_rx_release(&m.rx, 1);
+		} else if (vqp_rx_may_sleep(&m.rx)) {
+			sim_wait(0);
+		}
+	}
+}
+
+static void
+consumer_dies(void)
+{
+	receive_ringing(&m.rx, plan.first, true);
+}
+
+static void
+consumer_takes_over(void)
+{
+	sim_join("consumer");
+	sim_check(vqp_rx_attach(&new_rx, &m.ring) == VQP_SUCCESS,
+	    "rx_attach refuses");
+	if (asks_at_once && vqp_rx_publish_edge(&new_rx))
+		sim_ring(0);
+	receive_ringing(&new_rx, plan.bytes, false);
+}
+
+static void
+producer_sleeps(void)
+{
+	struct vqp_span span[2];
+
+	while (m.sent < plan.bytes) {
+		if (vqp_tx_reserve(&m.tx, 1, span) == 1) {
+			model_fill(span);
+			vqp_tx_commit(&m.tx, 1);
+		} else if (vqp_tx_may_sleep(&m.tx)) {
+			sim_wait(0);
+		}
+	}
+}
+
+static const struct sim_model producer_killed = { start, NULL,
+	{ { "producer", producer_dies }, { "successor", producer_takes_over },
+	  { "consumer", consumer_sleeps } } };
+static const struct sim_model consumer_killed = { start, NULL,
+	{ { "producer", producer_sleeps }, { "consumer", consumer_dies },
+	  { "successor", consumer_takes_over } } };
+
+TEST(killed, "who slept when the other end was killed is rung by its successor")
+{
+	/* The ring is empty or not; nothing more comes, or something does. */
+	asks_at_once = true;
+	plan = (struct plan){ 3, 1, 1, false };
+	model_holds(&producer_killed);
+	plan = (struct plan){ 3, 3, 2, false };
+	model_holds(&producer_killed);
+	plan = (struct plan){ 2, 3, 1, false };
+	model_holds(&consumer_killed);
+	plan = (struct plan){ 3, 4, 1, false };
+	model_holds(&consumer_killed);
+	asks_at_once = false;
+	plan = (struct plan){ 3, 3, 1, false };
+	model_holds(&producer_killed);
+	plan = (struct plan){ 3, 3, 2, false };
+	model_holds(&producer_killed);
+	plan = (struct plan){ 3, 4, 1, false };
+	model_holds(&consumer_killed);
+}
+
 /* ---- And each of these must fail. */
 
 TEST(weakened, "an attach must acquire the peer's index")

@@ -159,8 +159,8 @@ TEST(weakened_empty, "a sleeping consumer needs the fence of both")
 /* In a ring of 2 the consumer cannot be behind: it has seen the one byte. */
 TEST(weakened_full, "a sleeping producer needs the fence of both")
 {
-	fails((struct plan){ 3, 3, true, false, 1, AT_ONCE }, "producer");
-	fails((struct plan){ 3, 3, true, false, 1, AT_ONCE }, "consumer");
+	fails((struct plan){ 3, 5, true, false, 1, AT_ONCE }, "producer");
+	fails((struct plan){ 3, 5, true, false, 1, AT_ONCE }, "consumer");
 }
 
 TEST_MAIN()

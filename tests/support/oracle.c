@@ -15,7 +15,9 @@ oracle_open(struct oracle *oracle, uint64_t size, uint64_t start)
 	oracle->size = size;
 	oracle->tail_staged = oracle->tail = oracle->tail_rung = start;
 	oracle->head_staged = oracle->head_lazy = start;
-	oracle->head = oracle->head_rung = start;
+	oracle->head = start;
+	/* Nobody knows what was announced before: the head that was full. */
+	oracle->head_rung = start + 1 - size;
 }
 
 void

@@ -353,6 +353,8 @@ explore(uint64_t size)
 	loop_open(&world.loop, size);
 	for (uint64_t at = 0; at < size; at++) {
 		loop_start(&world.loop, at, at);
+		/* Of the space that is there nothing may be announced. */
+		world.rx_window = unused();
 		visit(0, NULL);
 	}
 	for (uint32_t i = 0; i < visit_count; i++) {

@@ -337,6 +337,9 @@ TEST(tx_edge_truth, "commit_edge rings a consumer that stands at the old tail")
 		for (uint64_t behind = 0; behind < 4; behind++) {
 			/* `behind` bytes are unread before we add one. */
 			loop_start(&loop, (at + behind) % 6, at);
+			/* Of a dead end, that may not have announced them. */
+			CHECK_EQ(vqp_tx_publish_edge(&loop.tx), behind != 0);
+			CHECK_EQ(vqp_tx_publish_edge(&loop.tx), 0);
 			CHECK_EQ(vqp_tx_reserve(&loop.tx, 1, out), 1);
 			CHECK_EQ(vqp_tx_commit_edge(&loop.tx, 1), behind == 0);
 			/* Nothing new: nobody can sleep on it. */
@@ -364,6 +367,8 @@ TEST(rx_edge_truth, "release_edge rings a producer that found the ring full")
 	for (uint64_t at = 0; at < 6; at++) {
 		for (uint64_t used = 1; used < 6; used++) {
 			loop_start(&loop, (at + used) % 6, at);
+			CHECK_EQ(vqp_rx_publish_edge(&loop.rx), used != 5);
+			CHECK_EQ(vqp_rx_publish_edge(&loop.rx), 0);
 			CHECK_EQ(vqp_rx_peek(&loop.rx, 1, out), 1);
 			CHECK_EQ(vqp_rx_release_edge(&loop.rx, 1), used == 5);
 			CHECK_EQ(vqp_rx_publish_edge(&loop.rx), 0);

@@ -11,6 +11,13 @@ to_iovec(struct iovec to[2], const struct vqp_span from[2])
 	}
 }
 
+void
+host_end_begin(struct vqp_pair *pair)
+{
+	(void)vqp_tx_publish_edge(&pair->tx);
+	(void)vqp_rx_publish_edge(&pair->rx);
+}
+
 int64_t
 host_end_take(struct host *host, struct host_end *end, struct vqp_pair *pair,
     bool *tell)

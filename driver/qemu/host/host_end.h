@@ -9,6 +9,12 @@
 
 /* ---- host_end.c: what stands between an end and a ring, or a person. */
 /*
+ * A ring that nobody had before us: nobody sleeps on what was not announced,
+ * and the first edge is to tell the guest nothing.
+ */
+void host_end_begin(struct vqp_pair *pair);
+
+/*
  * As the end's take() and give(), with all there is in the ring or all it has
  * room for; take: 0 for an empty one, give: HOST_WAIT for a full one.  `tell`
  * is set if the guest is to be told of it.

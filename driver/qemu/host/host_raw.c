@@ -99,6 +99,7 @@ arrived(struct host *host, struct host_pair *link)
 		    raw->handle.context, raw->handle.resource);
 		return;
 	}
+	host_end_begin(&raw->pair);
 	raw->end = raw->make_end(host);
 	raw->bytes_in = raw->bytes_out = 0;
 	raw->opened = host_now_ms();

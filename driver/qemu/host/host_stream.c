@@ -335,6 +335,8 @@ attach(struct host_stream *stream)
 	    vqp_pair_attach(&stream->pair, &stream->link.config) ==
 	    VQP_SUCCESS;
 
+	if (good)
+		host_end_begin(&stream->pair);
 	stream->attached = good;
 	return good;
 }

@@ -75,7 +75,8 @@ void vqp_queue_header_init(void *header, struct vqp_handle handle);
 /*
  * Take our end of a pair whose pages are mapped and whose headers are
  * initialised.  Every index is read and checked here, once; a peer already
- * at work does no harm.
+ * at work does no harm.  Who takes over from an end that was killed, with a peer
+ * that sleeps, asks for an edge at once: see vqp_tx_attach().
  *
  * Returns VQP_SUCCESS, or, with a *pair that must not be used,
  *	VQP_ERROR_INVALID_ARGS	*pair is not aligned to 128 bytes, as its type

@@ -401,6 +401,11 @@ vqp_tx_room(const struct vqp_tx *tx)
  * Take the producer's end of `ring`, at the indices that stand in its cells.
  * The peer may be at work already.
  *
+ * What stands in the ring counts as not announced, so the first edge may ring
+ * for nothing.  An end before this one may have been killed between its publish
+ * and its ring: where the peer sleeps, a successor that may have nothing to
+ * send asks vqp_tx_publish_edge() at once.
+ *
  * Returns VQP_SUCCESS, or, with *tx untouched,
  *	VQP_ERROR_INVALID_ARGS	*tx is not aligned to 128 bytes, as its type
  *				is, no or misaligned cells, no data, or a
@@ -423,7 +428,8 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail_cell = ring->tail_cell;
 	tx->head_cell = ring->head_cell;
 	tx->tail = tail;
-	tx->tail_rung = tail;
+	/* Who published the tail may have died before it rang. */
+	tx->tail_rung = head;
 	tx->head_seen = head;
 	vqp_distance_set(&tx->distance, ring->placement);
 	tx->copy = ring->copy;
@@ -778,7 +784,10 @@ vqp_trial_next(struct vqp_trial *trial)
 	}
 }
 
-/* Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors. */
+/*
+ * Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors.  A
+ * successor that may have nothing to read asks vqp_rx_publish_edge().
+ */
 static inline int
 vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 {
@@ -794,7 +803,9 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->head_cell = ring->head_cell;
 	rx->tail_cell = ring->tail_cell;
 	rx->head = head;
-	rx->head_rung = head;
+	/* As for tx: a producer asleep on a full ring stands there. */
+	rx->head_rung = ring->size == 0 ? 0 :
+	    vqp_ring_advance(tail, 1, ring->size);
 	rx->tail_seen = tail;
 	rx->can = (uint8_t)vqp_cpu_can();
 	rx->gate = 0;
