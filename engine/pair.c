@@ -377,6 +377,14 @@ vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to, uint64_t length)
 	return n;
 }
 
+/* Fewer bytes than were asked for, and of a peer that is gone no more come. */
+static int64_t
+no_data(const struct vqp_rx *rx)
+{
+	return vqp_load_relaxed(&rx->broken) == VQP_INTACT ?
+	    VQP_ERROR_NO_DATA : VQP_ERROR_INVALID_SIZE;
+}
+
 int64_t
 vqp_pair_receive_slow(struct vqp_pair *pair, void *to, uint64_t length,
     int64_t offered)
@@ -393,7 +401,7 @@ vqp_pair_receive_slow(struct vqp_pair *pair, void *to, uint64_t length,
 	}
 	if ((offered > 0 || offered == VQP_ERROR_NO_DATA) && length >= rx->size)
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
-	return offered > 0 ? VQP_ERROR_NO_DATA : offered;
+	return offered > 0 ? no_data(rx) : offered;
 }
 
 int64_t
@@ -414,7 +422,7 @@ vqp_pair_receive_batch_slow(struct vqp_pair *pair, void *to, uint64_t length,
 		return n;
 	count = (uint64_t)n / length;
 	if (count == 0)
-		return VQP_ERROR_NO_DATA;
+		return no_data(&pair->rx);
 	get_spans(&pair->rx, span, to, count * length);
 	vqp_rx_release_lazy(&pair->rx, count * length);
 	return (int64_t)count;

@@ -258,6 +258,45 @@ TEST(more, "what was sent with more to follow is seen when the rest must wait")
 	model_holds(&more_pair);
 }
 
+/*
+ * A message, and one that fills the ring.  The consumer, who has received the
+ * first, waits for the second by asking how many bytes there are.
+ */
+static void
+filling_sender(void)
+{
+	const uint8_t bytes[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+	sim_check(vqp_pair_send(&a, bytes, 1) == 1, "send");
+	while (vqp_pair_send(&a, bytes + 1, 7) != 7)
+		sim_await(a.tx.head_cell);
+	m.sent = 8;
+}
+
+static void
+polling_receiver(void)
+{
+	uint8_t bytes[7];
+
+	while (vqp_pair_receive(&b, bytes, 1) != 1)
+		sim_await(b.rx.tail_cell);
+	while (vqp_pair_poll(&b) != 7)
+		sim_await(b.rx.tail_cell);
+	sim_check(vqp_pair_receive(&b, bytes, 7) == 7 && bytes[6] == 8,
+	    "receive");
+	m.received = 8;
+}
+
+static const struct sim_model polled_pair = { pair_start, NULL,
+	{ { "producer", filling_sender }, { "consumer", polling_receiver } } };
+
+TEST(polls, "a consumer that waits by asking gives its space back")
+{
+	layout = VQP_LAYOUT_COMPAT;
+	plan = (struct plan){ 8, 8, 1, 1, RELEASE, 0 };
+	model_holds(&polled_pair);
+}
+
 /* ---- And each of these must fail. */
 
 TEST(weakened, "each half of E1 and E2 is needed")

@@ -494,8 +494,12 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head);
 #define rx_broken(rx)							\
     (rx->broken.v_ != VQP_INTACT)
 
+/* Of a peer that is gone, and did not lie, the rest is offered. */
+#define rx_lied(rx)							\
+    (rx_broken(rx) && rx->broken.v_ != VQP_BROKEN_LOST)
+
 #define rx_dead(rx)							\
-    (rx_broken(rx) && rx->soft == rx->head)
+    (rx_lied(rx) && rx->soft == rx->head)
 
 #define RX_SOFT								\
     ensures rx->head <= rx->soft;					\
@@ -522,7 +526,7 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head);
 /*@ requires rx_memory(rx) && rx_indices(rx);
     assigns rx->soft;
     RX_SOFT
-    ensures rx_broken(rx) ==> rx->soft == rx->head;
+    ensures rx_lied(rx) ==> rx->soft == rx->head;
 */
 static inline void
 vqp_rx_set_soft(struct vqp_rx *rx);
@@ -534,6 +538,15 @@ vqp_rx_set_soft(struct vqp_rx *rx);
 */
 static inline uint64_t
 vqp_rx_ready(const struct vqp_rx *rx);
+
+/*@ requires rx_memory(rx) && rx_indices(rx);
+    assigns \nothing;
+    ensures \result ==> rx->size != 0 &&
+      (broken == VQP_INTACT || broken == VQP_BROKEN_LOST);
+    ensures \result && broken == VQP_BROKEN_LOST ==> rx_ready(rx) != 0;
+*/
+static inline bool
+vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken);
 
 /*@ requires \valid(rx) && \separated(rx, ring) && ring_given(ring);
     requires apart(rx, ring->head_cell) && apart(rx, ring->tail_cell) &&

@@ -78,7 +78,7 @@ oracle_rx_peek(struct oracle *oracle, uint8_t *to, uint64_t want)
 {
 	const uint64_t ready = oracle->tail - oracle->head_staged;
 
-	if (ready < want)
+	if (ready < want || ready == 0)
 		oracle->head = oracle->head_lazy;
 	if (ready == 0)
 		return VQP_ERROR_NO_DATA;

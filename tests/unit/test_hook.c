@@ -486,6 +486,47 @@ TEST(copies_in_between, "bytes move after the look and before the publish")
 	loop_pair_close(&pair);
 }
 
+/*
+ * Abandoned before any one of its steps a verb answers as before or as after:
+ * never that it offers no bytes.
+ */
+static struct loop abandoned;
+static unsigned steps, abandon_at;
+
+static void
+abandon_between(enum hook_verb verb, const void *cell)
+{
+	(void)verb;
+	(void)cell;
+	if (steps++ != abandon_at)
+		return;
+	hook.before = NULL;
+	vqp_store_relaxed(&abandoned.rx.broken, VQP_BROKEN_LOST);
+	hook.before = abandon_between;
+}
+
+TEST(abandoned_at_any_load, "an end abandoned in a verb answers before or after")
+{
+	struct vqp_span out[2];
+	int64_t n;
+
+	loop_open(&abandoned, 8);
+	for (uint64_t ready = 0; ready <= 2; ready++) {
+		for (abandon_at = 0; abandon_at < 8; abandon_at++) {
+			loop_start(&abandoned, ready, 0);
+			vqp_store_relaxed(&abandoned.tail_cell, ready + 1);
+			steps = 0;
+			hook.before = abandon_between;
+			n = vqp_rx_peek(&abandoned.rx, 3, out);
+			hook.before = NULL;
+			CHECK(n == VQP_ERROR_INVALID_SIZE ||
+			    n == (int64_t)ready || n == (int64_t)ready + 1);
+			CHECK(n != 0);
+		}
+	}
+	loop_close(&abandoned);
+}
+
 /* A byte comes and goes between an observer's looks at the two indices. */
 static struct loop moving;
 static unsigned looks;

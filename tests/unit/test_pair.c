@@ -765,6 +765,108 @@ TEST(no_space_keeps_nothing, "NO_SPACE from any verb shows the peer what was sen
 	}
 }
 
+/* A producer waits for just the space that was received and not given back. */
+TEST(asking_gives_back, "a consumer that finds or asks for no bytes gives back")
+{
+	uint8_t bytes[64], got[64];
+	const struct vqp_iovec piece = { got, 0 };
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	pattern_fill(bytes, 0, 64);
+	for (int verb = 0; verb < 6; verb++) {
+		loop_pair_open(&pair, 64, layouts[verb % 2]);
+		CHECK_EQ(vqp_pair_send(a, bytes, 10), 10);
+		CHECK_EQ(vqp_pair_receive(b, got, 10), 10);
+		CHECK_EQ(vqp_pair_consume_ready(b), 0);
+		CHECK_EQ(vqp_pair_send(a, bytes, 63), VQP_ERROR_NO_SPACE);
+		CHECK_EQ(verb == 0 ? vqp_pair_dequeue(b, got, 0) :
+		    verb == 1 ? vqp_pair_dequeuev(b, &piece, 1) :
+		    verb == 2 ? vqp_pair_peek(b, got, 0) :
+		    verb == 3 ? vqp_pair_receive(b, got, 0) :
+		    verb == 4 ? vqp_pair_receive_batch(b, got, 1, 1) :
+		    vqp_pair_poll(b),
+		    verb == 5 ? 0 : VQP_ERROR_NO_DATA);
+		CHECK_EQ(vqp_pair_send(a, bytes, 63), 63);
+		CHECK_EQ(vqp_pair_poll(b), 63);
+		CHECK_EQ(vqp_pair_receive(b, got, 3), 3);
+		/* With bytes to read as well: who waits may want more. */
+		CHECK_EQ(vqp_pair_produce_free(a), 0);
+		CHECK_EQ(vqp_pair_poll(b), 60);
+		CHECK_EQ(vqp_pair_produce_free(a), 3);
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(poll_keeps_staged, "to ask gives back no byte that is still looked at")
+{
+	uint8_t bytes[64] = { 0 };
+	struct vqp_span out[2];
+	struct loop_pair pair;
+
+	loop_pair_open(&pair, 64, VQP_LAYOUT_COMPAT);
+	CHECK_EQ(vqp_pair_send(&pair.a, bytes, 20), 20);
+	CHECK_EQ(vqp_pair_receive(&pair.b, bytes, 5), 5);
+	CHECK_EQ(vqp_rx_peek(&pair.b.rx, 4, out), 4);
+	vqp_rx_stage(&pair.b.rx, 4);
+	CHECK_EQ(vqp_pair_poll(&pair.b), 15);
+	CHECK_EQ(vqp_load_relaxed(pair.b.rx.head_cell), 5);
+	loop_pair_close(&pair);
+}
+
+/* Bytes that wrap, so that the last of them lie beyond the soft limit. */
+TEST(abandon_keeps_accepted, "of a peer that is gone what was accepted is read")
+{
+	uint8_t bytes[64], got[64];
+	struct loop_pair pair;
+	struct vqp_pair *a = &pair.a, *b = &pair.b;
+
+	pattern_fill(bytes, 0, 64);
+	for (uint64_t at = 0; at < 64; at++) {
+		loop_pair_open(&pair, 64, layouts[at % 2]);
+		start_at(&pair, at, at);
+		CHECK_EQ(vqp_pair_send(a, bytes, 20), 20);
+		CHECK_EQ(vqp_pair_peek(b, got, 20), 20);
+		CHECK_EQ(vqp_pair_send(a, bytes + 20, 9), 9);
+		vqp_pair_abandon(b);
+		CHECK_EQ(vqp_pair_consume_ready(b), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_poll(b), 20);
+		CHECK_EQ(vqp_pair_receive(b, got, 15), 15);
+		CHECK(pattern_matches(got, 0, 15));
+		/* No more than were accepted, and no waiting for more. */
+		CHECK_EQ(vqp_pair_receive(b, got, 6), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_receive_batch(b, got, 6, 2),
+		    VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_receive_batch(b, got, 1, 2), 2);
+		CHECK_EQ(vqp_pair_dequeue(b, got, 64), 3);
+		CHECK(pattern_matches(got, 17, 3));
+		CHECK_EQ(vqp_pair_poll(b), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_dequeue(b, got, 64), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_receive(b, got, 1), VQP_ERROR_INVALID_SIZE);
+		CHECK(!vqp_rx_may_sleep(&b->rx));
+		/* What is below the soft limit still goes. */
+		(void)vqp_pair_send(b, bytes, 63);
+		CHECK_EQ(vqp_pair_send(b, bytes, 1), VQP_ERROR_INVALID_SIZE);
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(abandon_keeps_reason, "a direction that is broken keeps its first reason")
+{
+	struct loop_pair pair;
+	uint8_t got[1];
+
+	loop_pair_open(&pair, 64, VQP_LAYOUT_COMPAT);
+	vqp_store_relaxed(pair.b.tx.tail_cell, 64);
+	CHECK_EQ(vqp_pair_dequeue(&pair.a, got, 1), VQP_ERROR_INVALID_SIZE);
+	vqp_store_relaxed(pair.b.rx.head_cell, 64);
+	CHECK_EQ(vqp_pair_produce_free(&pair.a), VQP_ERROR_INVALID_SIZE);
+	vqp_pair_abandon(&pair.a);
+	CHECK_EQ(vqp_load_relaxed(&pair.a.rx.broken), VQP_BROKEN_RANGE);
+	CHECK_EQ(vqp_load_relaxed(&pair.a.tx.broken), VQP_BROKEN_RANGE);
+	loop_pair_close(&pair);
+}
+
 /* A sixteenth of the ring, but within two bounds. */
 TEST(more_by_chunks, "of a stream of MORE a chunk is seen when it is full")
 {

@@ -430,6 +430,28 @@ TEST(sleepers_publish, "an end that asks to sleep or for an edge publishes")
 	loop_close(&loop);
 }
 
+/* What a question for sleep publishes is announced by no one else. */
+TEST(edge_before_sleep, "who asks to sleep asks for an edge first, and gets it")
+{
+	struct vqp_span out[2];
+	struct loop loop;
+
+	loop_open(&loop, 6);
+	CHECK(vqp_rx_may_sleep(&loop.rx));
+	CHECK_EQ(vqp_tx_reserve(&loop.tx, 5, out), 5);
+	vqp_tx_stage(&loop.tx, 5);
+	CHECK(vqp_tx_may_sleep(&loop.tx));
+	/* Published already, and the edge is not lost. */
+	CHECK(vqp_tx_publish_edge(&loop.tx));
+	CHECK(vqp_tx_may_sleep(&loop.tx));
+	CHECK_EQ(vqp_rx_peek(&loop.rx, 5, out), 5);
+	vqp_rx_release_lazy(&loop.rx, 5);
+	CHECK(vqp_rx_may_sleep(&loop.rx));
+	CHECK(vqp_rx_publish_edge(&loop.rx));
+	CHECK(!vqp_tx_may_sleep(&loop.tx));
+	loop_close(&loop);
+}
+
 TEST(queries_count, "a query answers what is published, from either end")
 {
 	uint64_t tail, head;

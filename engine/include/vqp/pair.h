@@ -118,7 +118,8 @@ int64_t vqp_pair_enqueuev(struct vqp_pair *pair,
  *
  * Lazily, here and in all that receives: the peer sees the space when more
  * than a quarter of the ring has come together, or a verb of ours finds too
- * few bytes.  Who tells the peer in another way publishes first: with
+ * few bytes.  Who waits by asking how many there are asks vqp_pair_poll(),
+ * which publishes; who tells the peer in another way publishes first: with
  * vqp_rx_publish(), or the edge or sleep verbs of vqp/ring.h, which do.
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
@@ -322,9 +323,10 @@ vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
 
 /*
  * What is in the rings: snapshots, stale when they return.  What we received
- * is out of a ring, though the peer may not have seen it yet.  All of them
- * answer VQP_ERROR_INVALID_SIZE for a direction without bytes or with a bad
- * index of the peer's, which breaks the direction.
+ * is out of a ring, though the peer may not have seen it yet: these publish
+ * nothing, and a consumer that waits by asking asks vqp_pair_poll().  All of
+ * them answer VQP_ERROR_INVALID_SIZE for a direction that is broken or has no
+ * bytes, and break one with a bad index of the peer's.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */
@@ -366,6 +368,28 @@ vqp_pair_consume_ready(struct vqp_pair *pair)
 }
 
 /*
+ * As vqp_pair_consume_ready(), and what we received is given back: a producer
+ * may wait for just that space.  Of a peer that is gone it answers what can
+ * still be read, until that is nothing.
+ *
+ * Context: any.  Wait-free.  Role: consumer.
+ */
+static inline int64_t
+vqp_pair_poll(struct vqp_pair *pair)
+{
+	struct vqp_rx *rx = &pair->rx;
+	const uint64_t released = vqp_load_relaxed(&rx->head_released);
+	int64_t ready;
+
+	if (released != rx->head_published)
+		vqp_rx_publish_to(rx, released);
+	ready = vqp_pair_consume_ready(pair);
+	if (ready < 0 && vqp_rx_offers(rx, vqp_load_relaxed(&rx->broken)))
+		return (int64_t)vqp_rx_ready(rx);
+	return ready;
+}
+
+/*
  * The indices of a ring, stored even when the answer is an error; either
  * pointer may be NULL.  Returns VQP_SUCCESS or VQP_ERROR_INVALID_SIZE.
  */
@@ -375,15 +399,20 @@ int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
     uint64_t *head);
 
 /*
- * The peer is gone for good: both directions are broken from now on, as soon
- * as a verb has to look beyond what it has accepted already.
+ * The peer is gone for good.  The consumer still reads what it has accepted,
+ * and is then broken; the producer is, as soon as it has to leave its fast
+ * path.  A direction that is broken keeps its first reason, and of two at the
+ * same moment either.
+ *
  * Context: any.  Wait-free.  Role: any thread.
  */
 static inline void
 vqp_pair_abandon(struct vqp_pair *pair)
 {
-	vqp_store_relaxed(&pair->tx.broken, VQP_BROKEN_LOST);
-	vqp_store_relaxed(&pair->rx.broken, VQP_BROKEN_LOST);
+	if (vqp_load_relaxed(&pair->tx.broken) == VQP_INTACT)
+		vqp_store_relaxed(&pair->tx.broken, VQP_BROKEN_LOST);
+	if (vqp_load_relaxed(&pair->rx.broken) == VQP_INTACT)
+		vqp_store_relaxed(&pair->rx.broken, VQP_BROKEN_LOST);
 }
 
 #ifdef __cplusplus

@@ -37,7 +37,8 @@ enum vqp_broken {
 	VQP_INTACT = 0,
 	VQP_BROKEN_RANGE,	/* the peer's index is not below the size */
 	VQP_BROKEN_STEP,	/* it went back, or past what we published */
-	VQP_BROKEN_LOST,	/* it is gone for good: vqp_pair_abandon() */
+	VQP_BROKEN_LOST,	/* gone for good: vqp_pair_abandon(); what was
+				   accepted of it is still read */
 };
 
 /* A piece of the ring.  Never longer than what its offer answered. */
@@ -518,7 +519,8 @@ vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
  * span is empty unless the offer wraps, which it never does in a mirrored
  * ring.  Or
  *	VQP_ERROR_NO_SPACE	the ring is full; with staged bytes in it, of
- *				ours alone perhaps
+ *				ours alone perhaps, and who waits then
+ *				publishes them first
  *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
  * Reads the peer's cache line only when the head it keeps is not enough.
  */
@@ -663,7 +665,8 @@ vqp_tx_commit_edge(struct vqp_tx *tx, uint64_t n)
 /*
  * Publish, and tell whether the ring is full, so that the producer may sleep
  * until the consumer's next release edge.  Never true on a broken end or a
- * ring without bytes.
+ * ring without bytes.  It rings nobody for what it publishes: a producer whose
+ * consumer sleeps asks vqp_tx_publish_edge() first.
  */
 static inline bool
 vqp_tx_may_sleep(struct vqp_tx *tx)
@@ -706,6 +709,21 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
  * context.
  */
 
+/* Bytes to read according to the accepted tail: 0 to size - 1. */
+static inline uint64_t
+vqp_rx_ready(const struct vqp_rx *rx)
+{
+	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
+}
+
+/* Of a peer that lied nothing is offered; of one that is gone the rest is. */
+static inline bool
+vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken)
+{
+	return rx->size != 0 && (broken == VQP_INTACT ||
+	    (broken == VQP_BROKEN_LOST && vqp_rx_ready(rx) != 0));
+}
+
 /*
  * The soft limit that the accepted tail allows; 0 bytes once broken.  Never
  * so far that lines would leave the cache before they are given back, nor
@@ -717,7 +735,7 @@ vqp_rx_set_soft(struct vqp_rx *rx)
 	uint64_t held, most;
 
 	rx->soft = rx->head;
-	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+	if (!vqp_rx_offers(rx, vqp_load_relaxed(&rx->broken)))
 		return;
 	held = vqp_ring_distance(rx->head_published,
 	    rx->head, rx->size);
@@ -730,13 +748,6 @@ vqp_rx_set_soft(struct vqp_rx *rx)
 		rx->soft = rx->size - 1;
 	if (rx->soft - rx->head > most)
 		rx->soft = rx->head + most;
-}
-
-/* Bytes to read according to the accepted tail: 0 to size - 1. */
-static inline uint64_t
-vqp_rx_ready(const struct vqp_rx *rx)
-{
-	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
 }
 
 /* From the better guess, of which the first laps tell nothing yet. */
@@ -970,15 +981,16 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 VQP_SLOW int64_t
 vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 {
+	const uint64_t broken = vqp_load_relaxed(&rx->broken);
 	uint64_t ready, tail, released, found = 0;
 
-	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0) {
+	if (!vqp_rx_offers(rx, broken)) {
 		rx->soft = rx->head;
 		return VQP_ERROR_INVALID_SIZE;
 	}
 	vqp_rx_give_back(rx, want);
 	ready = vqp_rx_ready(rx);
-	if (ready < want || ready == 0) {
+	if (broken == VQP_INTACT && (ready < want || ready == 0)) {
 		tail = vqp_rx_look(rx, want);
 		if (tail != rx->tail_seen) {
 			found = ready;
@@ -989,7 +1001,8 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 		}
 		vqp_rx_set_gate(rx, found, want);
 		released = vqp_load_relaxed(&rx->head_released);
-		if (ready < want && released != rx->head_published)
+		if ((ready < want || ready == 0) &&
+		    released != rx->head_published)
 			vqp_rx_publish_to(rx, released);
 		if (ready == 0)
 			return VQP_ERROR_NO_DATA;
@@ -1041,11 +1054,14 @@ vqp_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
  *
  * Returns the bytes offered, 1 to want (0 for want 0), in `out`, split as by
  * vqp_tx_reserve().  Or
- *	VQP_ERROR_NO_DATA	the ring is empty
- *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
- * An offer of less than `want` publishes what was released lazily.  Reads the
- * peer's cache line only when the tail it keeps is not enough, and behind a
- * stream waits up to VQP_GATE_PAUSES_MAX pauses before it does.
+ *	VQP_ERROR_NO_DATA	the ring is empty, but for staged bytes perhaps,
+ *				and who waits then publishes them first
+ *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes; of
+ *				a peer that is gone, once all it was seen to
+ *				have written is read
+ * An offer of less than `want`, or none, publishes what was released lazily.
+ * Reads the peer's cache line only when the tail it keeps is not enough, and
+ * behind a stream waits up to VQP_GATE_PAUSES_MAX pauses before it does.
  */
 static inline int64_t
 vqp_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])

@@ -14,8 +14,8 @@
 /*
  * Which words can be trusted is said by the contracts that use them.  An own
  * word holds what we stored last.  A flag is raised by us or, at any moment,
- * by an observer, and lowered by nobody but us; a flag that is an own word too
- * has no observer.  All others are the peer's.
+ * by an observer, stays what it was raised to, and is lowered by nobody but us;
+ * a flag that is an own word too has no observer.  All others are the peer's.
  */
 /*@ axiomatic Words {
       predicate own_word(struct vqp_cell64 *cell) reads \nothing;
@@ -26,7 +26,7 @@
 /*@ requires \valid_read(cell);
     assigns \result \from *cell;
     ensures own_word(cell) ==> \result == cell->v_;
-    ensures flag_word(cell) && cell->v_ != 0 ==> \result != 0;
+    ensures flag_word(cell) && cell->v_ != 0 ==> \result == cell->v_;
 */
 uint64_t vqp_load_relaxed(const struct vqp_cell64 *cell);
 
