@@ -353,7 +353,7 @@ PATH(tx_may_sleep_fast, roomy, 0, false, vqp_tx_may_sleep(&pair->tx));
 PATH(tx_may_sleep_full, full, 0, true, vqp_tx_may_sleep(&pair->tx));
 
 #define TX_QUERY vqp_tx_query(&pair->tx, &w->tail, &w->head)
-PATH(tx_query_fast, full, 0, RING_BYTES - 1, TX_QUERY);
+PATH(tx_query_look, full, 0, RING_BYTES - 1, TX_QUERY);
 PATH(tx_query_broken, producer_broken, 0, VQP_ERROR_INVALID_SIZE, TX_QUERY);
 
 #define PEEK vqp_rx_peek(&pair->rx, n, w->span)
@@ -389,7 +389,7 @@ PATH(rx_may_sleep_fast, ready, 0, false, vqp_rx_may_sleep(&pair->rx));
 PATH(rx_may_sleep_empty, empty, 0, true, vqp_rx_may_sleep(&pair->rx));
 
 #define RX_QUERY vqp_rx_query(&pair->rx, &w->tail, &w->head)
-PATH(rx_query_fast, ready, 0, MIDDLE, RX_QUERY);
+PATH(rx_query_look, ready, 0, MIDDLE, RX_QUERY);
 PATH(rx_query_broken, consumer_broken, 0, VQP_ERROR_INVALID_SIZE, RX_QUERY);
 
 #define SEND vqp_pair_send(pair, w->bytes, n)
@@ -492,12 +492,12 @@ PATHS(pair_peekv_wrap, head_wraps, vqp_pair_peekv(pair, w->vector, 2));
 PATH(pair_peekv_empty, empty, 64, VQP_ERROR_NO_DATA,
     vqp_pair_peekv(pair, w->vector, 2));
 
-PATH(pair_produce_free_fast, full, 0, 0, vqp_pair_produce_free(pair));
-PATH(pair_produce_ready_fast, full, 0, RING_BYTES - 1,
+PATH(pair_produce_free_look, full, 0, 0, vqp_pair_produce_free(pair));
+PATH(pair_produce_ready_look, full, 0, RING_BYTES - 1,
     vqp_pair_produce_ready(pair));
-PATH(pair_consume_free_fast, ready, 0, MIDDLE - 1,
+PATH(pair_consume_free_look, ready, 0, MIDDLE - 1,
     vqp_pair_consume_free(pair));
-PATH(pair_consume_ready_fast, ready, 0, MIDDLE,
+PATH(pair_consume_ready_look, ready, 0, MIDDLE,
     vqp_pair_consume_ready(pair));
 PATH(pair_produce_indexes, full, 0, VQP_SUCCESS,
     vqp_pair_produce_indexes(pair, &w->tail, &w->head));

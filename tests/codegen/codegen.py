@@ -36,25 +36,29 @@ KERNEL = {
 # its own name.
 QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_rx_stage", "census_tx_query", "census_rx_query",
-         "census_rx_release_lazy", "vqp_tx_stage_slow", "vqp_rx_stage_slow",
+         "vqp_tx_stage_slow", "vqp_rx_stage_slow",
          "census_tx_publish_inline", "census_rx_get_inline",
          "census_tx_foreign", "census_rx_foreign"}
 ATTACH = {"census_tx_attach", "census_rx_attach"}
 PUBLISH = {"census_rx_publish"}
 # gcc may publish in either arm of a branch.
-COMMIT = {"census_tx_publish", "census_tx_commit", "census_rx_release",
-          "vqp_rx_release_lazy_slow"}
+COMMIT = {"census_tx_publish", "census_tx_commit", "census_rx_release"}
+LAZY = {"census_rx_release_lazy", "vqp_rx_release_lazy_slow"}
 EDGE = {"census_tx_publish_edge", "census_rx_publish_edge",
         "census_tx_commit_edge", "census_rx_release_edge",
         "census_tx_may_sleep", "census_rx_may_sleep"}
+# The loop of a query, and as clang unrolls it.
+SNAPSHOT = {word: (" ".join([word] * 2), " ".join([word] * 16))
+            for word in ("ish", "ldar")}
 ORDER = {
     ("x86-64", "ck"): {
         "census_load_relaxed": "", "census_load_acquire": "",
         "census_store_relaxed": "", "census_store_release": "",
         "census_swap8_full": "xchg", "census_fence_full": "fence",
-        **dict.fromkeys(QUIET | ATTACH | PUBLISH | COMMIT, ""),
+        **dict.fromkeys(QUIET | ATTACH | PUBLISH | COMMIT | LAZY, ""),
         **dict.fromkeys(EDGE, "fence"),
         "vqp_tx_reserve_slow": "", "vqp_rx_refill": "",
+        "vqp_ring_snapshot": "",
         "vqp_tx_settle": "sfence", "vqp_tx_publish_inline": "",
         "vqp_rx_get_inline": "",
     },
@@ -64,11 +68,15 @@ ORDER = {
         "census_swap8_full": "ish ishst ldxrb stxrb ish ishst",
         "census_fence_full": "ish",
         **dict.fromkeys(QUIET, ""), **dict.fromkeys(ATTACH, "ish ish"),
-        **dict.fromkeys(PUBLISH, "ish"),
-        **dict.fromkeys(COMMIT, ("ish", "ish ish")),
-        **dict.fromkeys(EDGE, "ish ish"),
-        "vqp_tx_reserve_slow": "ish", "vqp_rx_refill": "ish ish",
-        "vqp_tx_settle": "", "vqp_tx_publish_inline": "ish ish ish ish",
+        **dict.fromkeys(PUBLISH, "ish ish"),
+        **dict.fromkeys(COMMIT, ("ish ish", "ish ish ish ish")),
+        "census_rx_release_lazy": "ish",
+        "vqp_rx_release_lazy_slow": ("ish ish ish", "ish ish ish ish ish"),
+        **dict.fromkeys(EDGE, "ish ish ish"),
+        "vqp_ring_snapshot": SNAPSHOT["ish"],
+        "vqp_tx_reserve_slow": "ish", "vqp_rx_refill": "ish ish ish",
+        "vqp_tx_settle": "",
+        "vqp_tx_publish_inline": "ish ish ish ish ish ish",
         "vqp_rx_get_inline": "ish ish",
     },
     ("arm64", "gnu"): {
@@ -77,11 +85,16 @@ ORDER = {
         "census_swap8_full": "ish ldaxrb stlxrb ish",
         "census_fence_full": "ish",
         **dict.fromkeys(QUIET, ""), **dict.fromkeys(ATTACH, "ldar ldar"),
-        **dict.fromkeys(PUBLISH, "stlr"),
-        **dict.fromkeys(COMMIT, ("stlr", "stlr stlr")),
-        **dict.fromkeys(EDGE, "stlr ish"),
-        "vqp_tx_reserve_slow": "ldar", "vqp_rx_refill": "ldar stlr",
-        "vqp_tx_settle": "", "vqp_tx_publish_inline": "stlr stlr stlr stlr",
+        **dict.fromkeys(PUBLISH, "stlr stlr"),
+        **dict.fromkeys(COMMIT, ("stlr stlr", "stlr stlr stlr stlr")),
+        "census_rx_release_lazy": "stlr",
+        "vqp_rx_release_lazy_slow": ("stlr stlr stlr",
+                                     "stlr stlr stlr stlr stlr"),
+        **dict.fromkeys(EDGE, "stlr stlr ish"),
+        "vqp_ring_snapshot": SNAPSHOT["ldar"],
+        "vqp_tx_reserve_slow": "ldar", "vqp_rx_refill": "ldar stlr stlr",
+        "vqp_tx_settle": "",
+        "vqp_tx_publish_inline": "stlr stlr stlr stlr stlr stlr",
         "vqp_rx_get_inline": ("ldar ldar", "ldar ldar ldar"),
     },
 }
@@ -101,10 +114,8 @@ CORE_FUNCTIONS = {
 
 # How often a function loads the peer's index, by the pointer its end keeps.
 LOADS = {
-    **dict.fromkeys(EDGE | {"census_tx_query", "census_rx_query",
-                            "vqp_tx_reserve_slow", "vqp_rx_refill"}, 1),
-    **dict.fromkeys(QUIET - {"census_tx_query", "census_rx_query"} |
-                    PUBLISH | COMMIT, 0)}
+    **dict.fromkeys(EDGE | {"vqp_tx_reserve_slow", "vqp_rx_refill"}, 1),
+    **dict.fromkeys(QUIET | PUBLISH | COMMIT | LAZY, 0)}
 
 
 class World:

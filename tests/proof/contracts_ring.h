@@ -148,6 +148,16 @@ vqp_is_far(const struct vqp_distance *distance);
 static inline bool
 vqp_is_near(const struct vqp_distance *distance);
 
+/*@ requires \valid_read(own) && \valid_read(foreign);
+    requires \valid(mine) && \valid(theirs);
+    requires \separated(mine, theirs, own) && \separated(mine, theirs, foreign);
+    assigns *mine, *theirs;
+    ensures own_word((struct vqp_cell64 *)own) ==> *mine == own->v_;
+*/
+static void
+vqp_ring_snapshot(const struct vqp_cell64 *own,
+    const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs);
+
 /*
  * ---- The producer's end.
  */

@@ -18,7 +18,7 @@ vqp_load_relaxed(cell)@p == what
 expression cell;
 identifier first =~ "^vqp_(load_relaxed|load_acquire|ring_look)$";
 identifier second =~ "^vqp_(load_relaxed|load_acquire|ring_look)$";
-position p1, p2 != same.p;
+position p1 != same.p, p2 != same.p;
 @@
 first(cell, ...)@p1
 ... when any

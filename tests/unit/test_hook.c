@@ -105,27 +105,27 @@ TEST(trace_tx, "a producer's verbs publish in order and look as they should")
 	CHECK_NO_TRACE(tx, vqp_tx_reserve(tx, 3, out));
 	CHECK_NO_TRACE(tx, vqp_tx_stage(tx, 1));
 	CHECK_TRACE(tx, vqp_tx_publish(tx),
-	    STORE(&tx->tail_published, 1), RELEASE(&loop.tail_cell, 1));
+	    RELEASE(&tx->tail_published, 1), RELEASE(&loop.tail_cell, 1));
 	CHECK_TRACE(tx, vqp_tx_commit(tx, 1),
-	    STORE(&tx->tail_published, 2), RELEASE(&loop.tail_cell, 2));
+	    RELEASE(&tx->tail_published, 2), RELEASE(&loop.tail_cell, 2));
 	CHECK_TRACE(tx, vqp_tx_commit_edge(tx, 1),
-	    STORE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
+	    RELEASE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
 	    FENCE, LOAD(&loop.head_cell, 0));
 	CHECK_TRACE(tx, vqp_tx_publish_edge(tx),
-	    STORE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
+	    RELEASE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
 	    FENCE, LOAD(&loop.head_cell, 0));
 	CHECK_TRACE(tx, vqp_tx_may_sleep(tx),
-	    STORE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
+	    RELEASE(&tx->tail_published, 3), RELEASE(&loop.tail_cell, 3),
 	    FENCE, LOAD(&loop.head_cell, 0));
 	CHECK_TRACE(tx, vqp_tx_query(tx, &tail, &head),
-	    LOAD(&loop.head_cell, 0));
+	    ACQUIRE(&tx->tail_published, 3), ACQUIRE(&loop.head_cell, 0));
 	/* Beyond the limit: more space, none, a wrap, a lie. */
 	vqp_store_relaxed(&loop.head_cell, 2);
 	CHECK_TRACE(tx, CHECK_EQ(vqp_tx_reserve(tx, 5, out), 5),
 	    ACQUIRE(&loop.head_cell, 2));
 	CHECK_NO_TRACE(tx, CHECK_EQ(vqp_tx_reserve(tx, 6, out), 6));
 	CHECK_TRACE(tx, vqp_tx_commit(tx, 6),
-	    STORE(&tx->tail_published, 1), RELEASE(&loop.tail_cell, 1));
+	    RELEASE(&tx->tail_published, 1), RELEASE(&loop.tail_cell, 1));
 	CHECK_TRACE(tx, CHECK_EQ(vqp_tx_reserve(tx, 1, out),
 	    VQP_ERROR_NO_SPACE), ACQUIRE(&loop.head_cell, 2));
 	vqp_store_relaxed(&loop.head_cell, 8);
@@ -151,31 +151,31 @@ TEST(trace_rx, "a consumer's verbs publish in order and look as they should")
 	CHECK_NO_TRACE(rx, vqp_rx_peek(rx, 7, out));
 	CHECK_NO_TRACE(rx, vqp_rx_stage(rx, 1));
 	CHECK_TRACE(rx, vqp_rx_publish(rx),
-	    STORE(&rx->head_released, 1), RELEASE(&loop.head_cell, 1));
+	    RELEASE(&rx->head_released, 1), RELEASE(&loop.head_cell, 1));
 	CHECK_TRACE(rx, vqp_rx_release(rx, 1),
-	    STORE(&rx->head_released, 2), RELEASE(&loop.head_cell, 2));
+	    RELEASE(&rx->head_released, 2), RELEASE(&loop.head_cell, 2));
 	CHECK_TRACE(rx, vqp_rx_release_edge(rx, 1),
-	    STORE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
+	    RELEASE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
 	    FENCE, LOAD(&loop.tail_cell, 7));
 	CHECK_TRACE(rx, vqp_rx_publish_edge(rx),
-	    STORE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
+	    RELEASE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
 	    FENCE, LOAD(&loop.tail_cell, 7));
 	CHECK_TRACE(rx, vqp_rx_may_sleep(rx),
-	    STORE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
+	    RELEASE(&rx->head_released, 3), RELEASE(&loop.head_cell, 3),
 	    FENCE, LOAD(&loop.tail_cell, 7));
 	CHECK_TRACE(rx, vqp_rx_query(rx, &tail, &head),
-	    LOAD(&loop.tail_cell, 7));
+	    ACQUIRE(&rx->head_released, 3), ACQUIRE(&loop.tail_cell, 7));
 	/* Lazily: two bytes are a quarter, the third is beyond. */
 	CHECK_TRACE(rx, vqp_rx_release_lazy(rx, 2),
-	    STORE(&rx->head_released, 5));
+	    RELEASE(&rx->head_released, 5));
 	CHECK_TRACE(rx, vqp_rx_release_lazy(rx, 1),
-	    STORE(&rx->head_released, 6),
-	    STORE(&rx->head_released, 6), RELEASE(&loop.head_cell, 6));
+	    RELEASE(&rx->head_released, 6),
+	    RELEASE(&rx->head_released, 6), RELEASE(&loop.head_cell, 6));
 	CHECK_TRACE(rx, vqp_rx_release_lazy(rx, 1),
-	    STORE(&rx->head_released, 7));
+	    RELEASE(&rx->head_released, 7));
 	CHECK_TRACE(rx, CHECK_EQ(vqp_rx_peek(rx, 1, out), VQP_ERROR_NO_DATA),
 	    ACQUIRE(&loop.tail_cell, 7),
-	    STORE(&rx->head_released, 7), RELEASE(&loop.head_cell, 7));
+	    RELEASE(&rx->head_released, 7), RELEASE(&loop.head_cell, 7));
 	vqp_store_relaxed(&loop.tail_cell, 9);
 	CHECK_TRACE(rx, CHECK_EQ(vqp_rx_peek(rx, 1, out),
 	    VQP_ERROR_INVALID_SIZE),
@@ -204,27 +204,27 @@ TEST(trace_pair, "a copying verb is at most one look and one publish")
 	head_cell = b->rx.head_cell;
 
 	CHECK_TRACE(a, vqp_pair_enqueue(a, bytes, 3),
-	    STORE(&a->tx.tail_published, 3), RELEASE(tail_cell, 3));
+	    RELEASE(&a->tx.tail_published, 3), RELEASE(tail_cell, 3));
 	CHECK_TRACE(b, vqp_pair_peek(b, bytes, 2), ACQUIRE(tail_cell, 3));
 	CHECK_NO_TRACE(b, vqp_pair_peek(b, bytes, 2));
 	CHECK_TRACE(b, vqp_pair_dequeue(b, bytes, 2),
-	    STORE(&b->rx.head_released, 2));
+	    RELEASE(&b->rx.head_released, 2));
 	CHECK_TRACE(b, vqp_rx_publish(&b->rx),
-	    STORE(&b->rx.head_released, 2), RELEASE(head_cell, 2));
+	    RELEASE(&b->rx.head_released, 2), RELEASE(head_cell, 2));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_enqueuev(a, pieces, 2), 5),
 	    ACQUIRE(head_cell, 2),
-	    STORE(&a->tx.tail_published, 0), RELEASE(tail_cell, 0));
+	    RELEASE(&a->tx.tail_published, 0), RELEASE(tail_cell, 0));
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_dequeuev(b, pieces, 2), 5),
 	    ACQUIRE(tail_cell, 0),
-	    STORE(&b->rx.head_released, 7),
-	    STORE(&b->rx.head_released, 7), RELEASE(head_cell, 7));
+	    RELEASE(&b->rx.head_released, 7),
+	    RELEASE(&b->rx.head_released, 7), RELEASE(head_cell, 7));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send(a, bytes, 6), 6),
 	    ACQUIRE(head_cell, 7),
-	    STORE(&a->tx.tail_published, 6), RELEASE(tail_cell, 6));
+	    RELEASE(&a->tx.tail_published, 6), RELEASE(tail_cell, 6));
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, bytes, 7), 7),
 	    ACQUIRE(tail_cell, 6),
-	    STORE(&b->rx.head_released, 6),
-	    STORE(&b->rx.head_released, 6), RELEASE(head_cell, 6));
+	    RELEASE(&b->rx.head_released, 6),
+	    RELEASE(&b->rx.head_released, 6), RELEASE(head_cell, 6));
 	/* What fails publishes nothing. */
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, bytes, 1),
 	    VQP_ERROR_NO_DATA), ACQUIRE(tail_cell, 6));
@@ -232,8 +232,10 @@ TEST(trace_pair, "a copying verb is at most one look and one publish")
 	    VQP_ERROR_NO_DATA), ACQUIRE(tail_cell, 6));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send(a, bytes, 8),
 	    VQP_ERROR_PAYLOAD_TOO_LARGE), ACQUIRE(head_cell, 6));
-	CHECK_TRACE(a, vqp_pair_produce_free(a), LOAD(head_cell, 6));
-	CHECK_TRACE(b, vqp_pair_consume_ready(b), LOAD(tail_cell, 6));
+	CHECK_TRACE(a, vqp_pair_produce_free(a),
+	    ACQUIRE(&a->tx.tail_published, 6), ACQUIRE(head_cell, 6));
+	CHECK_TRACE(b, vqp_pair_consume_ready(b),
+	    ACQUIRE(&b->rx.head_released, 6), ACQUIRE(tail_cell, 6));
 	loop_pair_close(&pair);
 }
 
@@ -250,25 +252,26 @@ TEST(trace_more, "MORE touches no shared word, and a batch is one publish")
 	CHECK_NO_TRACE(a, vqp_pair_send_more(a, bytes, 4));
 	CHECK_NO_TRACE(a, vqp_pair_send_more(a, bytes, 4));
 	CHECK_TRACE(a, vqp_pair_flush(a),
-	    STORE(&a->tx.tail_published, 8), RELEASE(tail_cell, 8));
+	    RELEASE(&a->tx.tail_published, 8), RELEASE(tail_cell, 8));
 	CHECK_TRACE(a, vqp_pair_send_batch(a, bytes, 2, 4),
-	    STORE(&a->tx.tail_published, 16), RELEASE(tail_cell, 16));
+	    RELEASE(&a->tx.tail_published, 16), RELEASE(tail_cell, 16));
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive_batch(b, bytes, 4, 2), 2),
-	    ACQUIRE(tail_cell, 16), STORE(&b->rx.head_released, 8));
+	    ACQUIRE(tail_cell, 16),
+	    RELEASE(&b->rx.head_released, 8));
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive_batch(b, bytes, 1, 2), 2),
-	    STORE(&b->rx.head_released, 10));
+	    RELEASE(&b->rx.head_released, 10));
 	/* What wraps and what falls short looks once, too. */
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive_batch(b, bytes, 5, 3), 1),
 	    ACQUIRE(tail_cell, 16),
-	    STORE(&b->rx.head_released, 10), RELEASE(head_cell, 10),
-	    STORE(&b->rx.head_released, 15));
+	    RELEASE(&b->rx.head_released, 10), RELEASE(head_cell, 10),
+	    RELEASE(&b->rx.head_released, 15));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send_batch(a, bytes, 16, 3), 2),
 	    ACQUIRE(head_cell, 10),
-	    STORE(&a->tx.tail_published, 8), RELEASE(tail_cell, 8));
+	    RELEASE(&a->tx.tail_published, 8), RELEASE(tail_cell, 8));
 	CHECK_NO_TRACE(a, CHECK_EQ(vqp_pair_send_more(a, bytes, 1), 1));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send_more(a, bytes, 9),
 	    VQP_ERROR_NO_SPACE), ACQUIRE(head_cell, 10),
-	    STORE(&a->tx.tail_published, 9), RELEASE(tail_cell, 9));
+	    RELEASE(&a->tx.tail_published, 9), RELEASE(tail_cell, 9));
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send_more(a, bytes, 9),
 	    VQP_ERROR_NO_SPACE), ACQUIRE(head_cell, 10));
 	loop_pair_close(&pair);
@@ -299,33 +302,36 @@ TEST(trace_inline, "the old tag goes, the words come, the tag, the tail")
 	    STORE(&copy->tag, 0), RELEASE(&copy->word[0], 11),
 	    RELEASE(&copy->word[1], 22),
 	    RELEASE(&copy->tag, vqp_inline_tag(0, 16)),
-	    STORE(&a->tx.tail_published, 16), RELEASE(tail_cell, 16));
+	    RELEASE(&a->tx.tail_published, 16), RELEASE(tail_cell, 16));
 	CHECK_TRACE(b, vqp_pair_receive(b, got, 16),
-	    ACQUIRE(tail_cell, 16), ACQUIRE(&copy->tag, vqp_inline_tag(0, 16)),
+	    ACQUIRE(tail_cell, 16),
+	    ACQUIRE(&copy->tag, vqp_inline_tag(0, 16)),
 	    ACQUIRE(&copy->word[0], 11), ACQUIRE(&copy->word[1], 22),
 	    LOAD(&copy->tag, vqp_inline_tag(0, 16)),
-	    STORE(&b->rx.head_released, 16));
+	    RELEASE(&b->rx.head_released, 16));
 	/* A larger one, and one in pieces: the tag goes once. */
 	CHECK_TRACE(a, vqp_pair_enqueue(a, &pair, 40),
 	    STORE(&copy->tag, 0),
-	    STORE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
+	    RELEASE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
 	CHECK_TRACE(a, vqp_tx_publish(&a->tx),
-	    STORE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
+	    RELEASE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
 	/* Not all that is ready, so the copy is not looked at... */
 	CHECK_TRACE(b, vqp_pair_receive(b, got, 32),
-	    ACQUIRE(tail_cell, 56), STORE(&b->rx.head_released, 48));
+	    ACQUIRE(tail_cell, 56),
+	    RELEASE(&b->rx.head_released, 48));
 	/* ...and this is all, but no copy is there. */
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, got, 8), 8),
 	    ACQUIRE(&copy->tag, 0),
-	    STORE(&b->rx.head_released, 56),
-	    STORE(&b->rx.head_released, 56), RELEASE(head_cell, 56));
+	    RELEASE(&b->rx.head_released, 56),
+	    RELEASE(&b->rx.head_released, 56), RELEASE(head_cell, 56));
 	/* Behind staged bytes nothing goes inline. */
 	CHECK_NO_TRACE(a, vqp_pair_send_more(a, words, 8));
 	CHECK_TRACE(a, vqp_pair_send(a, words, 8),
-	    STORE(&a->tx.tail_published, 72), RELEASE(tail_cell, 72));
+	    RELEASE(&a->tx.tail_published, 72), RELEASE(tail_cell, 72));
 	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, got, 16), 16),
-	    ACQUIRE(tail_cell, 72), ACQUIRE(&copy->tag, 0),
-	    STORE(&b->rx.head_released, 72));
+	    ACQUIRE(tail_cell, 72),
+	    ACQUIRE(&copy->tag, 0),
+	    RELEASE(&b->rx.head_released, 72));
 	loop_pair_close(&pair);
 }
 
@@ -527,9 +533,14 @@ TEST(abandoned_at_any_load, "an end abandoned in a verb answers before or after"
 	loop_close(&abandoned);
 }
 
-/* A byte comes and goes between an observer's looks at the two indices. */
+/*
+ * Messages come and go between an observer's looks: before the one numbered
+ * `move_at`, or before each from there on.  There are none or three bytes in
+ * the ring at any moment, and in one of eight two moments make any number.
+ */
 static struct loop moving;
-static unsigned looks;
+static unsigned looks, move_at;
+static bool move_always;
 
 static void
 move_between(enum hook_verb verb, const void *cell)
@@ -537,25 +548,48 @@ move_between(enum hook_verb verb, const void *cell)
 	struct vqp_span out[2];
 
 	(void)cell;
-	if (verb != HOOK_LOAD_RELAXED || ++looks != 2)
+	if (verb != HOOK_LOAD_ACQUIRE && cell != &moving.tx.tail_published &&
+	    cell != &moving.rx.head_released)
 		return;
-	CHECK_EQ(vqp_tx_reserve(&moving.tx, 1, out), 1);
-	vqp_tx_commit(&moving.tx, 1);
-	CHECK_EQ(vqp_rx_peek(&moving.rx, 1, out), 1);
-	vqp_rx_release(&moving.rx, 1);
+	if (++looks < move_at || (looks != move_at && !move_always))
+		return;
+	hook.before = NULL;
+	CHECK_EQ(vqp_rx_peek(&moving.rx, 3, out), 3);
+	vqp_rx_release(&moving.rx, 3);
+	CHECK_EQ(vqp_tx_reserve(&moving.tx, 3, out), 3);
+	vqp_tx_commit(&moving.tx, 3);
+	hook.before = move_between;
 }
 
-TEST(queries_see_no_overtaking, "to a query no head has passed its tail")
+static int64_t
+query_moving(bool is_tx)
 {
 	uint64_t tail, head;
+	int64_t n;
 
-	loop_open(&moving, 8);
+	loop_start(&moving, 0, 5);
+	looks = 0;
 	hook.before = move_between;
-	looks = 0;
-	CHECK(vqp_tx_query(&moving.tx, &tail, &head) <= 1);
-	looks = 0;
-	CHECK(vqp_rx_query(&moving.rx, &tail, &head) <= 1);
+	n = is_tx ? vqp_tx_query(&moving.tx, &tail, &head) :
+	    vqp_rx_query(&moving.rx, &tail, &head);
 	hook.before = NULL;
+	CHECK_EQ(n, vqp_ring_distance(head, tail, 8));
+	return n;
+}
+
+TEST(queries_are_of_one_moment, "a query interrupted at any look looks again")
+{
+	loop_open(&moving, 8);
+	for (int is_tx = 0; is_tx < 2; is_tx++) {
+		move_always = false;
+		for (move_at = 1; move_at <= 6; move_at++)
+			CHECK_EQ(query_moving(is_tx), 3);
+		/* It does not wait for an end that never stands still. */
+		move_always = true;
+		move_at = 1;
+		CHECK(query_moving(is_tx) < 8);
+		CHECK_EQ(looks, 3 * VQP_QUERY_TRIES);
+	}
 	loop_close(&moving);
 }
 

@@ -186,7 +186,8 @@ vqp_pair_get_fast(struct vqp_pair *pair, void *to, uint64_t length)
 		return false;
 	vqp_copy_as(rx->can, to, rx->data + head, length);
 	rx->head = head + length;
-	vqp_store_relaxed(&rx->head_released, head + length);
+	/* E8: the tail that allows a head is known /before/ that head */
+	vqp_store_release(&rx->head_released, head + length);
 	return true;
 }
 

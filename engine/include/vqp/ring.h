@@ -16,7 +16,7 @@
  * The structs are ABI for whoever inlines over them: VQP_RING_ABI counts
  * their changes.
  *
- * E1, E2, E3, E5: docs/ordering.md.
+ * E1, E2, E3, E5, E8: docs/ordering.md.
  */
 #ifndef VQP_RING_H
 #define VQP_RING_H
@@ -112,7 +112,7 @@ struct vqp_tx {
 	uint64_t tail;			/* next byte to fill, staged */
 	uint64_t soft;			/* the tail may go here unseen */
 	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
-	struct vqp_cell64 tail_published; /* w:us r:observers e:none */
+	struct vqp_cell64 tail_published; /* w:us r:observers e:E8 */
 	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
 	uint64_t head_seen;		/* below size, or attach refused */
 	uint8_t pending;		/* before the next publish */
@@ -161,7 +161,7 @@ struct vqp_rx {
 	uint64_t head;			/* next byte to read, staged */
 	uint64_t soft;			/* the head may go here unseen */
 	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
-	struct vqp_cell64 head_released; /* w:us r:observers e:none */
+	struct vqp_cell64 head_released; /* w:us r:observers e:E8 */
 	uint64_t head_published;	/* up to head_released */
 	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
 	uint64_t tail_seen;
@@ -204,6 +204,8 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 #define VQP_TRIAL_SETTLE_WINDOWS 8
 #define VQP_TRIAL_KEEP_MIN 256
 #define VQP_TRIAL_KEEP_MAX 4096
+/* Looks of a query at an end that is at work. */
+#define VQP_QUERY_TRIES 8
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
 #define VQP_SLOW static __attribute__((__noinline__, __unused__))
@@ -345,6 +347,24 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
 	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
 	    (3 * distance->ticks + (uint32_t)ticks) / 4;
 	return index;
+}
+
+/*
+ * The indices of one moment, for any thread: those between whose looks our own
+ * stood still.  After VQP_QUERY_TRIES in vain, of the last two moments.
+ */
+VQP_SLOW void
+vqp_ring_snapshot(const struct vqp_cell64 *own,
+    const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs)
+{
+	for (unsigned tried = 0; tried < VQP_QUERY_TRIES; tried++) {
+		/* E8: what the owner accepted is there /before/ its index */
+		*mine = vqp_load_acquire(own);
+		/* E8: what the peer accepted is there /before/ its index */
+		*theirs = vqp_load_acquire(foreign);
+		if (vqp_load_relaxed(own) == *mine)
+			break;
+	}
 }
 
 /*
@@ -578,7 +598,8 @@ vqp_tx_publish_to(struct vqp_tx *tx, uint64_t tail)
 {
 	if (__builtin_expect(tx->pending != 0, 0))
 		vqp_tx_settle(tx);
-	vqp_store_relaxed(&tx->tail_published, tail);
+	/* E8: the head that allows a tail is known /before/ that tail */
+	vqp_store_release(&tx->tail_published, tail);
 	/* E1: peer sees our bytes /before/ it sees the tail that covers them */
 	vqp_store_release(tx->tail_cell, tail);
 }
@@ -681,8 +702,11 @@ vqp_tx_may_sleep(struct vqp_tx *tx)
 }
 
 /*
- * The published tail and the peer's head, for any thread at any time; with
- * it, how many bytes are in the ring.  A snapshot, stale when it returns.
+ * The published tail and the peer's head of one moment of the call, for any
+ * thread at any time; with it, how many bytes were in the ring then.  An end
+ * that publishes at each of VQP_QUERY_TRIES looks, or goes whole laps between
+ * them, is not waited for: then the two are of two moments, and of the count
+ * is true that it is between 0 and size - 1.
  * Returns the bytes (0 to size - 1), or VQP_ERROR_INVALID_SIZE for a ring
  * without bytes, a broken end, or a head outside the ring, which breaks the
  * end: the producer learns it at its next look.  The indices are stored in
@@ -691,9 +715,7 @@ vqp_tx_may_sleep(struct vqp_tx *tx)
 static inline int64_t
 vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
 {
-	/* The one behind first, or it could seem to have passed the other. */
-	*head = vqp_load_relaxed(tx->head_cell);
-	*tail = vqp_load_relaxed(&tx->tail_published);
+	vqp_ring_snapshot(&tx->tail_published, tx->head_cell, tail, head);
 	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	if (*head >= tx->size) {
@@ -845,7 +867,8 @@ static inline void
 vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 {
 	rx->head_published = head;
-	vqp_store_relaxed(&rx->head_released, head);
+	/* E8: the tail that allows a head is known /before/ that head */
+	vqp_store_release(&rx->head_released, head);
 	/* E2: we finished reading these bytes /before/ peer may reuse them */
 	vqp_store_release(rx->head_cell, head);
 }
@@ -1149,7 +1172,8 @@ VQP_SLOW void
 vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n)
 {
 	vqp_rx_stage_slow(rx, n);
-	vqp_store_relaxed(&rx->head_released, rx->head);
+	/* E8: the tail that allows a head is known /before/ that head */
+	vqp_store_release(&rx->head_released, rx->head);
 	if (n > VQP_GIVE_BACK_BYTES || vqp_ring_distance(rx->head_published,
 	    rx->head, rx->size) > rx->size / 4)
 		vqp_rx_publish(rx);
@@ -1167,7 +1191,8 @@ vqp_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
 	/* No head up to the soft limit is past the quarter, if n is not 0. */
 	if (VQP_LIKELY(n - 1 < rx->soft - rx->head)) {
 		rx->head += n;
-		vqp_store_relaxed(&rx->head_released, rx->head);
+		/* E8: the tail that allows a head is known /before/ that head */
+		vqp_store_release(&rx->head_released, rx->head);
 	} else
 		vqp_rx_release_lazy_slow(rx, n);
 }
@@ -1195,8 +1220,7 @@ vqp_rx_may_sleep(struct vqp_rx *rx)
 static inline int64_t
 vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
 {
-	*head = vqp_load_relaxed(&rx->head_released);
-	*tail = vqp_load_relaxed(rx->tail_cell);
+	vqp_ring_snapshot(&rx->head_released, rx->tail_cell, head, tail);
 	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	if (*tail >= rx->size) {

@@ -32,6 +32,7 @@ uint64_t vqp_load_relaxed(const struct vqp_cell64 *cell);
 
 /*@ requires \valid_read(cell);
     assigns \result \from *cell;
+    ensures own_word(cell) ==> \result == cell->v_;
 */
 uint64_t vqp_load_acquire(const struct vqp_cell64 *cell);
 
