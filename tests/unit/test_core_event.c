@@ -158,6 +158,8 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 				.receive = count_receive,
 				.argument = &counted,
 			};
+			struct vqp_datagram datagram = { case_host, { 0, 0 },
+			    1 };
 			struct vqp_handle handle;
 
 			mock.cid = errors[i];
@@ -170,6 +172,13 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 			    VQP_INVALID_ID);
 			CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
 			    &handle), VQP_ERROR_NO_RESOURCES);
+			/* Nor has what is sent a source. */
+			datagram.src = case_endpoint(&counted,
+			    VQP_DATAGRAM_ANY_CONTEXT);
+			CHECK_EQ(vqp_core_send(mock.core, &datagram, "x"),
+			    VQP_ERROR_NO_RESOURCES);
+			CHECK_EQ(vqp_core_endpoint_destroy(mock.core,
+			    datagram.src), VQP_SUCCESS);
 			/* And it is asked again. */
 			mock.cid = 0x1234;
 			CHECK_EQ(vqp_core_context_id(mock.core), 0x1234);

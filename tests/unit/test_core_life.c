@@ -120,6 +120,29 @@ TEST(case_71_no_datagrams, "71: without datagrams, or without DMA, no core")
 	}
 }
 
+static void
+pull_at_last(struct mock *device, const struct vqp_datagram *datagram)
+{
+	if (datagram->dst.resource == VQP_HYPERCALL_GET_CONTEXT_ID)
+		sim_os_pull(device->os);
+}
+
+TEST(plugged_twice, "a core has one device at a time, and none that went at once")
+{
+	FOR_EACH_CASE() {
+		CHECK_EQ(vqp_core_plug(mock.core, case_dma),
+		    VQP_ERROR_ALREADY_EXISTS);
+		CHECK_EQ(mock.enables, 1);
+		CHECK_EQ(mock.resets, 0);
+	}
+	FOR_EACH_BARE_CASE() {
+		mock.sees = pull_at_last;
+		CHECK_EQ(mock_attach(&mock), VQP_ERROR_DEVICE_NOT_FOUND);
+		CHECK_EQ(case_bytes(), 0);
+		mock.core = NULL;
+	}
+}
+
 TEST(large_pages_by_ports, "a device by ports is not told of pages of 64 KiB")
 {
 	static const uint32_t shifts[] = { 13, 14, 16 };

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "count_fds.h"
 #include "host_rig.h"
 
 static void
@@ -100,6 +101,8 @@ goes_around(uint64_t bytes_max, unsigned turns)
 
 TEST(pair_echo, "an echo of a pair gives back every byte, around the end")
 {
+	const unsigned before = count_fds();
+
 	rig_open("--pair-echo", "60=4096");
 	goes_around(4096, 40);
 	rig_close();
@@ -110,6 +113,8 @@ TEST(pair_echo, "an echo of a pair gives back every byte, around the end")
 	rig_settle();
 	CHECK(rig_said("pair 2:60: in "));
 	rig_close();
+	/* Nor is the guest's memory held any longer. */
+	CHECK_EQ(count_fds(), before);
 }
 
 TEST(pair_rung, "the guest's bell is rung when it waits, with the pair's name")
@@ -409,6 +414,8 @@ TEST(regular_file, "a file is served, a new one made, one to send must be there"
 	char *argv[] = { (char *)"vqp-host", (char *)"LINK" };
 
 	for (unsigned i = 0; i < 4; i++) {
+		const unsigned before = count_fds();
+
 		rig_prepare(SOCK_SEQPACKET, 2, argv);
 		if (i < 2)
 			make(S_IFREG);
@@ -416,6 +423,7 @@ TEST(regular_file, "a file is served, a new one made, one to send must be there"
 		    "file"), i != 2);
 		CHECK_EQ(rig_said("No such file or directory"), i == 2);
 		rig_close();
+		CHECK_EQ(count_fds(), before);
 	}
 }
 

@@ -188,6 +188,52 @@ TEST(strange_sender, "a control packet is whole, and from the control port")
 	rig_close();
 }
 
+TEST(source_ends, "a source of so many bytes gives these, and then an end")
+{
+	struct vqp_pair *guest;
+	struct vqp_vsock_packet packet;
+	char bytes[200];
+
+	rig_open("--source", "7=100");
+	guest = connect_to(7);
+	CHECK(guest != NULL);
+	do
+		packet = fake_guest_hear(&rig.qemu);
+	while (packet.type == VQP_VSOCK_WROTE);
+	CHECK_EQ(packet.type, VQP_VSOCK_SHUTDOWN);
+	CHECK_EQ(packet.body.mode, 2);
+	CHECK_EQ(vqp_pair_dequeue(guest, bytes, sizeof(bytes)), 100);
+	CHECK_EQ(vqp_pair_consume_ready(guest), 0);
+	rig_close();
+}
+
+TEST(path_in_use, "a socket that somebody listens at is not taken away")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path };
+	int listener, fd;
+
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	listener = unix_socket("v", true);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("/v: somebody uses it"));
+	fd = unix_socket("v", false);
+	CHECK(fd >= 0);
+	close(fd);
+	close(listener);
+	rig_close();
+	/* One that nobody listens at any more is. */
+	rig_prepare(SOCK_SEQPACKET, 4, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	close(unix_socket("v", true));
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	close(unix_socket("v", false));
+	rig_close();
+}
+
 TEST(nobody, "a port that nobody serves is reset, a RST never answered")
 {
 	rig_open("--echo", "7");
