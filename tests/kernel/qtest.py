@@ -9,6 +9,7 @@ hostile-peer matrix.  Most run for both generations.  Exit status: 0 all
 passed, 1 something failed, 77 this machine cannot run it.
 """
 import contextlib
+import multiprocessing
 import os
 import pathlib
 import re
@@ -2371,6 +2372,19 @@ def run_case(machines, name, generation, options, own, function):
         return text + said
 
 
+def run_cases(cases, done):
+    """Put the name, the generation and the complaint of each into a queue, and
+    None at the end."""
+    machines = {}
+    try:
+        for one in cases:
+            done.put((*one[:2], run_case(machines, *one)))
+    finally:
+        done.put(None)
+        for d in machines.values():
+            d.close()
+
+
 def main(arguments):
     if arguments == ["--list"]:
         for name, generation, _, _, _ in CASES:
@@ -2389,20 +2403,29 @@ def main(arguments):
     chosen = [one for one in CASES if not arguments or
               any(part in "%s (%s)" % one[:2] for part in arguments)]
     print("KTAP version 1\n1..%d" % len(chosen), flush=True)
-    machines, failed = {}, 0
-    try:
-        for i, one in enumerate(chosen, 1):
-            why = run_case(machines, *one)
-            print("%sok %d - %s (%s)" % ("not " if why else "", i, *one[:2]),
-                  flush=True)
-            if why:
-                failed += 1
-                print(re.sub("^", "# ", why.rstrip(), flags=re.M))
-    finally:
-        for d in machines.values():
-            d.close()
-    print("# %d passed, %d failed" % (len(chosen) - failed, failed))
-    return 1 if failed else 0
+    done = multiprocessing.SimpleQueue()
+    workers = [multiprocessing.Process(target=run_cases, args=(
+        [one for one in chosen if one[1] == generation], done))
+        for generation in ("port", "mmio")]
+    for worker in workers:
+        worker.start()
+    said = passed = ended = 0
+    while ended < len(workers):
+        one = done.get()
+        if one is None:
+            ended += 1
+            continue
+        name, generation, why = one
+        said += 1
+        passed += not why
+        print("%sok %d - %s (%s)" % ("not " if why else "", said, name,
+                                     generation), flush=True)
+        if why:
+            print(re.sub("^", "# ", why.rstrip(), flags=re.M))
+    for worker in workers:
+        worker.join()
+    print("# %d passed, %d failed" % (passed, len(chosen) - passed))
+    return 0 if passed == len(chosen) else 1
 
 
 if __name__ == "__main__":
