@@ -892,6 +892,58 @@ TEST(case_77_scribbles,
 	}
 }
 
+TEST(rest_is_asked_for,
+    "wire 1.9: what a buffer's end cuts in two is fetched without another cause")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		uint32_t causes = VQP_CAUSE_DATAGRAM;
+
+		/* More than a buffer, and its end is in one of them. */
+		for (unsigned i = 0; i < 30; i++)
+			mock_datagram(&mock, case_host, handle, payload, 3000);
+		while (causes != 0)
+			causes = vqp_core_service(mock.core, causes);
+		CHECK_EQ(counted.calls, 30);
+		CHECK_EQ(counted.bytes, 30 * 3000);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(hypercall_limit, "a hypercall longer than any there is never leaves us")
+{
+	FOR_EACH_CASE() {
+		struct vqp_datagram datagram = {
+			.dst = { VQP_CONTEXT_HYPERVISOR, 100 },
+			.src = { MOCK_CID, 0 },
+		};
+		const unsigned count = mock.message_count;
+
+		CHECK_EQ(vqp_core_hypercall(mock.core, NULL, payload),
+		    VQP_ERROR_INVALID_ARGS);
+		datagram.payload_size = 1;
+		CHECK_EQ(vqp_core_hypercall(mock.core, &datagram, NULL),
+		    VQP_ERROR_INVALID_ARGS);
+		datagram.payload_size =
+		    sizeof(struct vqp_hypercall_qpair_alloc) +
+		    VQP_QPAIR_PAGE_COUNT_MAX * sizeof(uint64_t) + 1;
+		CHECK_EQ(vqp_core_hypercall(mock.core, &datagram, payload),
+		    VQP_ERROR_PAYLOAD_TOO_LARGE);
+		datagram.payload_size = UINT64_MAX;
+		CHECK_EQ(vqp_core_hypercall(mock.core, &datagram, payload),
+		    VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK_EQ(mock.message_count, count);
+		datagram.payload_size = 8;
+		CHECK(vqp_core_hypercall(mock.core, &datagram, payload) >= 0);
+		CHECK_EQ(mock.message_count, count + 1);
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_hypercall(mock.core, &datagram, payload),
+		    VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+	}
+}
+
 TEST(case_78_random_bytes, "78: random bytes to receive: nothing breaks us")
 {
 	struct rng rng = { 78 };

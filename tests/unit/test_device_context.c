@@ -3,6 +3,8 @@
  * Contexts: ids, who may talk to whom, removal, and what leaves the device;
  * part H of the hostile-peer matrix where it is a device model's.
  */
+#include <string.h>
+
 #include "fake_host.h"
 #include "test.h"
 
@@ -320,6 +322,83 @@ TEST(other_calls, "a program without functions hears nothing and harms nobody")
 	vqp_program_destroy(program);
 	fake_guest_close(&guest);
 	fake_hub_close(&hub);
+}
+
+/* All that a program may ask for, while it is being unplugged. */
+static unsigned refused;
+
+static void
+ask_at_the_end(struct fake_program *program, const char *call)
+{
+	const struct vqp_handle own = { 2, 1 }, other = { 16, 1 };
+	const struct vqp_datagram datagram = { other, own, 0 };
+	const struct vqp_qpair_request request = { .handle = { 2, 77 },
+	    .peer = 16, .produce_size = 10, .consume_size = 10 };
+
+	if (strcmp(call, "no memory") != 0)
+		return;
+	refused += vqp_program_link(program->program, 1) ==
+	    VQP_ERROR_UNAVAILABLE;
+	refused += vqp_program_ring(program->program, other) ==
+	    VQP_ERROR_UNAVAILABLE;
+	refused += vqp_program_send(program->program, &datagram, NULL) ==
+	    VQP_ERROR_UNAVAILABLE;
+	refused += vqp_program_qpair_alloc(program->program, &request) ==
+	    VQP_ERROR_UNAVAILABLE;
+}
+
+TEST(asks_at_the_end, "a program that is being unplugged gets nothing new")
+{
+	const struct fake_qpair qpair = { .handle = { 16, 1024 }, .peer = 2,
+	    .produce = 10, .consume = 10 };
+	const struct vqp_qpair_request request = { .handle = { 16, 1024 },
+	    .peer = 16, .produce_size = 10, .consume_size = 10 };
+	struct fake_program program;
+	struct fake_guest guest;
+
+	fake_hub_open(&hub, NULL);
+	fake_guest_open(&guest, &hub, 16, ALL);
+	fake_program_open(&program, &hub, 2, 0);
+	CHECK_EQ(fake_qpair_alloc(&guest, &qpair), VQP_SUCCESS_CREATED);
+	CHECK_EQ(vqp_program_qpair_alloc(program.program, &request),
+	    VQP_SUCCESS_ATTACHED);
+	refused = 0;
+	program.hook = ask_at_the_end;
+	fake_program_close(&program);
+	CHECK_EQ(refused, 4);
+	fake_guest_close(&guest);
+	fake_hub_close(&hub);
+}
+
+static void *
+no_memory(void *context, uint64_t bytes)
+{
+	(void)context, (void)bytes;
+	return NULL;
+}
+
+static void
+no_free(void *context, void *memory, uint64_t bytes)
+{
+	(void)context, (void)memory, (void)bytes;
+}
+
+TEST(no_hub, "a hub without memory or functions, or with limits too large")
+{
+	const struct vqp_hub_limits limits = {
+		.qpair_bytes = VQP_QPAIR_BYTES_MAX + 1,
+	};
+	struct vqp_hub_host host = { .alloc = no_memory, .free = no_free };
+	struct vqp_hub *made = NULL;
+
+	CHECK_EQ(vqp_hub_create(&host, NULL, &made), VQP_ERROR_NO_MEM);
+	CHECK_EQ(vqp_hub_create(&host, &limits, &made),
+	    VQP_ERROR_INVALID_ARGS);
+	host.free = NULL;
+	CHECK_EQ(vqp_hub_create(&host, NULL, &made), VQP_ERROR_INVALID_ARGS);
+	host = (struct vqp_hub_host){ .free = no_free };
+	CHECK_EQ(vqp_hub_create(&host, NULL, &made), VQP_ERROR_INVALID_ARGS);
+	CHECK(made == NULL);
 }
 
 TEST_MAIN()
