@@ -10,9 +10,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <linux/vm_sockets.h>
+
+/* Under an emulator all takes its time. */
+#define PATIENCE_MS	60000
 
 static inline void
 fail(const char *what)
@@ -32,6 +36,35 @@ address(unsigned cid, unsigned port)
 	a.svm_cid = cid;
 	a.svm_port = port;
 	return a;
+}
+
+/* Linux gives a connect 2 s. */
+static inline int
+dial(unsigned cid, unsigned port)
+{
+	struct sockaddr_vm a = address(cid, port);
+	struct timeval patience = { PATIENCE_MS / 1000, 0 };
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (fd < 0)
+		fail("socket");
+	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience,
+	    sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
+		fail("connect");
+	return fd;
+}
+
+static inline int
+listener(unsigned port)
+{
+	struct sockaddr_vm a = address(VMADDR_CID_ANY, port);
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    listen(fd, 4) != 0)
+		fail("listen");
+	return fd;
 }
 
 static inline unsigned

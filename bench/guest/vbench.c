@@ -115,29 +115,6 @@ end(void)
 	tcdrain(STDOUT_FILENO);
 }
 
-static int
-dial(unsigned cid, unsigned port)
-{
-	struct sockaddr_vm a = address(cid, port);
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		fail("connect");
-	return fd;
-}
-
-static int
-listener(void)
-{
-	struct sockaddr_vm a = address(VMADDR_CID_ANY, LOCAL_PORT);
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    listen(fd, 4) != 0)
-		fail("listen");
-	return fd;
-}
-
 static void
 send_all(int fd, size_t bytes)
 {
@@ -242,7 +219,7 @@ datagrams(size_t bytes, unsigned count)
 static void
 streams(unsigned cid, size_t bytes, unsigned count)
 {
-	int from = listener(), fd;
+	int from = listener(LOCAL_PORT), fd;
 	pid_t peer;
 
 	count /= divisor;
@@ -265,7 +242,7 @@ streams(unsigned cid, size_t bytes, unsigned count)
 static void
 all_trips(unsigned cid, unsigned count)
 {
-	int from = listener();
+	int from = listener(LOCAL_PORT);
 	pid_t peer = local_peer(from, 64, 1, 64);
 
 	count /= divisor;

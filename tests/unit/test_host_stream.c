@@ -87,6 +87,32 @@ open_with_vsock(void)
 	fake_qemu_forget(&rig.qemu);
 }
 
+/* A program asks for the guest's port 22; the REQUEST2 of it. */
+static struct vqp_vsock_packet
+call_guest(const char *line, int *fd)
+{
+	struct vqp_vsock_packet packet;
+
+	*fd = unix_socket("v", false);
+	CHECK_EQ(write(*fd, line, strlen(line)), strlen(line));
+	rig_settle();
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
+	CHECK_EQ(packet.dst_port, 22);
+	return packet;
+}
+
+/* The guest's answer to it. */
+static void
+answer(const struct vqp_vsock_packet *request, enum vqp_vsock_type type,
+    union vqp_vsock_body body)
+{
+	fake_guest_say(&rig.qemu, (uint8_t)type, 22, request->src_port,
+	    type == VQP_VSOCK_NEGOTIATE || type == VQP_VSOCK_NEGOTIATE2,
+	    &body);
+	rig_settle();
+}
+
 /* All of `text`, and nothing else, within a few turns. */
 static void
 check_reads(int fd, const char *text)
@@ -427,23 +453,15 @@ TEST(to_unix, "port N of the host is who listens at <path>_N")
 
 TEST(from_unix, "CONNECT N is a stream to the guest's port N, after OK")
 {
+	const union vqp_vsock_body size = { .size = RING };
 	struct vqp_vsock_packet packet;
-	union vqp_vsock_body body = { .size = RING };
 	struct fake_pair *pair;
 	char line[32], want[32];
-	uint32_t own;
 	int fd;
 
 	open_with_vsock();
-	fd = unix_socket("v", false);
-	CHECK_EQ(write(fd, "CONNECT 22\nhello", 16), 16);
-	rig_settle();
-	packet = fake_guest_hear(&rig.qemu);
-	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
-	CHECK_EQ(packet.dst_port, 22);
-	own = packet.src_port;
-	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, own, 1, &body);
-	rig_settle();
+	packet = call_guest("CONNECT 22\nhello", &fd);
+	answer(&packet, VQP_VSOCK_NEGOTIATE2, size);
 	packet = fake_guest_hear(&rig.qemu);
 	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
 	pair = fake_qemu_pair(&rig.qemu, packet.body.handle);
@@ -451,10 +469,8 @@ TEST(from_unix, "CONNECT N is a stream to the guest's port N, after OK")
 	CHECK_EQ(pair->call.flags, 0);
 	CHECK_EQ(pair->call.peer, FAKE_CID);
 	CHECK_EQ(pair->call.handle.context, VQP_CONTEXT_HOST);
-	body.handle = packet.body.handle;
-	fake_guest_say(&rig.qemu, VQP_VSOCK_ATTACH, 22, own, 0, &body);
-	rig_settle();
-	snprintf(want, sizeof(want), "OK %u\n", own);
+	answer(&packet, VQP_VSOCK_ATTACH, packet.body);
+	snprintf(want, sizeof(want), "OK %u\n", packet.src_port);
 	check_reads(fd, want);
 	CHECK_EQ(vqp_pair_receive(&pair->guest, line, 5), 5);
 	CHECK(memcmp(line, "hello", 5) == 0);
@@ -585,13 +601,8 @@ TEST(refused_from_unix, "a guest that refuses ends the program's stream")
 	int fd;
 
 	open_with_vsock();
-	fd = unix_socket("v", false);
-	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
-	rig_settle();
-	packet = fake_guest_hear(&rig.qemu);
-	fake_guest_say(&rig.qemu, VQP_VSOCK_RST, 22, packet.src_port, 0,
-	    NULL);
-	rig_settle();
+	packet = call_guest("CONNECT 22\n", &fd);
+	answer(&packet, VQP_VSOCK_RST, (union vqp_vsock_body){ 0 });
 	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
 	close(fd);
 	rig_close();
@@ -612,14 +623,8 @@ TEST(old_protocol, "what speaks only the old protocol is reset, either way")
 	/* The program that listens has not heard of it. */
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	CHECK_EQ(accept(listener, NULL, NULL), -1);
-	fd = unix_socket("v", false);
-	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
-	rig_settle();
-	packet = fake_guest_hear(&rig.qemu);
-	CHECK_EQ(packet.type, VQP_VSOCK_REQUEST2);
-	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE, 22, packet.src_port,
-	    1, &body);
-	rig_settle();
+	packet = call_guest("CONNECT 22\n", &fd);
+	answer(&packet, VQP_VSOCK_NEGOTIATE, body);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
 	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
 	close(fd);
@@ -843,14 +848,10 @@ TEST(names, "a guest that has all names of pairs is asked a few times")
 	int fd;
 
 	open_with_vsock();
-	fd = unix_socket("v", false);
-	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
-	rig_settle();
-	packet = fake_guest_hear(&rig.qemu);
+	packet = call_guest("CONNECT 22\n", &fd);
 	rig.qemu.alloc_status = VQP_ERROR_ALREADY_EXISTS;
-	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, packet.src_port,
-	    1, &(union vqp_vsock_body){ .size = RING });
-	rig_settle();
+	answer(&packet, VQP_VSOCK_NEGOTIATE2,
+	    (union vqp_vsock_body){ .size = RING });
 	while (fake_qemu_next(&rig.qemu, VQP_LINK_ALLOC) != NULL)
 		tries++;
 	CHECK_EQ(tries, 8);
@@ -1074,13 +1075,9 @@ TEST(own_name, "a stream of ours gets no pair that a service has")
 	rig_start();
 	fake_qemu_forget(&rig.qemu);
 	rig.host.streams.last_resource = 1999;
-	fd = unix_socket("v", false);
-	CHECK_EQ(write(fd, "CONNECT 22\n", 11), 11);
-	rig_settle();
-	packet = fake_guest_hear(&rig.qemu);
-	fake_guest_say(&rig.qemu, VQP_VSOCK_NEGOTIATE2, 22, packet.src_port,
-	    1, &(union vqp_vsock_body){ .size = RING });
-	rig_settle();
+	packet = call_guest("CONNECT 22\n", &fd);
+	answer(&packet, VQP_VSOCK_NEGOTIATE2,
+	    (union vqp_vsock_body){ .size = RING });
 	packet = fake_guest_hear(&rig.qemu);
 	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
 	CHECK(packet.body.handle.resource != 2000);

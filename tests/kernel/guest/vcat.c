@@ -13,26 +13,10 @@
 #include "guest_socket.h"
 
 static int
-connected(unsigned cid, unsigned port)
-{
-	struct sockaddr_vm a = address(cid, port);
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		fail("connect");
-	return fd;
-}
-
-static int
 accepted(unsigned port)
 {
-	struct sockaddr_vm a = address(VMADDR_CID_ANY, port);
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0), one;
+	const int fd = listener(port), one = accept(fd, NULL, NULL);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    listen(fd, 1) != 0)
-		fail("listen");
-	one = accept(fd, NULL, NULL);
 	if (one < 0)
 		fail("accept");
 	close(fd);
@@ -70,7 +54,7 @@ main(int argc, char **argv)
 	}
 	p[1].fd = strcmp(argv[1], "-l") == 0 ?
 	    accepted((unsigned)strtoul(argv[2], NULL, 0)) :
-	    connected((unsigned)strtoul(argv[1], NULL, 0),
+	    dial((unsigned)strtoul(argv[1], NULL, 0),
 		(unsigned)strtoul(argv[2], NULL, 0));
 	for (;;) {
 		if (poll(p, 2, -1) < 0)

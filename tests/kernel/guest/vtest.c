@@ -39,7 +39,6 @@
 #include "guest_socket.h"
 
 #define CHUNK	65536
-#define PATIENCE_MS	60000
 
 static void
 wrong(const char *what, long long a, long long b)
@@ -68,22 +67,6 @@ judge(const unsigned char *buffer, size_t n, unsigned long long at)
 		if (buffer[i] != pattern(at + i))
 			wrong("another byte at", (long long)(at + i),
 			    buffer[i]);
-}
-
-static int
-dial(unsigned cid, unsigned port)
-{
-	struct sockaddr_vm a = address(cid, port);
-	struct timeval patience = { PATIENCE_MS / 1000, 0 };
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-
-	if (fd < 0)
-		fail("socket");
-	setsockopt(fd, AF_VSOCK, SO_VM_SOCKETS_CONNECT_TIMEOUT, &patience,
-	    sizeof(patience));
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
-		fail("connect");
-	return fd;
 }
 
 /*
@@ -159,18 +142,6 @@ timed(int fd, unsigned long long out, unsigned long long in)
 	if (out + in >= 1000000)
 		printf("# %llu bytes in %.3f s, %.1f MB/s\n", out + in,
 		    seconds, (double)(out + in) / seconds / 1e6);
-}
-
-static int
-listener(unsigned port)
-{
-	struct sockaddr_vm a = address(VMADDR_CID_ANY, port);
-	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
-	    listen(fd, 4) != 0)
-		fail("listen");
-	return fd;
 }
 
 static int
