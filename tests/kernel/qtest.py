@@ -9,6 +9,7 @@ hostile-peer matrix.  Most run for both generations.  Exit status: 0 all
 passed, 1 something failed, 77 this machine cannot run it.
 """
 import contextlib
+import fcntl
 import multiprocessing
 import os
 import pathlib
@@ -760,6 +761,24 @@ def byte_limit(d):
         same(d.alloc((CID, 20), 4096, 0), 4)
 
 
+@case("more pieces of memory than are mapped", generations=("mmio",))
+def pieces(d):
+    with Program(d.q):
+        # The same page again and again: each is a piece.
+        page = PAGES // PAGE
+        size = 1023 * PAGE + 1
+        for i in range(16):
+            same(d.alloc((CID, 10 + i), size, size, pages=[page] * 2050), 4)
+        before = d.q.counts().get("qpair-bad-pages", 0)
+        same(d.alloc((CID, 50), 4097, 4097, pages=[page] * 6), -2)
+        same(d.q.counts()["qpair-bad-pages"], before + 1)
+        # Pages in order are not mapped anew.
+        same(d.alloc((CID, 51), 4097, 4097,
+                     pages=range(page, page + 6)), 4)
+        assert d.detach((CID, 10)) >= 0
+        same(d.alloc((CID, 50), 4097, 4097, pages=[page] * 6), 4)
+
+
 @case("B33 page counts that do not fit the sizes")
 def page_counts(d):
     with Program(d.q):
@@ -1185,11 +1204,11 @@ ECHO, RING_BYTES = 7, 262144
 class Guest:
     """The guest's end of stream sockets, packet by packet."""
 
-    def __init__(self, d, *options):
+    def __init__(self, d, *options, host=vm.Host):
         self.d = d
         self.peer = 2, 1
-        self.host = vm.Host(pathlib.Path(d.q.link_path), "--echo",
-                            str(ECHO), *options, name="qtest-host")
+        self.host = host(pathlib.Path(d.q.link_path), "--echo",
+                         str(ECHO), *options, name="qtest-host")
         assert until(lambda: "ready" in self.host.said()), self.host.said()
         self.kept = []
         self.left = set()
@@ -1781,6 +1800,78 @@ def confined(d):
         assert until(lambda: "ready" in g.host.said()), g.host.said()
         status = pathlib.Path("/proc/%d/status" % g.host.process.pid)
         assert "Seccomp:\t0" in status.read_text()
+
+
+@case("the process that connects for vqp-host is killed",
+      generations=("port",))
+def no_dialler(d):
+    path = os.path.join(d.q.folder, "vsock")
+    with socket.socket(socket.AF_UNIX) as listener, \
+            socket.socket(socket.AF_UNIX) as one, \
+            Guest(d, "--vsock", path) as g:
+        listener.bind(path + "_80")
+        listener.listen()
+        for pid in children(g.host.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        same(g.request(2000, dst_port=80)[0], RST)
+        assert "the process that connects to %s_80 is gone" % path in \
+            g.host.said(), g.host.said()
+        # What needs no such process is served.
+        g.connect()
+        one.connect(path)
+        one.sendall(b"CONNECT 22\n")
+        same(g.next_packet()[1], REQUEST2)
+    os.unlink(path + "_80")
+
+
+class PipedHost:
+    """vqp-host; what it says is in a pipe of one page."""
+
+    def __init__(self, *arguments, name):
+        self.text = ""
+        self.pipe, theirs = os.pipe()
+        fcntl.fcntl(self.pipe, fcntl.F_SETPIPE_SZ, PAGE)
+        os.set_blocking(self.pipe, False)
+        self.process = subprocess.Popen(
+            [vm.Host.PROGRAM, *arguments], stderr=theirs,
+            stdin=subprocess.DEVNULL, preexec_fn=vm.die_with_parent)
+        # Opened anew: that its own end blocks is the point.
+        self.again = os.open("/proc/self/fd/%d" % theirs,
+                             os.O_WRONLY | os.O_NONBLOCK)
+        os.close(theirs)
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self.again)
+        os.close(self.pipe)
+
+    def fill(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(self.again, b".")
+
+    def said(self):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.text += os.read(self.pipe, PAGE).decode()
+        return self.text
+
+
+@case("a log that nobody reads", generations=("port",))
+def unread_log(d):
+    with Guest(d, host=PipedHost) as g:
+        g.request(2000)
+        g.host.fill()
+        # It has a line to say, and then others to serve.
+        g.say(OFFER, 2000, handle(CID, 7000))
+        g.say(REQUEST2, 2001, struct.pack("<Q", RING_BYTES), proto=1)
+        time.sleep(0.3)
+        g.look()
+        same(g.kept, [])
+        assert g.host.said()
+        same(g.hear(2000)[0], RST)
+        same(g.hear(2001)[0], NEGOTIATE2)
 
 
 @case("options of vqp-host that are none", generations=("port",))

@@ -298,14 +298,13 @@ datagram_program(const char *name, const char *to)
 	return fd;
 }
 
-TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
+/* A program at port 9, and a message of 12 bytes to the guest's port 5. */
+static int
+open_datagrams(char bytes[64])
 {
-	char bytes[64];
 	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
 	    (char *)"--vsock", rig.path, (char *)"--datagram", (char *)"9" };
 	const struct vqp_handle to = { FAKE_CID, 5 };
-	const struct fake_packet *sent;
-	int fd;
 
 	rig_prepare(SOCK_SEQPACKET, 6, argv);
 	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
@@ -313,9 +312,18 @@ TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
 	rig_settle();
 	CHECK_EQ(rig.host.state, HOST_RUNS);
 	fake_qemu_forget(&rig.qemu);
-	fd = datagram_program("me", "v_9.dgram");
 	memcpy(bytes, &to, sizeof(to));
 	memcpy(bytes + sizeof(to), "ping", 4);
+	return datagram_program("me", "v_9.dgram");
+}
+
+TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
+{
+	char bytes[64];
+	const struct vqp_handle to = { FAKE_CID, 5 };
+	const struct fake_packet *sent;
+	const int fd = open_datagrams(bytes);
+
 	CHECK_EQ(send(fd, bytes, 12, 0), 12);
 	CHECK_EQ(send(fd, bytes, 7, 0), 7);	/* no address in it */
 	rig_settle();
@@ -327,6 +335,80 @@ TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
 	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 12);
 	CHECK(memcmp(bytes, &to, sizeof(to)) == 0);
 	CHECK(memcmp(bytes + sizeof(to), "pong", 4) == 0);
+	close(fd);
+	rig_close();
+}
+
+TEST(datagram_no_room, "what a guest has no room for is lost, and said")
+{
+	char bytes[64];
+	const int fd = open_datagrams(bytes);
+
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	CHECK_EQ(send(fd, bytes, 12, 0), 12);
+	rig_settle();
+	CHECK(rig_said("datagram to 16:5: VQP_ERROR_NO_RESOURCES"));
+	rig.qemu.send_status = 0;
+	fake_qemu_forget(&rig.qemu);
+	CHECK_EQ(send(fd, bytes, 12, 0), 12);
+	rig_settle();
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) != NULL);
+	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_SEND) == NULL);
+	close(fd);
+	rig_close();
+}
+
+static unsigned sends;
+
+static void
+no_answer(struct fake_qemu *qemu, const struct fake_packet *packet)
+{
+	(void)qemu;
+	sends += packet->type == VQP_LINK_SEND;
+}
+
+TEST(datagrams_wait, "one of a port is under way, the program waits with others")
+{
+	char bytes[64];
+	const int fd = open_datagrams(bytes);
+	unsigned held = 0;
+
+	sends = 0;
+	rig.qemu.answer = no_answer;
+	/* Until it would wait; Linux holds ten. */
+	while (held < 1000 && send(fd, bytes, 12, MSG_DONTWAIT) == 12) {
+		rig_settle();
+		held++;
+	}
+	CHECK(held > 1 && held < 1000);
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(sends, 1);
+	close(fd);
+	rig_close();
+}
+
+TEST(datagrams_unread, "a program that does not read loses some, and no more")
+{
+	char bytes[64];
+	const int fd = open_datagrams(bytes);
+	unsigned read = 0;
+
+	CHECK_EQ(send(fd, bytes, 12, 0), 12);
+	rig_settle();
+	for (unsigned i = 0; i < 1000; i++) {
+		fake_guest_send(&rig.qemu, 5, 9, &i, sizeof(i));
+		rig_settle();
+	}
+	/* The first are there. */
+	while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 12) {
+		CHECK(memcmp(bytes + 8, &read, sizeof(read)) == 0);
+		read++;
+	}
+	CHECK(read > 0 && read < 1000);
+	fake_guest_send(&rig.qemu, 5, 9, "now", 3);
+	rig_settle();
+	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 11);
+	CHECK_EQ(rig.host.state, HOST_RUNS);
 	close(fd);
 	rig_close();
 }

@@ -40,24 +40,30 @@ request(uint32_t port, bool hypervisor)
 	rig_settle();
 }
 
-/* The guest connects to a port; NULL if it was reset. */
+/* The guest connects to a port, with that pair; NULL if it was reset. */
 static struct vqp_pair *
-connect_to(uint32_t port)
+connect_as(uint32_t own_port, uint32_t port, struct vqp_handle handle)
 {
 	struct fake_pair *pair;
 
-	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, PORT, port, 1,
+	fake_guest_say(&rig.qemu, VQP_VSOCK_REQUEST2, own_port, port, 1,
 	    &(union vqp_vsock_body){ .size = RING });
 	rig_settle();
 	if (fake_guest_hear(&rig.qemu).type != VQP_VSOCK_NEGOTIATE2)
 		return NULL;
-	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, PORT, port, 0,
-	    &(union vqp_vsock_body){ .handle = ring });
+	fake_guest_say(&rig.qemu, VQP_VSOCK_OFFER, own_port, port, 0,
+	    &(union vqp_vsock_body){ .handle = handle });
 	rig_settle();
 	if (fake_guest_hear(&rig.qemu).type != VQP_VSOCK_ATTACH)
 		return NULL;
-	pair = fake_qemu_pair(&rig.qemu, ring);
+	pair = fake_qemu_pair(&rig.qemu, handle);
 	return pair == NULL ? NULL : &pair->guest;
+}
+
+static struct vqp_pair *
+connect_to(uint32_t port)
+{
+	return connect_as(PORT, port, ring);
 }
 
 static int
@@ -974,6 +980,96 @@ TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
 	rig_later(1);
 	CHECK(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0);
 	close(fd);
+	rig_close();
+}
+
+/*
+ * ---- Ends that always have something to give, and guests that read it.
+ */
+
+
+#define PART	1024	/* of each gift; the ring has a multiple of it */
+
+struct fast {
+	struct host_end end;
+	struct vqp_pair *reader;
+	uint64_t given;
+};
+
+static struct fast fast[2];
+static unsigned fast_count;
+
+static int64_t
+take_none(struct host *host, struct host_end *end, const struct iovec io[2])
+{
+	(void)host;
+	(void)end;
+	(void)io;
+	return HOST_WAIT;
+}
+
+/* A part of the ring, after the guest has read the one before. */
+static int64_t
+give_part(struct host *host, struct host_end *end, const struct iovec io[2])
+{
+	struct fast *one = (struct fast *)end;
+	char bytes[RING];
+
+	(void)host;
+	if (one->reader == NULL)
+		return HOST_WAIT;
+	while (vqp_pair_dequeue(one->reader, bytes, sizeof(bytes)) > 0)
+		;
+	CHECK(io[0].iov_len >= PART);
+	memset(io[0].iov_base, 0, PART);
+	one->given += PART;
+	return PART;
+}
+
+static void
+fast_over(struct host *host, struct host_end *end)
+{
+	(void)host;
+	(void)end;
+}
+
+static struct host_end *
+fast_end(struct host *host, uint32_t port, bool hypervisor, bool *later)
+{
+	struct host_end *end = &fast[fast_count++].end;
+
+	(void)host;
+	(void)port;
+	(void)hypervisor;
+	*later = false;
+	*end = (struct host_end){ .take = take_none, .give = give_part,
+	    .finish = fast_over, .close = fast_over };
+	return end;
+}
+
+TEST(turns, "a stream that can always move has 1 MiB, then another its turn")
+{
+	const struct vqp_handle second = { FAKE_CID, 51 };
+
+	memset(fast, 0, sizeof(fast));
+	fast_count = 0;
+	rig_open("--echo", "7");
+	rig.host.streams.listener = fast_end;
+	CHECK(connect_as(PORT, 8, ring) != NULL);
+	CHECK(connect_as(PORT + 1, 8, second) != NULL);
+	fast[0].reader = &fake_qemu_pair(&rig.qemu, ring)->guest;
+	fast[1].reader = &fake_qemu_pair(&rig.qemu, second)->guest;
+	rig.qemu.forgets = true;
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < 2; i++) {
+			fast[i].given = 0;
+			host_stream_wake(fast[i].end.stream);
+		}
+		CHECK_EQ(host_stream_work(&rig.host), 0);
+		CHECK_EQ(fast[0].given, 1 << 20);
+		CHECK_EQ(fast[1].given, 1 << 20);
+	}
+	fast[0].reader = fast[1].reader = NULL;
 	rig_close();
 }
 
