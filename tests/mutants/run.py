@@ -5,7 +5,8 @@
     run.py FOLDER CK_HEADERS [--sample=N] [MUTANT...]
 
 Works in FOLDER, on copies.  CK_HEADERS: as CMake stages Concurrency Kit in
-build/<preset>/ck.  With --sample one in N of them, others with each commit.
+build/<preset>/ck.  With --sample one in N of them, others with each commit,
+and none of those that need a device built for QEMU.
 A mutant that survives one of its tests, does not apply or does not compile
 is an error, and so is a test that fails without one.  At the end: who killed
 whom.
@@ -63,6 +64,9 @@ HOST_FLAGS = ["-D_GNU_SOURCE", "-Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=recv",
               "-Wl,--wrap=clock_gettime,--wrap=epoll_wait"]
 
 
+QEMU_HEADERS = list(ROOT.glob("build/qemu/headers-*/config-host.h"))
+
+
 class Unfit(Exception):
     """Why a mutant, or a test, cannot be tried."""
 
@@ -110,7 +114,10 @@ def plant(mutant, root):
 
 
 def missing(test):
-    """The program that a test needs and this machine has not, or None."""
+    """What a test needs and this machine has not, or None."""
+    if test[0] == "qemu":
+        return None if shutil.which("qemu-system-x86_64") and QEMU_HEADERS \
+            else "QEMU, or driver/qemu/build has not fetched its headers"
     tool = {"codegen": COMPILERS, "static": TOOLS}.get(
         test[0], {test[1]: "clang" if test[0] == "fuzz" else "gcc"})[test[1]]
     return None if shutil.which(tool) else tool
@@ -195,7 +202,24 @@ def verdict(status, said):
     return "signal %d" % -status if status < 0 else "exit %d" % status
 
 
+def try_qemu(root, name):
+    """A case of qtest.py, by a part of its name, with a device of this tree."""
+    for folder in ("build/qemu", "bench"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "bench/need.sh", root / "bench")
+    for header in QEMU_HEADERS:
+        link = root / "build/qemu" / header.parent.name
+        if not link.exists():
+            link.symlink_to(header.parent)
+    status, said = run([str(root / "driver/qemu/build")])
+    if status != 0:
+        raise Unfit("does not compile:\n" + said)
+    return verdict(*run([str(root / "tests/kernel/qtest.py"), name]))
+
+
 def try_test(root, ck, test):
+    if test[0] == "qemu":
+        return try_qemu(root, " ".join(test[1:]))
     if test[0] == "codegen":
         return verdict(*run([
             sys.executable, str(root / "tests/codegen/codegen.py"), test[1],
@@ -253,6 +277,8 @@ def main(folder, ck, *names):
                read_mutants((ROOT / "tests/mutants/mutants.txt").read_text())
                if not names or mutant.name in names]
     if sample:
+        mutants = [mutant for mutant in mutants
+                   if all(test[0] != "qemu" for test in mutant.tests)]
         mutants = mutants[int(commit(), 16) % sample[0]::sample[0]]
     tests = {test: missing(test) for mutant in mutants
              for test in mutant.tests}
