@@ -157,19 +157,39 @@ static void linux_vectors_free(struct pci_dev *device)
 
 /* ---- The device. */
 
-/* Find the registers.  True for a device that is talked to by DMA. */
-static bool linux_map(struct vqp_os *os, struct pci_dev *device)
+/* NULL for a BAR that was given no address. */
+static int linux_map_bar(struct pci_dev *device, int bar, void __iomem **base)
+{
+	*base = NULL;
+	if (!pci_resource_start(device, bar))
+		return 0;
+	*base = pcim_iomap(device, bar, 0);
+	if (*base)
+		return 0;
+	dev_err(&device->dev, "no memory to map BAR %d\n", bar);
+	return -ENOMEM;
+}
+
+/* Find the registers.  Whether it is talked to by DMA (1 or 0), or an error. */
+static int linux_map(struct vqp_os *os, struct pci_dev *device)
 {
 	void __iomem *bar = NULL;
+	int error = 0;
 
 	os->ports = NULL;
 	if (pci_resource_len(device, VQP_BAR_PORT) >= VQP_BAR_PORT_BYTES)
-		os->ports = pcim_iomap(device, VQP_BAR_PORT, 0);
-	if (pci_resource_len(device, VQP_BAR_MEMORY) ==
+		error = linux_map_bar(device, VQP_BAR_PORT, &os->ports);
+	if (!error && pci_resource_len(device, VQP_BAR_MEMORY) ==
 	    VQP_BAR_MEMORY_BYTES_MMIO)
-		bar = pcim_iomap(device, VQP_BAR_MEMORY, 0);
+		error = linux_map_bar(device, VQP_BAR_MEMORY, &bar);
+	if (error)
+		return error;
 	os->registers = bar ? bar + VQP_MMIO_REG_OFFSET : os->ports;
-	return bar;
+	if (!os->registers) {
+		dev_err(&device->dev, "no registers in BAR 0 or 1\n");
+		return -ENXIO;
+	}
+	return bar ? 1 : 0;
 }
 
 static int linux_error(int status)
@@ -199,14 +219,11 @@ static int linux_mask(struct pci_dev *device)
 
 static int linux_plug(struct pci_dev *device)
 {
-	bool dma;
-	int status, count;
+	int status, count, dma;
 
 	dma = linux_map(&vqp_linux, device);
-	if (!vqp_linux.registers) {
-		dev_err(&device->dev, "no registers in BAR 0 or 1\n");
-		return -ENXIO;
-	}
+	if (dma < 0)
+		return dma;
 	status = linux_mask(device);
 	if (status)
 		return status;
