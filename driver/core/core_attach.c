@@ -249,7 +249,9 @@ static int
 vqp_core_memory_alloc(struct vqp_core *core)
 {
 	/* Without the page there are no bells, and all the rest works. */
-	(void)vqp_os_pages_alloc(core->os, 1, false, &core->bell_page);
+	if (!vqp_os_pages_alloc(core->os, 1, false, &core->bell_page))
+		vqp_os_log(core->os, VQP_OS_WARNING,
+		    "no memory for the notification page: no doorbells");
 	if (!vqp_core_dma(core) || (vqp_os_dma_alloc(core->os,
 	    VQP_CORE_DMA_BYTES, &core->receive.dma) && vqp_os_dma_alloc(core->os,
 	    VQP_CORE_DMA_BYTES, &core->send.dma)))
