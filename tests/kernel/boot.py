@@ -94,7 +94,8 @@ SCENES = {
 }
 USUAL = {"amd64": ("port", "mmio", "port-1-vector", "mmio-msi", "port-ppn32"),
          "arm64": ("mmio",)}
-ONLY_AMD64 = {"port-q35", "iommu", "tools"}
+ONLY_AMD64 = {"port-q35", "iommu", "tools", "failures-mmio",
+              "failures-port"}
 
 SCRIPT = r"""
 load vsock

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What may happen to a guest's device while its sockets are in use: sleep,
-removal, another driver, an IOMMU, a host that lies.  Variants of boot.py.
+removal, another driver, an IOMMU, no memory, a host that lies.  Variants of
+boot.py.
 
 A script is the guest's.  A line "guest: wants ..." of it calls what STEPS has for
 that; whether it was done the guest sees itself.
@@ -285,6 +286,73 @@ check 'after all nothing is mapped' as_many
 """
 
 
+# Each allocation of a probe fails once: the probe fails with that, or all works
+# as usual, or the log says what the device has to do without.
+FAILURES = r"""
+failing=/sys/module/vmci_failing/parameters
+load vmci_failing
+unload vmci_resident
+said()
+{
+	dmesg | sed -n 's/^[^]]*] //; /vmw_vmci/p'
+}
+
+kind()		# FILE
+{
+	sed -n 's/.*context [0-9]*, \([^,]*\).*/\1/p' $1
+}
+
+# It has bells, datagrams and pairs, and is talked to as usual.
+whole()
+{
+	insmod /modules/vmci_resident.ko 2>/dev/null &&
+	    rmmod vmci_resident && [ "$(kind /tmp/said)" = "$(kind /tmp/usual)" ]
+}
+
+# Bind and unbind; `left`: what was not reached, `outcome`: good or not.
+probe()		# N, the allocation that fails
+{
+	dmesg -c >/dev/null
+	echo $1 >$failing/left
+	{ echo $device; } >$driver/bind 2>/tmp/why
+	probe_status=$?
+	left=$(cat $failing/left)
+	echo 0 >$failing/left
+	said >/tmp/said
+	outcome=good
+	if [ $probe_status = 0 ]; then
+		whole || grep -q 'no doorbells' /tmp/said || outcome=lame
+		echo $device >$driver/unbind
+	elif ! grep -q 'Cannot allocate memory' /tmp/why; then
+		outcome=other
+	fi
+}
+
+echo $device >$driver/unbind
+: >/tmp/usual
+probe 0
+cp /tmp/said /tmp/usual
+count=1
+bad=0
+probe 1
+while [ $left = 0 ]; do
+	if [ $outcome != good ]; then
+		bad=$((bad + 1))
+		echo "# $count: $outcome, $(cat $failing/where)"
+		sed 's/^/# /' /tmp/why /tmp/said
+	fi
+	count=$((count + 1))
+	probe $count
+done
+echo "# $((count - 1)) allocations"
+check 'a probe allocates' [ $count -gt 10 ]
+check 'each failure is borne or told of' [ $bad = 0 ]
+check 'without one all is as usual' cmp /tmp/said /tmp/usual
+echo $device >$driver/bind
+load vmci_resident
+works 'after all of them'
+"""
+
 NEGOTIATE2, OFFER, ATTACH, WROTE, REQUEST2 = 12, 3, 4, 5, 11
 
 
@@ -406,6 +474,8 @@ VARIANTS = {
     "unplug-mmio": Life("mmio=on", UNPLUG),
     "unplug-port": Life("vectors=1", UNPLUG),
     "rebind-smp": Life("mmio=on", REBIND, smp=2),
+    "failures-mmio": Life("mmio=on", FAILURES),
+    "failures-port": Life("", FAILURES),
     "iommu": Life("mmio=on", IOMMU, machine="q35", append="intel_iommu=on",
                   extra=("-device", "intel-iommu")),
 }
@@ -418,8 +488,9 @@ def run(name, kernel, arguments, results):
         return
     files = []
     if variant.resident:
-        resident = arguments.module.with_name("vmci_resident.ko")
-        files.append(("modules/" + resident.name, resident))
+        for name_of in ("vmci_resident.ko", "vmci_failing.ko"):
+            files.append(("modules/" + name_of,
+                          arguments.module.with_name(name_of)))
     with scene.Scene(
             name, kernel, arguments, results, variant.script,
             variant.options, variant.machine, files,
