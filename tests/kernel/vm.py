@@ -23,6 +23,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import typing
@@ -506,15 +507,18 @@ class Host:
                 raise TimeoutError("QEMU made no %s" % link)
             time.sleep(0.02)
         OUT.mkdir(parents=True, exist_ok=True)
-        self.log = open(OUT / (name + ".log"), "w+")
+        # Another host of that name, of a test beside this, keeps its own.
+        log, path = tempfile.mkstemp(dir=OUT)
+        os.replace(path, OUT / (name + ".log"))
+        self.log = os.fdopen(log, "w+")
         self.process = subprocess.Popen([self.PROGRAM, link, *options],
                                         stderr=self.log,
                                         stdin=subprocess.DEVNULL,
                                         preexec_fn=die_with_parent)
 
     def said(self):
-        self.log.flush()
-        return pathlib.Path(self.log.name).read_text()
+        log = self.log.fileno()
+        return os.pread(log, os.fstat(log).st_size, 0).decode()
 
     def __enter__(self):
         return self
