@@ -371,14 +371,14 @@ TEST(asks_at_the_end, "a program that is being unplugged gets nothing new")
 }
 
 static void *
-no_memory(void *context, uint64_t bytes)
+no_memory(void *context, size_t bytes)
 {
 	(void)context, (void)bytes;
 	return NULL;
 }
 
 static void
-no_free(void *context, void *memory, uint64_t bytes)
+no_free(void *context, void *memory, size_t bytes)
 {
 	(void)context, (void)memory, (void)bytes;
 }
