@@ -190,6 +190,21 @@ send_memory(const struct vqp_link_piece *piece)
 	rig_settle();
 }
 
+TEST(memory_again, "memory of a pair that is not opened again is not taken")
+{
+	const struct vqp_link_piece piece = { .bytes = 16384 };
+
+	rig_open("--pair-echo", "60=4096");
+	CHECK_EQ(rig_mappings(), 1 + 1);
+	/* At once: the host has not asked for the next pair. */
+	fake_qemu_detach(&rig.qemu, pair);
+	send_memory(&piece);
+	CHECK(fake_qemu_pair(&rig.qemu, pair) != NULL);
+	CHECK_EQ(rig_mappings(), 1 + 1);
+	CHECK_EQ(rig.host.state, HOST_RUNS);
+	rig_close();
+}
+
 TEST(no_file, "pieces of a file that never came: said, and no pair")
 {
 	const struct vqp_link_piece piece = { .file = 9, .bytes = 16384 };

@@ -479,7 +479,7 @@ host_pair_open(struct host *host, struct host_pair *pair,
 		return;
 	}
 	pair->handle = handle;
-	pair->mapped = false;
+	pair->had_memory = pair->mapped = false;
 	pair->opening = true;
 	pair->next = host->link.pairs;
 	host->link.pairs = pair;

@@ -20,6 +20,7 @@ struct host_pair {
 	struct vqp_handle handle;
 	bool opening;		/* the answer has not come yet */
 	bool closing;		/* ... and nobody wants it any more */
+	bool had_memory;	/* it comes once to a pair that was opened */
 	bool mapped;
 	struct vqp_pair_config config;	/* while it is */
 	uint8_t *memory;

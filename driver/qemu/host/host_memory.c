@@ -158,7 +158,7 @@ hand_over(struct host_memory *memory, struct host_pair *pair)
 	consume->size = coming->consume_size;
 	pair->memory = memory->base;
 	pair->memory_bytes = memory->bytes;
-	pair->mapped = true;
+	pair->had_memory = pair->mapped = true;
 	memory->base = NULL;
 }
 
@@ -180,7 +180,7 @@ host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
 	for (; pairs != NULL; pairs = pairs->next)
 		if (pairs->handle.context == handle->context &&
 		    pairs->handle.resource == handle->resource &&
-		    !pairs->mapped && !pairs->closing) {
+		    !pairs->had_memory && !pairs->closing) {
 			hand_over(memory, pairs);
 			*whole = pairs;
 			return true;
