@@ -223,6 +223,7 @@ act(const struct step *step)
 		host_port = port < 0 ? 0 : (uint32_t)port;
 		break;
 	case CALL_TURN:
+		world_later(step);
 		host_turn(&world.host, 0);
 		break;
 	default:

@@ -220,6 +220,7 @@ act(const struct step *step, const struct fake_packet *asked)
 		fake_qemu_send_raw(&world.qemu, body, step->more, NULL, 0);
 		break;
 	case CALL_TURN:
+		world_later(step);
 		if (asked == NULL)
 			host_turn(&world.host, 0);
 		break;

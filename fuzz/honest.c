@@ -480,6 +480,17 @@ attach(struct call *call)
 	honest->way[is_a].drained = 0;
 }
 
+static void
+poll(struct call *call)
+{
+	struct way *way = call->way;
+	const int64_t ready = vqp_pair_poll(way->to);
+
+	way->oracle.head = way->oracle.head_lazy;
+	MUST_EQ(ready, way->queue->size == 0 ? VQP_ERROR_INVALID_SIZE :
+	    (int64_t)oracle_unread(&way->oracle));
+}
+
 /* From now on every look finds the peer's line this far away. */
 static void
 distance(struct call *call)
@@ -494,7 +505,7 @@ static void (*const calls[])(struct call *) = {
 	tx_publish, tx_publish_edge, tx_may_sleep,
 	rx_peek, rx_stage, rx_release, rx_release_edge, rx_release_lazy,
 	rx_publish, rx_publish_edge, rx_may_sleep,
-	query, attach, distance, put_batch, get_batch,
+	query, attach, distance, put_batch, get_batch, poll,
 };
 
 /* A line that is given back is the ring's, of one direction or the other. */
