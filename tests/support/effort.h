@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How often a case repeats what it repeats.  The numbers in the cases are the
- * everyday ones; VQP_TEST_LONG=1 in the environment asks for ten times as
- * many.  The build defines VQP_TEST_SLOW as the divisor for worlds that run
+ * How often a case repeats what it repeats.  VQP_TEST_LONG=1 in the environment
+ * asks for ten times as many as the case says, VQP_TEST_QUICK=1, of the everyday
+ * run, for a third.  The build defines VQP_TEST_SLOW as the divisor for worlds that run
  * everything slowly: sanitizers, emulators.
  */
 #ifndef EFFORT_H
@@ -16,21 +16,23 @@
 #endif
 
 static inline uint64_t
-effort(uint64_t everyday)
+effort(uint64_t usual)
 {
-	uint64_t factor = getenv("VQP_TEST_LONG") != NULL ? 10 : 1;
+	const uint64_t factor = getenv("VQP_TEST_LONG") != NULL ? 10 : 1;
+	const uint64_t divisor = VQP_TEST_SLOW *
+	    (getenv("VQP_TEST_QUICK") != NULL ? 3 : 1);
 
-	return (everyday * factor + VQP_TEST_SLOW - 1) / VQP_TEST_SLOW;
+	return (usual * factor + divisor - 1) / divisor;
 }
 
 /* The same, or just what a variable of the environment says: 1e9, perhaps. */
 static inline uint64_t
-effort_or(const char *variable, uint64_t everyday)
+effort_or(const char *variable, uint64_t usual)
 {
 	const char *chosen = getenv(variable);
 
 	return chosen != NULL ? (uint64_t)strtod(chosen, NULL) :
-	    effort(everyday);
+	    effort(usual);
 }
 
 #endif
