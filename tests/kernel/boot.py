@@ -24,7 +24,8 @@ Results are in the form of the kernel's tests (KTAP).
     --case FILE     load this module, whose results are in the kernel's log
     --all           every variant and the other boots, not the usual ones
     --list          name them
-    --jobs N        boots at the same time, not as many as there are processors
+    --jobs N        run N boots at a time; otherwise one for each processor, 8
+                    at most
     --echo          show the guest's console, of one boot at a time
 
 Exit status: 0 all passed, 1 something failed, 77 this machine cannot run it.
@@ -209,7 +210,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--echo", action="store_true")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 8))
     parser.add_argument("variants", nargs="*")
     arguments = parser.parse_args()
     if arguments.list:
@@ -234,11 +235,14 @@ def main():
     print("KTAP version 1\n# Linux %s, %s" % (
         kernel.release, arguments.module or "its own vmw_vmci"), flush=True)
     report = scene.Report()
-    with concurrent.futures.ThreadPoolExecutor(
-            1 if arguments.echo else arguments.jobs) as pool:
+    pool = concurrent.futures.ThreadPoolExecutor(
+        1 if arguments.echo else arguments.jobs)
+    try:
         for done in concurrent.futures.as_completed(
                 pool.submit(boot, name, kernel, arguments) for name in names):
             report.add(done.result())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     print("1..%d\n# %d passed, %d failed" % (
         report.count, report.count - report.failed, report.failed))
     if report.count == report.skipped:

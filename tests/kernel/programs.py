@@ -96,6 +96,7 @@ def with_libraries(path, *folders):
         r"(/\S+) \(0x", said)}
 
 
+@vm.once
 def python():
     if not PYTHON.exists():
         raise vm.Skip("no %s" % PYTHON)

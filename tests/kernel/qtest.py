@@ -2466,6 +2466,7 @@ def run_case(machines, name, generation, options, own, function):
 def run_cases(cases, done):
     """Put the name, the generation and the complaint of each into a queue, and
     None at the end."""
+    vm.die_with_parent()
     machines = {}
     try:
         for one in cases:
@@ -2502,6 +2503,11 @@ def main(arguments):
         worker.start()
     said = passed = ended = 0
     while ended < len(workers):
+        while done.empty() and any(one.is_alive() for one in workers):
+            time.sleep(0.05)
+        if done.empty():
+            print("# a worker was killed")
+            break
         one = done.get()
         if one is None:
             ended += 1

@@ -88,9 +88,11 @@ class Scene:
         self.how = dict(machine or {}, name=name, echo=arguments.echo)
 
     def __enter__(self):
-        self.guest = self.stack.enter_context(vm.Machine(*self.start,
-                                                         **self.how))
-        self.new_host()
+        with self.stack:    # a host that does not start ends the guest
+            self.guest = self.stack.enter_context(vm.Machine(*self.start,
+                                                             **self.how))
+            self.new_host()
+            self.stack = self.stack.pop_all()
         return self
 
     def new_host(self):

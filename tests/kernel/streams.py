@@ -119,7 +119,7 @@ def read_last(play):
 
 def run(name, kernel, arguments, results):
     try:
-        files = programs.python()
+        files = dict(programs.python())
     except vm.Skip as why:
         results.skip(name, why)
         return
