@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How often a case repeats what it repeats.  VQP_TEST_LONG=1 in the environment
- * asks for ten times as many as the case says, VQP_TEST_QUICK=1, of the everyday
- * run, for a third.  The build defines VQP_TEST_SLOW as the divisor for worlds that run
- * everything slowly: sanitizers, emulators.
+ * How often a case repeats what it repeats.  In the environment
+ * VQP_TEST_LONG=1 asks for ten times as many as the case says, and
+ * VQP_TEST_QUICK=1, of the everyday run, for a third.  The build defines
+ * VQP_TEST_SLOW as the divisor for builds that run everything slowly:
+ * sanitizers, emulators.
  */
 #ifndef EFFORT_H
 #define EFFORT_H

@@ -3,8 +3,8 @@
  * A QEMU and a guest for vqp-host, on the other end of a socketpair and on the
  * same thread: the program is linked with
  * --wrap=sendmsg,recvmsg,recv,clock_gettime,epoll_wait, and each packet of the
- * host is answered before its sendmsg() returns.  A read that would wait for ever is the
- * end of the socket instead.
+ * host is answered before its sendmsg() returns.  A read that would wait for
+ * ever is the end of the socket instead.
  */
 #ifndef FAKE_QEMU_H
 #define FAKE_QEMU_H

@@ -6,11 +6,13 @@
 #ifndef CORE_CASE_H
 #define CORE_CASE_H
 
-#include <effort.h>
+#include <stdlib.h>
+
 #include <mock_device.h>
 #include <test.h>
 
-#define CASE_SEEDS 6	/* schedules */
+/* Each is a schedule, and by its rest of 2 or 3 chooses what a case does. */
+#define CASE_SEEDS (getenv("VQP_TEST_QUICK") != NULL ? 3U : 6U)
 
 static struct mock mock;
 
@@ -31,7 +33,7 @@ case_next(bool *begun, bool start)
 		case_dma = false;
 		*begun = true;
 	}
-	if (case_seed == effort(CASE_SEEDS))
+	if (case_seed == CASE_SEEDS)
 		return false;
 	if (start)
 		mock_start(&mock, case_seed, case_dma);
