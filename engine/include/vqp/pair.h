@@ -75,7 +75,7 @@ void vqp_queue_header_init(void *header, struct vqp_handle handle);
 /*
  * Take our end of a pair whose pages are mapped and whose headers are
  * initialised.  Every index is read and checked here, once; a peer already
- * at work does no harm.  Who takes over from an end that was killed, with a peer
+ * at work does no harm.  An end that takes over from a killed one, with a peer
  * that sleeps, asks for an edge at once: see vqp_tx_attach().
  *
  * Returns VQP_SUCCESS, or, with a *pair that must not be used,
@@ -98,8 +98,10 @@ int vqp_pair_attach(struct vqp_pair *pair,
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_SPACE	the ring is full; also for a total of 0
- *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, or
- *				the direction has no bytes
+ *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, the
+ *				peer was abandoned (receiving: and what was
+ *				accepted of it is read), or the direction has
+ *				no bytes
  *	VQP_ERROR_INVALID_ARGS	the lengths add up to 2^63 or more
  * and on an error nothing was copied, and nothing published but, with
  * NO_SPACE, what was sent by vqp_pair_send_more() or staged before.
@@ -118,14 +120,16 @@ int64_t vqp_pair_enqueuev(struct vqp_pair *pair,
  *
  * Lazily, here and in all that receives: the peer sees the space when more
  * than a quarter of the ring has come together, or a verb of ours finds too
- * few bytes.  Who waits by asking how many there are asks vqp_pair_poll(),
- * which publishes; who tells the peer in another way publishes first: with
- * vqp_rx_publish(), or the edge or sleep verbs of vqp/ring.h, which do.
+ * few bytes.  A consumer that waits by asking for the number of bytes calls
+ * vqp_pair_poll(), which publishes; one that notifies the peer in another way
+ * publishes first: with vqp_rx_publish(), or the edge or sleep verbs of
+ * vqp/ring.h, which do.
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_DATA	the ring is empty; also for a total of 0
  *	VQP_ERROR_INVALID_SIZE, VQP_ERROR_INVALID_ARGS	as enqueuev
- * and on an error nothing was copied or given back.
+ * and on an error nothing was copied.  NO_DATA gives back what was received
+ * before.
  *
  * Context: any.  Wait-free, linear in the bytes.  Role: consumer.
  */
@@ -270,7 +274,8 @@ vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
 /*
  * All of `length` bytes or nothing: `length`, or NO_DATA as long as there are
  * fewer, or VQP_ERROR_PAYLOAD_TOO_LARGE if there can never be as many, or the
- * other errors of vqp_pair_dequeuev().
+ * other errors of vqp_pair_dequeuev().  Once the peer is abandoned, fewer
+ * bytes are VQP_ERROR_INVALID_SIZE; vqp_pair_dequeue() still reads them.
  */
 static inline int64_t
 vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
@@ -370,8 +375,9 @@ vqp_pair_consume_ready(struct vqp_pair *pair)
 
 /*
  * As vqp_pair_consume_ready(), and what we received is given back: a producer
- * may wait for just that space.  Of a peer that is gone it answers what can
- * still be read, until that is nothing.
+ * may wait for just that space.  Once the peer is gone it answers what can
+ * still be read, and VQP_ERROR_INVALID_SIZE when that is nothing.  Staged bytes
+ * count until they are released, but not once the peer is gone.
  *
  * Context: any.  Wait-free.  Role: consumer.
  */
@@ -400,10 +406,11 @@ int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
     uint64_t *head);
 
 /*
- * The peer is gone for good.  The consumer still reads what it has accepted,
- * and is then broken; the producer is, as soon as it has to leave its fast
- * path.  A direction that is broken keeps its first reason, and of two at the
- * same moment either.
+ * The peer is gone for good.  The consumer can still read the bytes that it
+ * has accepted; after them its verbs answer VQP_ERROR_INVALID_SIZE.  The
+ * producer's verbs answer that once they leave the fast path.  A broken
+ * direction keeps its first reason; if two arrive at the same moment, it keeps
+ * one of them.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */

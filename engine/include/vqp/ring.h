@@ -449,7 +449,7 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail_cell = ring->tail_cell;
 	tx->head_cell = ring->head_cell;
 	tx->tail = tail;
-	/* Who published the tail may have died before it rang. */
+	/* The end before us may have died between publish and doorbell. */
 	tx->tail_rung = head;
 	tx->head_seen = head;
 	vqp_distance_set(&tx->distance, ring->placement);
@@ -538,9 +538,9 @@ vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
  * Returns the bytes offered, 1 to want (0 for want 0), in `out`: the second
  * span is empty unless the offer wraps, which it never does in a mirrored
  * ring.  Or
- *	VQP_ERROR_NO_SPACE	the ring is full; with staged bytes in it, of
- *				ours alone perhaps, and who waits then
- *				publishes them first
+ *	VQP_ERROR_NO_SPACE	the ring is full, perhaps of staged bytes of
+ *				ours alone; a caller that waits publishes
+ *				them first
  *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
  * Reads the peer's cache line only when the head it keeps is not enough.
  */
@@ -703,10 +703,10 @@ vqp_tx_may_sleep(struct vqp_tx *tx)
 
 /*
  * The published tail and the peer's head of one moment of the call, for any
- * thread at any time; with it, how many bytes were in the ring then.  An end
- * that publishes at each of VQP_QUERY_TRIES looks, or goes whole laps between
- * them, is not waited for: then the two are of two moments, and of the count
- * is true that it is between 0 and size - 1.
+ * thread at any time; with it, how many bytes were in the ring then.  The query
+ * looks at most VQP_QUERY_TRIES times: if the end published between every two
+ * looks, or went around the ring between them, the two are of two moments, and
+ * the count is only known to be 0 to size - 1.
  * Returns the bytes (0 to size - 1), or VQP_ERROR_INVALID_SIZE for a ring
  * without bytes, a broken end, or a head outside the ring, which breaks the
  * end: the producer learns it at its next look.  The indices are stored in
@@ -738,7 +738,7 @@ vqp_rx_ready(const struct vqp_rx *rx)
 	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
 }
 
-/* Of a peer that lied nothing is offered; of one that is gone the rest is. */
+/* Offer nothing of a peer that lied; of one that is gone, what was accepted. */
 static inline bool
 vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken)
 {
@@ -1077,11 +1077,12 @@ vqp_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
  *
  * Returns the bytes offered, 1 to want (0 for want 0), in `out`, split as by
  * vqp_tx_reserve().  Or
- *	VQP_ERROR_NO_DATA	the ring is empty, but for staged bytes perhaps,
- *				and who waits then publishes them first
- *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes; of
- *				a peer that is gone, once all it was seen to
- *				have written is read
+ *	VQP_ERROR_NO_DATA	the ring is empty, but perhaps for staged
+ *				bytes; a caller that waits publishes them
+ *				first
+ *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes;
+ *				if the peer is gone, once all that was seen
+ *				of it is read
  * An offer of less than `want`, or none, publishes what was released lazily.
  * Reads the peer's cache line only when the tail it keeps is not enough, and
  * behind a stream waits up to VQP_GATE_PAUSES_MAX pauses before it does.
