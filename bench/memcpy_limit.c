@@ -15,9 +15,9 @@
 #define HANG_SECONDS 5
 
 /*
- * A hypervisor may report any size for its caches, hundreds of MiB too, and
- * a memory of four times that takes longer to touch than a run has.  No
- * processor has a cache of a quarter of this for one core.
+ * A hypervisor may report a last cache of hundreds of MiB, and a memory of
+ * four times that takes longer to touch than a run has.  Where a cache really
+ * is that large, the limit "dram" is too high.
  */
 #define DRAM_BYTES_MAX ((uint64_t)512 << 20)
 /* To touch it takes a second, and much more on a busy machine. */

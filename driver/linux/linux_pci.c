@@ -166,7 +166,7 @@ static int linux_map_bar(struct pci_dev *device, int bar, void __iomem **base)
 	*base = pcim_iomap(device, bar, 0);
 	if (*base)
 		return 0;
-	dev_err(&device->dev, "no memory to map BAR %d\n", bar);
+	dev_err(&device->dev, "cannot map BAR %d\n", bar);
 	return -ENOMEM;
 }
 

@@ -26,7 +26,9 @@
  * Each message is one packet: a struct vqp_link_message, then its body.  On the
  * SOCK_STREAM of a chardev each packet, and any descriptor, comes behind its
  * length, a uint32_t.  Every request (of the program) but RELEASED is answered
- * by one RESULT with its tag, in order.  All numbers are those of the machine; both ends run on it.
+ * by one RESULT with its tag, in order.  All numbers are those of the machine;
+ * both ends run on it.  MEMORY comes at most once for each ALLOC: memory that
+ * has gone does not come back, the program detaches and asks again.
  *
  * A program that does not read is cut off when 8 MiB wait for it, and is sent
  * no datagram beyond 4 MiB; docs/limits.md has all limits.

@@ -9,8 +9,8 @@
 
 /* ---- host_end.c: what stands between an end and a ring, or a person. */
 /*
- * A ring that nobody had before us: nobody sleeps on what was not announced,
- * and the first edge is to tell the guest nothing.
+ * Call once after vqp_pair_attach() on a ring that had no earlier host end: it
+ * takes the first edge, which would wake the guest for nothing.
  */
 void host_end_begin(struct vqp_pair *pair);
 

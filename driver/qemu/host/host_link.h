@@ -20,7 +20,7 @@ struct host_pair {
 	struct vqp_handle handle;
 	bool opening;		/* the answer has not come yet */
 	bool closing;		/* ... and nobody wants it any more */
-	bool had_memory;	/* it comes once to a pair that was opened */
+	bool had_memory;	/* it came; it comes once for each open */
 	bool mapped;
 	struct vqp_pair_config config;	/* while it is */
 	uint8_t *memory;

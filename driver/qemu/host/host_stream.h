@@ -58,7 +58,7 @@ struct host_reset {
 	uint32_t cid, port, own_port;
 	bool hypervisor;
 	bool unsaid;		/* the guest had no room for it */
-	uint64_t number;	/* they count up; 0: a free place */
+	uint64_t number;	/* counts up; 0: this place is free */
 	int64_t until;		/* its program waits no longer */
 };
 
