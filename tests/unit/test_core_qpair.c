@@ -453,6 +453,80 @@ TEST(l2_in_between,
 	}
 }
 
+struct long_alloc {
+	struct vqp_handle handle;
+	struct vqp_qpair *qpair;
+	int status;
+};
+
+static void
+alloc_by_port(void *argument)
+{
+	struct long_alloc *made = argument;
+
+	made->handle = invalid;
+	made->status = alloc(UINT64_C(18) << 20, UINT64_C(18) << 20, 0,
+	    &made->handle, &made->qpair);
+}
+
+TEST(l2_once,
+    "L2: what goes by the port goes once, whoever sends in between")
+{
+	FOR_EACH_CASE() {
+		struct long_alloc made = { .status = 1 };
+		struct counted counted = { 0 };
+		struct sim_thread *thread[2];
+
+		if (!case_dma || case_seed > 0)
+			continue;
+		sends_from = case_endpoint(&counted, 0);
+		mock.busy_held = true;
+		thread[0] = sim_spawn("allocs", SIM_TASK, alloc_by_port,
+		    &made);
+		while (mock.core->send.answer == NULL)
+			sim_sleep(10000);
+		/* It is asked, and stopped once it has left the lock. */
+		sim_stop(thread[0], true);
+		sim_sleep(100000);
+		mock_answer(&mock);
+		thread[1] = sim_spawn("sends", SIM_TASK, send_one, NULL);
+		sim_join(thread[1]);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 0);
+		sim_stop(thread[0], false);
+		sim_join(thread[0]);
+		CHECK_EQ(made.status, VQP_SUCCESS);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 1);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &made.qpair), 0);
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, sends_from),
+		    VQP_SUCCESS);
+	}
+}
+
+TEST(l2_other_device,
+    "L2, 74: nor does it go to a device that the pages are not for")
+{
+	FOR_EACH_CASE() {
+		struct long_alloc made = { .status = 1 };
+		struct sim_thread *thread;
+
+		if (!case_dma || case_seed > 0)
+			continue;
+		mock.busy_held = true;
+		thread = sim_spawn("allocs", SIM_TASK, alloc_by_port, &made);
+		while (mock.core->send.answer == NULL)
+			sim_sleep(10000);
+		sim_stop(thread, true);
+		sim_sleep(100000);
+		mock.busy_held = false;
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		sim_stop(thread, false);
+		sim_join(thread);
+		CHECK_EQ(made.status, VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 0);
+	}
+}
+
 TEST(l2_not_believed,
     "L2: a device that takes a call that nobody knows is sent nothing by port")
 {
