@@ -778,6 +778,42 @@ TEST(case_75_does_not_come_back,
 	}
 }
 
+TEST(start_in_its_time,
+    "abi 1.7: start lets through a device that was brought up, and no other")
+{
+	FOR_EACH_CASE() {
+		uint64_t accesses;
+
+		/* One that works. */
+		accesses = mock.accesses;
+		vqp_core_start(mock.core);
+		CHECK_EQ(mock.accesses, accesses);
+		/* One that sleeps. */
+		vqp_core_suspend(mock.core);
+		accesses = mock.accesses;
+		vqp_core_start(mock.core);
+		CHECK_EQ(mock.accesses, accesses);
+		CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		/* One that broke. */
+		if (case_dma) {
+			mock.never_busy_done = true;
+			CHECK_EQ(operate(4), VQP_ERROR_TIMEOUT);
+			mock.never_busy_done = false;
+			accesses = mock.accesses;
+			vqp_core_start(mock.core);
+			CHECK_EQ(mock.accesses, accesses);
+			CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
+		}
+		/* None. */
+		vqp_core_unplug(mock.core);
+		accesses = mock.accesses;
+		vqp_core_start(mock.core);
+		CHECK_EQ(mock.accesses, accesses);
+		CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
+	}
+}
+
 TEST(b20_shutdown, "B20: at a shutdown the device is made to forget us")
 {
 	FOR_EACH_CASE() {
