@@ -502,6 +502,48 @@ TEST(l2_once,
 	}
 }
 
+TEST(l2_never_alone,
+    "L2: one that never gets its turn by the port fails in time, and unsent")
+{
+	FOR_EACH_CASE() {
+		const uint64_t bytes = case_bytes();
+		struct long_alloc made = { .status = 1 };
+		struct counted counted = { 0 };
+		struct sim_thread *allocs;
+		unsigned turns = 0;
+
+		if (!case_dma || case_seed > 0)
+			continue;
+		sends_from = case_endpoint(&counted, 0);
+		mock.busy_held = true;
+		allocs = sim_spawn("allocs", SIM_TASK, alloc_by_port, &made);
+		for (;;) {
+			struct sim_thread *sends;
+
+			while (mock.core->send.answer == NULL &&
+			    !sim_is_done(allocs))
+				sim_sleep(10000);
+			if (sim_is_done(allocs))
+				break;
+			CHECK(turns++ < 100);
+			sim_stop(allocs, true);
+			sim_sleep(100000);
+			mock_answer(&mock);
+			sends = sim_spawn("sends", SIM_TASK, send_one, NULL);
+			sim_join(sends);
+			mock.busy_held = turns < 100;
+			sim_stop(allocs, false);
+		}
+		mock.busy_held = false;
+		sim_join(allocs);
+		CHECK_EQ(made.status, VQP_ERROR_TIMEOUT);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 0);
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, sends_from),
+		    VQP_SUCCESS);
+		CHECK_EQ(case_bytes(), bytes);
+	}
+}
+
 TEST(l2_other_device,
     "L2, 74: nor does it go to a device that the pages are not for")
 {
