@@ -688,6 +688,38 @@ TEST(case_75_suspend,
 	}
 }
 
+TEST(received_before_the_sleep,
+    "75: of what came before a suspend nothing comes after, nor keeps it back")
+{
+	FOR_EACH_CASE() {
+		struct counted here = { 0 };
+		struct vqp_handle handle = case_endpoint(&here, 0);
+		unsigned calls;
+
+		/* More than the budget: some were read, and not delivered. */
+		for (unsigned i = 0; i < 100; i++)
+			mock_datagram(&mock, case_host, handle, NULL, 0);
+		CHECK(vqp_core_service(mock.core, VQP_CAUSE_DATAGRAM) != 0);
+		calls = here.calls;
+		CHECK(calls < 100);
+		vqp_core_suspend(mock.core);
+		mock.in_at = mock.in_bytes;
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(here.calls, calls);
+		/* The device is asked for more, and forgets that it was. */
+		mock.never_busy_done = true;
+		(void)vqp_core_service(mock.core, VQP_CAUSE_DATAGRAM);
+		mock.never_busy_done = false;
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		mock_datagram(&mock, case_host, handle, NULL, 0);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(here.calls, calls + 1);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
 static bool
 make_one(struct vqp_qpair **qpair, uint32_t flags)
 {
