@@ -458,6 +458,40 @@ TEST(case_53_stopped_while_unplugged,
 	}
 }
 
+TEST(case_53_each_has_its_time,
+    "53: who waits behind slow messages waits for each as long as it may take")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		struct later later[4];
+		struct sim_thread *thread[4];
+
+		if (!case_dma || case_seed > 1) {
+			vqp_core_endpoint_destroy(mock.core, handle);
+			continue;
+		}
+		mock.busy_held = true;
+		for (unsigned i = 0; i < 4; i++) {
+			later[i] = (struct later){ handle, 0 };
+			thread[i] = sim_spawn("sends", SIM_TASK, send_later,
+			    &later[i]);
+		}
+		/* The limit is 20 ms, and all of them take 48. */
+		for (unsigned i = 0; i < 4; i++) {
+			sim_sleep(12 * 1000 * 1000);
+			mock_answer(&mock);
+			mock.busy_held = i < 3;
+		}
+		for (unsigned i = 0; i < 4; i++) {
+			sim_join(thread[i]);
+			CHECK_EQ(later[i].result, 64);
+		}
+		CHECK_EQ(case_counters().time_limits, 0);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
 TEST(send_arguments, "abi 2.5: what cannot be sent never reaches the device")
 {
 	FOR_EACH_CASE() {
@@ -907,6 +941,79 @@ TEST(rest_is_asked_for,
 			causes = vqp_core_service(mock.core, causes);
 		CHECK_EQ(counted.calls, 30);
 		CHECK_EQ(counted.bytes, 30 * 3000);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(torn_while_read,
+    "74: the ones that are read where no device is are no end of a datagram")
+{
+	static const uint8_t ones[8] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
+
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		uint64_t accesses;
+
+		if (!case_dma) {
+			/* They may also be what was sent. */
+			mock_datagram(&mock, case_host, handle, ones, 8);
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+			CHECK_EQ(counted.calls, 1);
+			mock_datagram(&mock, case_host, handle, ones, 8);
+			mock.caps_later = UINT32_MAX;
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+			CHECK_EQ(counted.calls, 1);
+			accesses = mock.accesses;
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+			CHECK_EQ(vqp_core_interrupt(mock.core), 0);
+			CHECK_EQ(mock.accesses, accesses);
+		}
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(behind_the_oversized,
+    "wire 1.9: what is behind a datagram too long comes without another cause")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		uint32_t causes = VQP_CAUSE_DATAGRAM;
+
+		if (case_dma) {
+			give_header(handle, VQP_DATAGRAM_PAYLOAD_BYTES_MAX + 1);
+			mock_give(&mock, payload, sizeof(payload));
+			mock_datagram(&mock, case_host, handle, payload, 8);
+			while (causes != 0)
+				causes = vqp_core_service(mock.core, causes);
+			CHECK_EQ(case_counters().receive_oversized, 1);
+			CHECK_EQ(counted.calls, 1);
+		}
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(rest_never_comes,
+    "wire 1.9: without the rest of a datagram what came before is not read anew")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		const struct vqp_datagram inner = { handle, case_host, 56 };
+		uint8_t bytes[3000] = { 0 };
+
+		/* Where the rest of the last would end there is a whole one. */
+		memcpy(bytes + sizeof(bytes) - 80, &inner, sizeof(inner));
+		for (unsigned i = 0; i < 30; i++)
+			mock_datagram(&mock, case_host, handle, bytes, 3000);
+		/* A buffer, which ends in one of them; and nothing behind. */
+		mock.in_bytes = VQP_DATAGRAM_BYTES_MAX;
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK(counted.calls >= VQP_DATAGRAM_BYTES_MAX / 3024);
+		CHECK(counted.calls <= VQP_DATAGRAM_BYTES_MAX / 3024 + 1);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
 }
