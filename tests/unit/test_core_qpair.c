@@ -658,6 +658,70 @@ TEST(case_39_detach_refused,
 	/* And mock_close() saw all of it given back after the reset. */
 }
 
+TEST(case_39_forgotten,
+    "39: pages of a pair that the device does not know are free at once")
+{
+	FOR_EACH_CASE() {
+		const uint64_t bytes = case_bytes();
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair;
+
+		CHECK_EQ(alloc(64, 64, 0, &handle, &qpair), 0);
+		memset(mock.pair, 0, sizeof(mock.pair));
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+		CHECK_EQ(case_counters().pairs_quarantined, 0);
+		CHECK_EQ(case_bytes(), bytes);
+	}
+}
+
+static void
+alloc_lost(void *argument)
+{
+	struct vqp_handle handle = invalid;
+	struct vqp_qpair *qpair;
+
+	*(int *)argument = alloc(4096, 4096, 0, &handle, &qpair);
+}
+
+TEST(case_39_lost_and_kept,
+    "39: pages of a pair that was lost as it was made are kept, if refused")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct sim_thread *allocs, *sends;
+		uint64_t bytes;
+		int status = 1;
+
+		if (!case_dma)
+			continue;
+		sends_from = case_endpoint(&counted, 0);
+		bytes = case_bytes();
+		mock.busy_held = true;
+		allocs = sim_spawn("allocs", SIM_TASK, alloc_lost, &status);
+		while (mock.core->send.answer == NULL)
+			sim_sleep(10000);
+		sim_stop(allocs, true);
+		sim_sleep(100000);
+		/* It is agreed to; then the device sleeps, and wakes up. */
+		mock_answer(&mock);
+		sends = sim_spawn("sends", SIM_TASK, send_one, NULL);
+		sim_join(sends);
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = true;
+		mock.answer[VQP_HYPERCALL_QPAIR_DETACH] = VQP_ERROR_NO_ACCESS;
+		sim_stop(allocs, false);
+		sim_join(allocs);
+		CHECK_EQ(status, VQP_ERROR_UNAVAILABLE);
+		CHECK(case_bytes() >= bytes + 4 * 4096);
+		vqp_core_suspend(mock.core);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		CHECK_EQ(case_bytes(), bytes);
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, sends_from),
+		    VQP_SUCCESS);
+	}
+}
+
 /* As far as it gets. */
 static void
 alloc_and_detach(void *argument)
@@ -900,6 +964,30 @@ TEST(local_pair, "abi 4.6, B15, B17: two ends here, data both ways, events")
 		    VQP_ERROR_NO_ACCESS);
 		vqp_core_event_unsubscribe(mock.core, id[0]);
 		vqp_core_event_unsubscribe(mock.core, id[1]);
+	}
+}
+
+TEST(local_last_words,
+    "4.6: who detaches has said what it staged, and what it received")
+{
+	FOR_EACH_CASE() {
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *a, *b;
+		uint8_t bytes[64] = { 1, 2, 3 }, back[64];
+
+		CHECK_EQ(alloc(4096, 4096, VQP_QPAIR_LOCAL, &handle, &a),
+		    VQP_SUCCESS_CREATED);
+		CHECK_EQ(alloc(4096, 4096, VQP_QPAIR_LOCAL, &handle, &b),
+		    VQP_SUCCESS_ATTACHED);
+		CHECK_EQ(vqp_pair_send(&a->pair, bytes, 64), 64);
+		CHECK_EQ(vqp_pair_dequeue(&b->pair, back, 64), 64);
+		CHECK_EQ(vqp_pair_send_more(&b->pair, bytes, 64), 64);
+		CHECK_EQ(vqp_pair_consume_ready(&a->pair), 0);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &b), 0);
+		CHECK_EQ(vqp_pair_produce_free(&a->pair), 4095);
+		CHECK_EQ(vqp_pair_dequeue(&a->pair, back, 64), 64);
+		CHECK(memcmp(bytes, back, 64) == 0);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &a), 0);
 	}
 }
 
