@@ -733,6 +733,28 @@ make_one(struct vqp_qpair **qpair, uint32_t flags)
 	return vqp_core_qpair_alloc(mock.core, &options, &handle, qpair) >= 0;
 }
 
+TEST(case_75_gone_on_the_way,
+    "75: pairs are told lost when the device goes while it is brought up again")
+{
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		struct vqp_qpair *qpair;
+		uint32_t id = case_subscribe(VQP_EVENT_QP_PEER_DETACH, &told);
+
+		CHECK(make_one(&qpair, 0));
+		vqp_core_suspend(mock.core);
+		mock.sees = pull_at_last;
+		CHECK_EQ(vqp_core_resume(mock.core),
+		    VQP_ERROR_DEVICE_NOT_FOUND);
+		mock.sees = NULL;
+		CHECK_EQ(told.calls, 1);
+		CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
+		vqp_core_unplug(mock.core);
+		CHECK_EQ(told.calls, 1);
+		vqp_core_event_unsubscribe(mock.core, id);
+	}
+}
+
 static void
 again(unsigned how)
 {
@@ -843,6 +865,8 @@ TEST(start_in_its_time,
 		vqp_core_start(mock.core);
 		CHECK_EQ(mock.accesses, accesses);
 		CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
+		/* Nor have we an id: who gave it went. */
+		CHECK_EQ(vqp_core_context_id(mock.core), VQP_INVALID_ID);
 	}
 }
 
