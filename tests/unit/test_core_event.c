@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core_case.h"
+#include "core_private.h"
 
 static void
 event(uint32_t number, const void *rest, uint64_t bytes)
@@ -170,6 +171,9 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 			vqp_core_start(mock.core);
 			CHECK_EQ(vqp_core_context_id(mock.core),
 			    VQP_INVALID_ID);
+			/* An id that nobody has is a lie. */
+			CHECK_EQ(case_counters().bad_results != 0,
+			    errors[i] >= 0);
 			CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
 			    &handle), VQP_ERROR_NO_RESOURCES);
 			/* Nor has what is sent a source. */
@@ -407,6 +411,29 @@ TEST(case_63_ids,
 		    id), VQP_ERROR_INVALID_ARGS);
 		CHECK_EQ(vqp_core_event_subscribe(mock.core, 0, count_event,
 		    &told, NULL), VQP_ERROR_INVALID_ARGS);
+	}
+}
+
+TEST(case_63_all_were_given,
+    "63: when all ids were given once a live one is passed over")
+{
+	FOR_EACH_CASE() {
+		struct counted told = { 0 };
+		uint32_t id[4];
+
+		id[0] = case_subscribe(1, &told);
+		id[1] = case_subscribe(2, &told);
+		mock.core->subscription_sequence = UINT32_MAX;
+		mock.core->subscription_id = id[0] - 1;
+		id[2] = case_subscribe(3, &told);
+		CHECK_EQ(id[2], id[1] + 1);
+		mock.core->subscription_id = UINT32_MAX;
+		id[3] = case_subscribe(1, &told);
+		CHECK(id[3] != 0 && id[3] != id[0] && id[3] != id[1] &&
+		    id[3] != id[2]);
+		for (unsigned i = 0; i < 4; i++)
+			CHECK_EQ(vqp_core_event_unsubscribe(mock.core, id[i]),
+			    VQP_SUCCESS);
 	}
 }
 
