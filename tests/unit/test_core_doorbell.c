@@ -458,6 +458,28 @@ TEST(two_destroy, "F23: of two that destroy a bell at once one does")
 	}
 }
 
+TEST(refused_is_unlinked,
+    "a bell that the device refused is unlinked: all may be linked meanwhile")
+{
+	FOR_EACH_CASE() {
+		const struct vqp_doorbell_options options = {
+			.ring = count_ring,
+		};
+		struct vqp_handle handle = { MOCK_CID, 700 }, told;
+
+		mock.answers[VQP_HYPERCALL_DOORBELL_LINK] = true;
+		mock.answer[VQP_HYPERCALL_DOORBELL_LINK] =
+		    VQP_ERROR_NO_RESOURCES;
+		CHECK_EQ(vqp_core_doorbell_create(mock.core, &options,
+		    &handle), VQP_ERROR_NO_RESOURCES);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_UNLINK), 1);
+		memcpy(&told, mock_last(&mock,
+		    VQP_HYPERCALL_DOORBELL_UNLINK)->at + 24, sizeof(told));
+		CHECK_EQ(told.context, MOCK_CID);
+		CHECK_EQ(told.resource, 700);
+	}
+}
+
 /* ---- A name that was guessed. */
 
 #define GUESSED 700
