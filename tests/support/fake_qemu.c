@@ -82,7 +82,7 @@ __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 {
 	const ssize_t n = __real_sendmsg(fd, message, flags);
 
-	if (current != NULL && fd == current->host_fd)
+	if (n >= 0 && current != NULL && fd == current->host_fd)
 		work(current);
 	return n;
 }

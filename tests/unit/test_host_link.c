@@ -5,6 +5,8 @@
  * else.
  */
 #include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "count_fds.h"
 #include "host_rig.h"
@@ -78,6 +80,20 @@ TEST(qemu_ends, "QEMU that goes away is an end, not a failure")
 	CHECK_EQ(heard, 1);
 }
 
+TEST(sent_to_nobody, "QEMU that is gone when something is sent is an end, too")
+{
+	int64_t heard = 1;
+
+	rig_open("--echo", "7");
+	close(rig.qemu.fd);
+	rig.qemu.fd = -1;
+	host_link_have(&rig.host, VQP_LINK_BIND, 9, hear, &heard);
+	CHECK_EQ(rig.host.state, HOST_OVER);
+	CHECK(rig_said("QEMU has ended"));
+	rig_close();
+	CHECK_EQ(heard, 1);
+}
+
 TEST(on_a_chardev, "a SOCK_STREAM carries the same packets, behind lengths")
 {
 	rig_open_type(SOCK_STREAM, "--datagram-echo", "9");
@@ -99,6 +115,20 @@ TEST(lost_in_a_packet, "a chardev that ends inside a packet is an end")
 	shutdown(rig.qemu.fd, SHUT_WR);
 	rig_settle();
 	CHECK_EQ(rig.host.state, HOST_OVER);
+	rig_close();
+}
+
+TEST(last_byte, "the last byte of a chardev's packet may come alone")
+{
+	const uint32_t length = 1;
+
+	rig_open_type(SOCK_STREAM, "--echo", "7");
+	CHECK_EQ(write(rig.qemu.fd, &length, 4), 4);
+	CHECK_EQ(write(rig.qemu.fd, "x", 1), 1);
+	rig_settle();
+	/* It was read, and then judged. */
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("from QEMU: a packet that is too short"));
 	rig_close();
 }
 
@@ -202,6 +232,26 @@ TEST(memory_again, "memory of a pair that is not opened again is not taken")
 	CHECK(fake_qemu_pair(&rig.qemu, pair) != NULL);
 	CHECK_EQ(rig_mappings(), 1 + 1);
 	CHECK_EQ(rig.host.state, HOST_RUNS);
+	rig_close();
+}
+
+TEST(memory_of_nobody, "memory of a pair that nobody opened is nobody's")
+{
+	const struct vqp_link_piece piece = { .bytes = 16384 };
+	const struct vqp_link_memory memory = {
+		.handle = { VQP_CONTEXT_HOST, 61 }, .produce_size = 4096,
+		.consume_size = 4096, .page_bytes = 4096,
+		.produce_bytes = 4096, .consume_bytes = 4096,
+		.piece_count = 1,
+	};
+	struct host_pair other, *whole = &other;
+
+	rig_open("--pair-echo", "60=4096");
+	host_memory_begin(&rig.host, &memory);
+	CHECK(host_memory_pieces(&rig.host, &piece, 1, rig.host.link.pairs,
+	    &whole));
+	CHECK(whole == NULL);
+	CHECK_EQ(rig_mappings(), 1 + 1);
 	rig_close();
 }
 
@@ -381,9 +431,13 @@ agree_without_memory(struct fake_qemu *qemu, const struct fake_packet *packet)
 		fake_qemu_answer(qemu, packet);
 }
 
-/* Whether that memory, in one piece, becomes a pair; -1: it ends the host. */
+/*
+ * Whether that memory, in one piece of that file, becomes a pair; -1: it ends
+ * the host.
+ */
 static int
-becomes(struct vqp_link_memory memory, struct vqp_link_piece piece)
+becomes_of(const int *fd, struct vqp_link_memory memory,
+    struct vqp_link_piece piece)
 {
 	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
 	    (char *)"--pair-echo", (char *)"60=4096" };
@@ -394,7 +448,7 @@ becomes(struct vqp_link_memory memory, struct vqp_link_piece piece)
 	rig.qemu.answer = agree_without_memory;
 	rig_start();
 	fake_qemu_send(&rig.qemu, VQP_LINK_FILE, 0, &file, sizeof(file),
-	    &rig.qemu.ram_fd, 1);
+	    fd != NULL ? fd : &rig.qemu.ram_fd, 1);
 	fake_qemu_send(&rig.qemu, VQP_LINK_MEMORY, 0, &memory, sizeof(memory),
 	    NULL, 0);
 	fake_qemu_send(&rig.qemu, VQP_LINK_PIECES, 0, &piece, sizeof(piece),
@@ -405,6 +459,12 @@ becomes(struct vqp_link_memory memory, struct vqp_link_piece piece)
 		mapped = -1;
 	rig_close();
 	return mapped;
+}
+
+static int
+becomes(struct vqp_link_memory memory, struct vqp_link_piece piece)
+{
+	return becomes_of(NULL, memory, piece);
 }
 
 TEST(memory_fits, "memory is rings and headers to the byte, in its file")
@@ -418,6 +478,7 @@ TEST(memory_fits, "memory is rings and headers to the byte, in its file")
 	const uint64_t most = UINT64_C(2) * VQP_QPAIR_BYTES_MAX;
 	struct vqp_link_memory memory = good;
 	struct vqp_link_piece piece = whole;
+	const int empty = memfd_create("empty", MFD_CLOEXEC);
 
 	CHECK_EQ(becomes(good, whole), 1);
 	memory.page_bytes = 0;
@@ -458,6 +519,14 @@ TEST(memory_fits, "memory is rings and headers to the byte, in its file")
 	CHECK_EQ(becomes(good, piece), 0);
 	piece.offset = UINT64_MAX - 4095;
 	CHECK_EQ(becomes(good, piece), 0);
+	/* A byte beyond it, and then a file of no byte at all. */
+	piece.offset = FAKE_RAM_BYTES - 16384;
+	memory = good;
+	memory.consume_bytes = 4097;
+	piece.bytes = 16385;
+	CHECK_EQ(becomes(memory, piece), 0);
+	CHECK_EQ(becomes_of(&empty, good, whole), 0);
+	close(empty);
 	piece.bytes = 2 * FAKE_RAM_BYTES;
 	piece.offset = 0;
 	CHECK_EQ(becomes(good, piece), 0);
@@ -518,6 +587,42 @@ TEST(paced_log, "lines that come at any pace are told, and do not fill a disk")
 		/* Each line that tells of more has one of them. */
 		CHECK(more < all && more + hours * HOST_LINES >= all);
 	}
+}
+
+/* Nobody is there, and this process may have so many files more. */
+static void
+says_of_no_link(unsigned files, const char *words)
+{
+	struct host_options options = { .link = "/nowhere" };
+	const int next = dup(0);	/* the lowest that is free */
+	struct rlimit limit;
+	struct host host;
+	rlim_t most;
+	char *log;
+	size_t bytes;
+	FILE *file = open_memstream(&log, &bytes);
+
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	most = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)next + files;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	host_init(&host, file);
+	host_open(&host, &options);
+	limit.rlim_cur = most;
+	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	CHECK_EQ(host.state, HOST_FAILED);
+	host_close(&host);
+	fclose(file);
+	CHECK(strcmp(log, words) == 0);
+	free(log);
+}
+
+TEST(no_link, "why there is no loop and no link is said, and nothing else")
+{
+	says_of_no_link(0, "vqp-host: epoll: Too many open files\n");
+	says_of_no_link(1, "vqp-host: /nowhere: Too many open files\n");
+	says_of_no_link(9, "vqp-host: /nowhere: No such file or directory\n");
 }
 
 TEST(several_hosts, "two hosts of one process share nothing")
