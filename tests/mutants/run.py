@@ -61,7 +61,7 @@ CORE_SOURCES = {
 
 # vqp-host, and its QEMU in the same process (support/fake_qemu.c).
 HOST_FLAGS = ["-D_GNU_SOURCE", "-Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=recv",
-              "-Wl,--wrap=clock_gettime,--wrap=epoll_wait"]
+              "-Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_ctl"]
 
 
 QEMU_HEADERS = list(ROOT.glob("build/qemu/headers-*/config-host.h"))

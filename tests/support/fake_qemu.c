@@ -2,6 +2,7 @@
 #include "fake_qemu.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,12 +14,14 @@ ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __real_recv(int fd, void *to, size_t bytes, int flags);
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_epoll_ctl(int fd, int what, int watched, struct epoll_event *event);
 int __real_epoll_wait(int fd, struct epoll_event *events, int count,
     int milliseconds);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recv(int fd, void *to, size_t bytes, int flags);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_epoll_ctl(int fd, int what, int watched, struct epoll_event *event);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int count,
     int milliseconds);
 
@@ -129,6 +132,19 @@ __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 	now->tv_sec = current->now_ms / 1000;
 	now->tv_nsec = current->now_ms % 1000 * 1000000;
 	return 0;
+}
+
+int
+__wrap_epoll_ctl(int fd, int what, int watched, struct epoll_event *event)
+{
+	if (current != NULL && what == EPOLL_CTL_ADD) {
+		if (current->watch_room == 0) {
+			errno = ENOSPC;
+			return -1;
+		}
+		current->watch_room--;
+	}
+	return __real_epoll_ctl(fd, what, watched, event);
 }
 
 /* Other processes work by the machine's clock, so the wait is a real one. */
@@ -378,6 +394,7 @@ fake_qemu_open(struct fake_qemu *qemu, int type)
 	if (qemu->ram == MAP_FAILED)
 		die("mmap");
 	qemu->pair_max = 64;
+	qemu->watch_room = UINT_MAX;
 	if (posix_memalign((void **)&qemu->pairs, _Alignof(struct fake_pair),
 	    qemu->pair_max * sizeof(struct fake_pair)) != 0)
 		abort();

@@ -2,9 +2,9 @@
 /*
  * A QEMU and a guest for vqp-host, on the other end of a socketpair and on the
  * same thread: the program is linked with
- * --wrap=sendmsg,recvmsg,recv,clock_gettime,epoll_wait, and each packet of the
- * host is answered before its sendmsg() returns.  A read that would wait for
- * ever is the end of the socket instead.
+ * --wrap=sendmsg,recvmsg,recv,clock_gettime,epoll_wait,epoll_ctl, and each
+ * packet of the host is answered before its sendmsg() returns.  A read that
+ * would wait for ever is the end of the socket instead.
  */
 #ifndef FAKE_QEMU_H
 #define FAKE_QEMU_H
@@ -54,6 +54,7 @@ struct fake_qemu {
 	bool to_hypervisor;		/* fake_guest_say(): to context 0 */
 	unsigned starved;		/* reads that would have waited */
 	int64_t now_ms;			/* grows by waits; 0: the machine's */
+	unsigned watch_room;		/* so many more the loop will watch */
 	/* Instead of all that, for a packet; or NULL. */
 	void (*answer)(struct fake_qemu *qemu,
 	    const struct fake_packet *packet);

@@ -983,6 +983,39 @@ TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
 	rig_close();
 }
 
+TEST(no_watch, "what the system does not watch is refused, and why is said")
+{
+	static const char *const words[] = { "vqp-host: epoll: No space left",
+	    "/v: No space left", "/v_9.dgram: No space left" };
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path, (char *)"--datagram", (char *)"9" };
+	char byte;
+	int listener, fd;
+
+	for (unsigned i = 0; i < 3; i++) {
+		rig_prepare(SOCK_SEQPACKET, 6, argv);
+		snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+		rig.qemu.watch_room = i;
+		rig_start();
+		CHECK_EQ(rig.host.state, HOST_FAILED);
+		CHECK(rig_said(words[i]));
+		rig_close();
+	}
+	/* Who calls, and who is called. */
+	open_with_vsock();
+	rig.qemu.watch_room = 0;
+	fd = unix_socket("v", false);
+	rig_settle();
+	CHECK_EQ(recv(fd, &byte, 1, MSG_DONTWAIT), 0);
+	listener = unix_socket("v_80", true);
+	CHECK(connect_to(80) == NULL);
+	rig.qemu.watch_room = 1;
+	CHECK(connect_to(80) != NULL);
+	close(listener);
+	close(fd);
+	rig_close();
+}
+
 /*
  * ---- Ends that always have something to give, and guests that read it.
  */
