@@ -149,7 +149,7 @@ TEST(echo, "a stream's bytes come back, and it ends in both directions")
 	say(VQP_VSOCK_RST, 7);
 	fake_qemu_detach(&rig.qemu, ring);
 	rig_settle();
-	CHECK(rig_said("in 5, out 5 bytes"));
+	CHECK(rig_said("in 5, out 5 bytes, 0.000 s, 0.0 MB/s"));
 	rig_close();
 }
 
@@ -166,6 +166,17 @@ TEST(after_an_hour, "an open stream has no time limit")
 	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
 	say(VQP_VSOCK_WROTE, 7);
 	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	rig_close();
+}
+
+TEST(idle, "a stream where nothing happens is not looked at")
+{
+	rig_open("--echo", "7");
+	CHECK(connect_to(7) != NULL);
+	CHECK_EQ(host_stream_work(&rig.host), -1);
+	/* Whatever the clock says. */
+	rig_later(UINT32_MAX - 5);
+	CHECK_EQ(host_stream_work(&rig.host), -1);
 	rig_close();
 }
 
@@ -875,6 +886,8 @@ TEST(no_room, "an answer that the guest had no room for is said again")
 	rig_settle();
 	rig.qemu.send_status = 0;
 	fake_qemu_forget(&rig.qemu);
+	/* Whoever waits as long as it asks is in time. */
+	CHECK_EQ(host_stream_work(&rig.host), 5);
 	for (int i = 0; i < 20; i++)
 		host_turn(&rig.host, 10);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_NEGOTIATE2);
@@ -898,12 +911,19 @@ TEST(handshake_time, "a handshake that a guest does not finish: RST after 5 s")
 
 TEST(linger, "a stream whose program closed is detached after 10 s, unsaid")
 {
+	struct vqp_pair *guest;
 	int listener, fd;
 
-	CHECK(connect_through(&listener, &fd) != NULL);
+	guest = connect_through(&listener, &fd);
+	CHECK(guest != NULL);
 	rig_later(1);
 	close(fd);
 	rig_settle();
+	fake_qemu_forget(&rig.qemu);
+	/* What is sent to nobody is thrown away: there is room. */
+	fill_ring(guest);
+	say(VQP_VSOCK_WROTE, 80);
+	CHECK_EQ(vqp_pair_produce_free(guest), RING - 1);
 	fake_qemu_forget(&rig.qemu);
 	rig_later(9999);
 	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_DETACH) == NULL);
@@ -979,6 +999,8 @@ TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
 	/* It said nonsense: an end shows that it was heard. */
 	rig_later(1);
 	CHECK(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) == 0);
+	/* And nothing is waited for any more. */
+	CHECK_EQ(host_unix_work(&rig.host), -1);
 	close(fd);
 	rig_close();
 }
@@ -1021,12 +1043,13 @@ TEST(no_watch, "what the system does not watch is refused, and why is said")
  */
 
 
-#define PART	1024	/* of each gift; the ring has a multiple of it */
+#define PART	1024	/* of each gift, at most */
 
 struct fast {
 	struct host_end end;
 	struct vqp_pair *reader;
 	uint64_t given;
+	unsigned takes;		/* bytes, as long as there are some left */
 };
 
 static struct fast fast[2];
@@ -1035,17 +1058,25 @@ static unsigned fast_count;
 static int64_t
 take_none(struct host *host, struct host_end *end, const struct iovec io[2])
 {
+	struct fast *one = (struct fast *)end;
+
 	(void)host;
-	(void)end;
-	(void)io;
-	return HOST_WAIT;
+	if (one->takes == 0 || io[0].iov_len == 0)
+		return HOST_WAIT;
+	one->takes--;
+	return 1;
 }
 
-/* A part of the ring, after the guest has read the one before. */
+/*
+ * A part of the ring, after the guest has read the one before; of a MiB the
+ * last byte comes alone.
+ */
 static int64_t
 give_part(struct host *host, struct host_end *end, const struct iovec io[2])
 {
 	struct fast *one = (struct fast *)end;
+	const uint64_t left = (1 << 20) - one->given % (1 << 20);
+	uint64_t n = left > PART ? PART : left > 1 ? left - 1 : 1;
 	char bytes[RING];
 
 	(void)host;
@@ -1053,10 +1084,11 @@ give_part(struct host *host, struct host_end *end, const struct iovec io[2])
 		return HOST_WAIT;
 	while (vqp_pair_dequeue(one->reader, bytes, sizeof(bytes)) > 0)
 		;
-	CHECK(io[0].iov_len >= PART);
-	memset(io[0].iov_base, 0, PART);
-	one->given += PART;
-	return PART;
+	if (n > io[0].iov_len)
+		n = io[0].iov_len;
+	memset(io[0].iov_base, 0, n);
+	one->given += n;
+	return (int64_t)n;
 }
 
 static void
@@ -1103,6 +1135,87 @@ TEST(turns, "a stream that can always move has 1 MiB, then another its turn")
 		CHECK_EQ(fast[1].given, 1 << 20);
 	}
 	fast[0].reader = fast[1].reader = NULL;
+	rig_close();
+}
+
+/* A stream to such an end, which takes so many bytes. */
+static struct vqp_pair *
+connect_fast(unsigned takes)
+{
+	struct vqp_pair *guest;
+
+	memset(fast, 0, sizeof(fast));
+	fast_count = 0;
+	rig_open("--echo", "7");
+	rig.host.streams.listener = fast_end;
+	guest = connect_as(PORT, 8, ring);
+	CHECK(guest != NULL);
+	fast[0].takes = takes;
+	return guest;
+}
+
+TEST(looked_at, "an end that takes nothing is looked at ever more seldom")
+{
+	struct vqp_pair *guest = connect_fast(0);
+	int wait = 5;
+
+	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+	say(VQP_VSOCK_WROTE, 8);
+	for (int i = 0; i < 12; i++) {
+		CHECK_EQ(host_stream_work(&rig.host), wait);
+		rig.qemu.now_ms += wait;
+		wait = wait < 1000 ? 2 * wait : wait;
+	}
+	/* What is taken makes it worth a look. */
+	fast[0].takes = 1;
+	CHECK_EQ(host_stream_work(&rig.host), 5);
+	rig_close();
+}
+
+TEST(last_patience, "when QEMU ended, who takes nothing for 10 s is left")
+{
+	struct vqp_pair *guest = connect_fast(0);
+
+	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+	close(rig.qemu.fd);
+	rig.qemu.fd = -1;
+	rig_settle();
+	CHECK_EQ(rig.host.state, HOST_OVER);
+	rig.qemu.now_ms += 9000;
+	fast[0].takes = 1;
+	host_stream_wake(fast[0].end.stream);
+	CHECK(host_turn(&rig.host, 0));
+	/* Ten more from there. */
+	CHECK(host_turn(&rig.host, 0));
+	rig.qemu.now_ms += 9999;
+	CHECK(host_turn(&rig.host, 0));
+	CHECK(!rig_said("last bytes were not read"));
+	rig.qemu.now_ms += 1;
+	CHECK(!host_turn(&rig.host, 0));
+	CHECK(rig_said("last bytes were not read"));
+	rig_close();
+}
+
+TEST(full, "of streams there are 512; one line says that there are no more")
+{
+	static struct host_end ends[513];
+	unsigned lines = 0;
+
+	rig_open("--echo", "7");
+	rig.qemu.forgets = true;
+	for (unsigned i = 0; i < 513; i++) {
+		ends[i] = (struct host_end){ .take = take_none,
+		    .give = give_part, .finish = fast_over,
+		    .close = fast_over };
+		CHECK_EQ(host_stream_connect(&rig.host, FAKE_CID, 22,
+		    &ends[i]) < 0, i == 512);
+		CHECK_EQ(rig_said("512 streams are open"), i == 512);
+	}
+	CHECK(host_stream_connect(&rig.host, FAKE_CID, 22, &ends[512]) < 0);
+	for (const char *at = rig.log; (at = strstr(at, "512 streams")) != NULL;
+	    at++)
+		lines++;
+	CHECK_EQ(lines, 1);
 	rig_close();
 }
 
