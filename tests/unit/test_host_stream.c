@@ -180,6 +180,44 @@ TEST(idle, "a stream where nothing happens is not looked at")
 	rig_close();
 }
 
+TEST(no_protocol, "what is no REQUEST2 or NEGOTIATE2 names no protocol")
+{
+	static const char bytes[RING] = { 0 };
+	struct vqp_vsock_packet packet;
+	struct vqp_pair *guest;
+	unsigned heard[16] = { 0 };
+
+	rig_open("--echo", "7");
+	guest = connect_to(7);
+	CHECK(guest != NULL);
+	/* Guests wait for bytes, and for room: they hear of both. */
+	for (int i = 0; i < 3; i++) {
+		char back[RING];
+
+		while (vqp_pair_enqueue(guest, bytes, RING) > 0)
+			;
+		say(VQP_VSOCK_WROTE, 7);
+		while (vqp_pair_dequeue(guest, back, RING) > 0)
+			;
+		say(VQP_VSOCK_READ, 7);
+	}
+	say_mode(7, 2);
+	say(VQP_VSOCK_NEGOTIATE, 7);
+	for (;;) {
+		packet = fake_guest_hear(&rig.qemu);
+		if (packet.type == 255)
+			break;
+		CHECK_EQ(packet.protocol, 0);
+		CHECK(packet.type < 16);
+		heard[packet.type % 16]++;
+	}
+	CHECK(heard[VQP_VSOCK_WROTE] > 0);
+	CHECK(heard[VQP_VSOCK_READ] > 0);
+	CHECK(heard[VQP_VSOCK_SHUTDOWN] > 0);
+	CHECK(heard[VQP_VSOCK_RST] > 0);
+	rig_close();
+}
+
 TEST(event_of_others, "a detach of another's pair, or another event, ends nothing")
 {
 	struct vqp_event_qpair event = {
@@ -437,6 +475,57 @@ TEST(last_words, "what the guest wrote before its memory went is taken")
 	rig_close();
 }
 
+TEST(file_ends, "the end of a file is an end, and nothing to be said")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--send", rig.path };
+	char back[8] = "";
+	struct vqp_pair *guest;
+	int fd;
+
+	rig_prepare(SOCK_SEQPACKET, 2, argv);
+	host_options_free(&rig.options);
+	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
+	fd = open(rig.path + 2, O_WRONLY | O_CREAT, 0600);
+	CHECK_EQ(write(fd, "hello", 5), 5);
+	close(fd);
+	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
+	rig_start();
+	fake_qemu_forget(&rig.qemu);
+	guest = connect_to(8);
+	CHECK(guest != NULL);
+	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
+	CHECK(memcmp(back, "hello", 5) == 0);
+	CHECK(!rig_said("the file of a stream"));
+	rig_close();
+}
+
+TEST(broken_file, "a file that takes nothing: the guest hears, and why is said")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--receive", rig.path };
+	struct vqp_pair *guest;
+	int fd;
+
+	rig_prepare(SOCK_SEQPACKET, 2, argv);
+	host_options_free(&rig.options);
+	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
+	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
+	rig_start();
+	fake_qemu_forget(&rig.qemu);
+	guest = connect_to(8);
+	CHECK(guest != NULL);
+	/* One that can only be read stands for a full disk. */
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK_EQ(dup2(fd, rig.options.services->fd), rig.options.services->fd);
+	close(fd);
+	CHECK_EQ(vqp_pair_send(guest, "hello", 5), 5);
+	say(VQP_VSOCK_WROTE, 8);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK(rig_said("the file of a stream: Bad file descriptor\n"));
+	rig_close();
+}
+
 TEST(to_unix, "port N of the host is who listens at <path>_N")
 {
 	struct vqp_pair *guest;
@@ -608,6 +697,27 @@ TEST(each_step_without_room, "each step of a handshake is said until there is ro
 	CHECK_EQ(said_again().type, VQP_VSOCK_ATTACH);
 	CHECK_EQ(fake_qemu_pair(&rig.qemu, ring)->call.flags,
 	    VQP_QPAIR_ATTACH_ONLY);
+	rig_close();
+}
+
+TEST(refused_without_room, "a wrong answer to OFFER: RST, said until there is room")
+{
+	struct vqp_vsock_packet packet;
+	int fd;
+
+	open_with_vsock();
+	rig_later(1);
+	packet = call_guest("CONNECT 22\n", &fd);
+	answer(&packet, VQP_VSOCK_NEGOTIATE2,
+	    (union vqp_vsock_body){ .size = RING });
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
+	packet.body.handle.resource++;
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	fake_guest_say(&rig.qemu, VQP_VSOCK_ATTACH, 22, packet.src_port, 0,
+	    &packet.body);
+	CHECK_EQ(said_again().type, VQP_VSOCK_RST);
+	close(fd);
 	rig_close();
 }
 
@@ -1436,6 +1546,80 @@ TEST(reset_no_other, "a stream takes the RST of its own name back, and no other"
 		heard++;
 	}
 	CHECK_EQ(heard, 2);
+	rig_close();
+}
+
+/* Nobody at port 8, says the host to a socket of that context; `status`. */
+static void
+reset_of(uint32_t context, uint32_t own_port, int64_t status)
+{
+	struct vqp_vsock_packet packet = {
+		.datagram = {
+			.dst = { VQP_CONTEXT_HOST, VQP_VSOCK_RESOURCE },
+			.src = { context, VQP_VSOCK_RESOURCE },
+			.payload_size = sizeof(packet) -
+			    sizeof(packet.datagram),
+		},
+		.version = VQP_VSOCK_VERSION, .type = VQP_VSOCK_ATTACH,
+		.src_port = own_port, .dst_port = 8,
+	};
+
+	rig.qemu.send_status = status;
+	fake_qemu_send(&rig.qemu, VQP_LINK_DATAGRAM, 0, &packet,
+	    sizeof(packet), NULL, 0);
+	rig_settle();
+	rig.qemu.send_status = 0;
+}
+
+TEST(reset_of_another, "a RST is held for the name of its context")
+{
+	rig_open("--sink", "8");
+	rig_later(1);
+	reset_of(FAKE_CID + 1, PORT, VQP_ERROR_NO_RESOURCES);
+	/* Another's socket has those two ports. */
+	request(8, false);
+	fake_qemu_forget(&rig.qemu);
+	rig_later(1000);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).datagram.dst.context,
+	    FAKE_CID + 1);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
+TEST(reset_forgotten, "the refusal of a RST that is no more held repeats none")
+{
+	const struct vqp_link_result no = { VQP_ERROR_NO_RESOURCES };
+	const struct fake_packet *sent;
+	uint32_t tag;
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	reset_of(FAKE_CID, PORT, 0);
+	sent = fake_qemu_next(&rig.qemu, VQP_LINK_SEND);
+	CHECK(sent != NULL);
+	tag = sent != NULL ? sent->tag : 0;
+	for (uint32_t port = 1; port <= HOST_RESETS; port++)
+		reset_of(FAKE_CID, PORT + port, 0);
+	fake_qemu_forget(&rig.qemu);
+	fake_qemu_send(&rig.qemu, VQP_LINK_RESULT, tag, &no, sizeof(no), NULL,
+	    0);
+	rig_settle();
+	CHECK_EQ(host_stream_work(&rig.host), -1);
+	rig_later(1000);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, 255);
+	rig_close();
+}
+
+TEST(reset_open, "the RST of an open stream is said once: its pair goes, too")
+{
+	rig_open("--echo", "7");
+	rig_later(1);
+	CHECK(connect_to(7) != NULL);
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	say(VQP_VSOCK_NEGOTIATE, 7);
+	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_RST);
+	CHECK(fake_qemu_pair(&rig.qemu, ring) == NULL);
+	CHECK_EQ(said_again().type, 255);
 	rig_close();
 }
 
