@@ -156,7 +156,7 @@ TEST(sink, "a sink takes all there is, and says how much at the end")
 	CHECK_EQ(vqp_pair_enqueue(guest, bytes, 500), 500);
 	fake_qemu_detach(&rig.qemu, rig.qemu.pairs[0].call.handle);
 	rig_settle();
-	CHECK(rig_said("pair 2:60: in 21500, out 0 bytes"));
+	CHECK(rig_said("pair 2:60: in 21500, out 0 bytes, 0.000 s, 0.0 MB/s"));
 	rig_close();
 }
 
@@ -168,6 +168,20 @@ TEST(pair_in_the_guests_name, "16:62 is a pair of the guest's context")
 	CHECK(fake_qemu_pair(&rig.qemu, handle) != NULL);
 	CHECK_EQ(rig.qemu.pairs[0].call.peer, FAKE_CID);
 	CHECK_EQ(rig.qemu.pairs[0].call.flags, 0);
+	rig_close();
+}
+
+TEST(bad_pair_late, "a pair that ends after it moved bytes is looked at no more")
+{
+	const uint64_t bad = UINT64_MAX;
+
+	rig_open("--pair-echo", "60=4096");
+	CHECK_EQ(vqp_pair_send(&rig.qemu.pairs[0].guest, "abc", 3), 3);
+	/* What the guest says to have read of ours, which comes second. */
+	memcpy(rig.qemu.ram + 8192 + 16, &bad, sizeof(bad));
+	ring(60);
+	CHECK(rig_said("pair 2:60: the guest's index is none"));
+	CHECK_EQ(host_raw_work(&rig.host), -1);
 	rig_close();
 }
 
@@ -235,14 +249,79 @@ TEST(rings, "the guest's doorbell is rung as soon as it is there, once")
 	rig_start();
 	rig_settle();
 	CHECK(!rig_said("rung"));
+	CHECK_EQ(host_raw_work(&rig.host), 100);
 	rig.qemu.ring_status = VQP_SUCCESS;
 	fake_qemu_forget(&rig.qemu);
 	/* It is asked for again ten times a second. */
 	host_turn(&rig.host, 1000);
 	rig_settle();
 	CHECK(rig_said("doorbell 16:64: rung 1"));
+	CHECK_EQ(host_raw_work(&rig.host), -1);
 	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_RING) != NULL);
 	CHECK(fake_qemu_next(&rig.qemu, VQP_LINK_RING) == NULL);
+	rig_close();
+}
+
+/* Always something to give, to a guest that reads it at once. */
+static int64_t
+give_more(struct host *host, struct host_end *end, const struct iovec io[2])
+{
+	const uint64_t n = io[0].iov_len < 1024 ? io[0].iov_len : 1024;
+	char bytes[4096];
+
+	(void)host;
+	(void)end;
+	while (vqp_pair_dequeue(&rig.qemu.pairs[0].guest, bytes,
+	    sizeof(bytes)) > 0)
+		;
+	memset(io[0].iov_base, 0, n);
+	return (int64_t)n;
+}
+
+static struct host_end *
+endless(struct host *host)
+{
+	struct host_end *end = host_end_sink(host);
+
+	end->give = give_more;
+	return end;
+}
+
+TEST(pair_turns, "a pair that can always move goes on at once, after others")
+{
+	const struct vqp_handle handle = { VQP_CONTEXT_HOST, 60 };
+
+	rig_open("--doorbell", "63");
+	rig.qemu.forgets = true;
+	host_raw_serve(&rig.host, handle, 4096, endless);
+	host_link_settle(&rig.host);
+	CHECK_EQ(host_raw_work(&rig.host), 0);
+	CHECK_EQ(host_raw_work(&rig.host), 0);
+	rig_close();
+}
+
+TEST(nothing_moved, "where no byte moves nobody is told")
+{
+	struct vqp_pair *guest;
+	struct host_end *end;
+	bool tell;
+
+	rig_open("--pair-sink", "60=4096");
+	rig_settle();
+	guest = &rig.qemu.pairs[0].guest;
+	end = host_end_sink(&rig.host);
+	tell = true;
+	CHECK_EQ(host_end_discard(guest, &tell), 0);
+	CHECK(!tell);
+	tell = true;
+	CHECK_EQ(host_end_take(&rig.host, end, guest, &tell), 0);
+	CHECK(!tell);
+	while (vqp_pair_enqueue(guest, "x", 1) == 1)
+		;
+	tell = true;
+	CHECK_EQ(host_end_give(&rig.host, end, guest, &tell), HOST_WAIT);
+	CHECK(!tell);
+	end->close(&rig.host, end);
 	rig_close();
 }
 
@@ -269,6 +348,8 @@ TEST(datagram_echo, "a datagram goes back to whoever sent it, as it was")
 		    sent->bytes == sizeof(header) + lengths[i]);
 		if (sent == NULL)
 			continue;
+		/* Nobody is to hear what became of it. */
+		CHECK_EQ(sent->tag, 0);
 		memcpy(&header, sent->body, sizeof(header));
 		CHECK_EQ(header.dst.context, FAKE_CID);
 		CHECK_EQ(header.dst.resource, 5);
@@ -315,6 +396,86 @@ open_datagrams(char bytes[64])
 	memcpy(bytes, &to, sizeof(to));
 	memcpy(bytes + sizeof(to), "ping", 4);
 	return datagram_program("me", "v_9.dgram");
+}
+
+TEST(datagram_files, "a port's socket is closed with the host")
+{
+	const unsigned before = count_fds();
+	char bytes[64];
+
+	close(open_datagrams(bytes));
+	rig_close();
+	CHECK_EQ(count_fds(), before);
+}
+
+TEST(datagram_nothing, "a socket that has nothing after all changes nothing")
+{
+	char bytes[64];
+	const int fd = open_datagrams(bytes);
+	struct host_watch *watch = (struct host_watch *)
+	    rig.host.datagrams.ports;
+
+	CHECK_EQ(send(fd, bytes, 12, 0), 12);
+	rig_settle();
+	watch->ready(&rig.host, watch, EPOLLIN);
+	fake_guest_send(&rig.qemu, 5, 9, "pong", 4);
+	rig_settle();
+	CHECK_EQ(recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT), 12);
+	close(fd);
+	rig_close();
+}
+
+/* How many files whose names begin so are in the folder. */
+static unsigned
+files_of(const char *name)
+{
+	DIR *folder = opendir(rig.folder);
+	const struct dirent *entry;
+	unsigned count = 0;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL)
+		count += strncmp(entry->d_name, name, strlen(name)) == 0;
+	if (folder != NULL)
+		closedir(folder);
+	return count;
+}
+
+TEST(datagram_fits, "a port whose socket has no address is no other port's")
+{
+	char longest[98];
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", longest, (char *)"--datagram",
+	    (char *)"4294967295" };
+
+	rig_prepare(SOCK_SEQPACKET, 6, argv);
+	memset(longest, '/', sizeof(longest) - 1);
+	longest[96] = '\0';
+	memcpy(longest, rig.folder, strlen(rig.folder));
+	longest[95] = 'v';
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("_4294967295.dgram: too long for the address"));
+	CHECK_EQ(files_of("v_"), 0);
+	rig_close();
+}
+
+TEST(after_a_failure, "a service that fails is the last that begins")
+{
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path, (char *)"--datagram", (char *)"9",
+	    (char *)"--datagram", (char *)"10" };
+	char path[80];
+
+	rig_prepare(SOCK_SEQPACKET, 8, argv);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	/* The last of the options begins. */
+	snprintf(path, sizeof(path), "%s_10.dgram", rig.path);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("v_10.dgram: is there, and is no socket"));
+	CHECK_EQ(files_of("v_9"), 0);
+	rig_close();
 }
 
 TEST(datagram_unix, "<path>_N.dgram is port N, eight bytes of address before")
