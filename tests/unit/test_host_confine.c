@@ -60,10 +60,27 @@ static const struct attempt attempts[] = {
 /* What the child saw, in memory that both have. */
 struct report {
 	int error[ATTEMPTS];	/* 0: it succeeded */
-	bool confined, dialled, refused_dial, full, mapped;
+	bool confined, dialled, refused_dial, full, mapped, ends;
 };
 
 static struct report *report;
+
+/* Who listens at <vsock>_80. */
+static int listener;
+
+/* The process that connected holds none of it: the end of ours is one. */
+static bool
+ends(struct host *host)
+{
+	const int fd = host_dial(host, false, 80);
+	char byte;
+
+	close(fd);
+	/* It has done with that one when it answers for the next. */
+	(void)host_dial(host, false, 81);
+	return recv(accept4(listener, NULL, NULL, SOCK_NONBLOCK), &byte, 1,
+	    0) == 0;
+}
 
 /* What serving takes must go on. */
 static void
@@ -71,8 +88,10 @@ try_serving(struct host *host)
 {
 	const char *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 	    MAP_SHARED, rig.qemu.ram_fd, 0);
-	const int fd = host_dial(host, false, 80);
+	int fd;
 
+	report->ends = ends(host);
+	fd = host_dial(host, false, 80);
 	report->mapped = memory != MAP_FAILED && memory[0] == 0;
 	report->dialled = fd >= 0 && write(fd, "hello", 5) == 5;
 	report->refused_dial = host_dial(host, false, 81) ==
@@ -98,9 +117,8 @@ inside(void)
 	syscall(SYS_exit_group, 0);
 }
 
-/* Who listens at <vsock>_80. */
 static int
-listener(void)
+listen_at_80(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
@@ -118,7 +136,7 @@ TEST(refusals, "no file, program, process, network or code can be had inside")
 	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
 	    (char *)"--vsock", rig.path };
 	char bytes[8];
-	int fd, stream, status;
+	int stream, status;
 	pid_t child;
 
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE,
@@ -126,13 +144,13 @@ TEST(refusals, "no file, program, process, network or code can be had inside")
 	rig_prepare(SOCK_SEQPACKET, 4, argv);
 	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
 	rig.host.options = &rig.options;
-	fd = listener();
+	listener = listen_at_80();
 	fflush(NULL);
 	child = fork();
 	if (child == 0)
 		inside();
 	CHECK(waitpid(child, &status, 0) == child && status == 0);
-	stream = accept(fd, NULL, NULL);
+	stream = accept(listener, NULL, NULL);
 	if (report->confined) {
 		for (size_t i = 0; i < ATTEMPTS; i++) {
 			if (report->error[i] != EPERM)
@@ -143,10 +161,11 @@ TEST(refusals, "no file, program, process, network or code can be had inside")
 		CHECK(report->refused_dial);
 		CHECK(report->full);
 		CHECK(report->mapped);
+		CHECK(report->ends);
 		CHECK_EQ(recv(stream, bytes, sizeof(bytes), MSG_DONTWAIT), 5);
 	}
 	close(stream);
-	close(fd);
+	close(listener);
 	rig_close();
 	/* An emulator of user space has none. */
 	if (!report->confined && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0)

@@ -90,6 +90,25 @@ TEST(values, "each kind of service is taken with its numbers")
 	done();
 }
 
+TEST(one_by_one, "an option sets what it names, and nothing else")
+{
+	CHECK_EQ(parse("sock", "--vsock", "v"), -1);
+	CHECK(strcmp(options.vsock, "v") == 0 && options.hypervisor == NULL);
+	CHECK(options.cid == VQP_CONTEXT_HOST && !options.no_confine);
+	CHECK_EQ(parse("sock", "--hypervisor", "3"), -1);
+	CHECK(strcmp(options.hypervisor, "3") == 0 && options.vsock == NULL);
+	CHECK(options.cid == VQP_CONTEXT_HOST && !options.no_confine);
+	CHECK_EQ(parse("sock", "--cid", "20"), -1);
+	CHECK_EQ(options.cid, 20);
+	CHECK(options.vsock == NULL && options.hypervisor == NULL);
+	CHECK(!options.no_confine);
+	CHECK_EQ(parse("sock", "--no-confine", NULL), -1);
+	CHECK(options.no_confine);
+	CHECK(options.vsock == NULL && options.hypervisor == NULL);
+	CHECK_EQ(options.cid, VQP_CONTEXT_HOST);
+	done();
+}
+
 TEST(refused, "what is wrong is named, and exits 2")
 {
 	static const struct {
