@@ -346,11 +346,15 @@ TEST(lines, "of one format: 64 in an hour, then one for all the others")
 	CHECK(!rig_said("100 more lines in 2 s"));
 	rig_later(1000);
 	CHECK(rig_said("100 more lines in 2 s, as this: again, 1099"));
+	/* An hour after the first there is room for 64 more. */
+	rig_later(3600000);
+	host_say(&rig.host, format, 2000);
+	CHECK(rig_said("again, 2000\n"));
 	fflush(rig.host.log);
 	for (const char *at = rig.log; (at = strstr(at, "again, ")) != NULL;
 	    at++)
 		count++;
-	CHECK_EQ(count, 64 + 1 + 1);
+	CHECK_EQ(count, 64 + 1 + 1 + 1);
 	rig_close();
 }
 

@@ -464,6 +464,9 @@ TEST(after_a_failure, "a service that fails is the last that begins")
 	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
 	    (char *)"--vsock", rig.path, (char *)"--datagram", (char *)"9",
 	    (char *)"--datagram", (char *)"10" };
+	char *sending[] = { (char *)"vqp-host", (char *)"LINK",
+	    (char *)"--vsock", rig.path, (char *)"--send",
+	    (char *)"9=/nowhere/file" };
 	char path[80];
 
 	rig_prepare(SOCK_SEQPACKET, 8, argv);
@@ -475,6 +478,14 @@ TEST(after_a_failure, "a service that fails is the last that begins")
 	CHECK_EQ(rig.host.state, HOST_FAILED);
 	CHECK(rig_said("v_10.dgram: is there, and is no socket"));
 	CHECK_EQ(files_of("v_9"), 0);
+	rig_close();
+	/* Nor does it listen, without a file that it is to send. */
+	rig_prepare(SOCK_SEQPACKET, 6, sending);
+	snprintf(rig.path, sizeof(rig.path), "%s/v", rig.folder);
+	rig_start();
+	CHECK_EQ(rig.host.state, HOST_FAILED);
+	CHECK(rig_said("/nowhere/file: No such file"));
+	CHECK_EQ(files_of("v"), 0);
 	rig_close();
 }
 

@@ -145,7 +145,14 @@ TEST(echo, "a stream's bytes come back, and it ends in both directions")
 	CHECK(memcmp(back, "hello", 5) == 0);
 	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_WROTE);
 	say_mode(7, 2);
-	CHECK_EQ(fake_guest_hear(&rig.qemu).type, VQP_VSOCK_SHUTDOWN);
+	/* Nothing more comes; and now nothing more is taken either. */
+	for (uint64_t mode = 2; mode <= 3; mode++) {
+		const struct vqp_vsock_packet packet =
+		    fake_guest_hear(&rig.qemu);
+
+		CHECK_EQ(packet.type, VQP_VSOCK_SHUTDOWN);
+		CHECK_EQ(packet.body.mode, mode);
+	}
 	say(VQP_VSOCK_RST, 7);
 	fake_qemu_detach(&rig.qemu, ring);
 	rig_settle();
@@ -1160,6 +1167,7 @@ struct fast {
 	struct vqp_pair *reader;
 	uint64_t given;
 	unsigned takes;		/* bytes, as long as there are some left */
+	char took;		/* the last of them */
 };
 
 static struct fast fast[2];
@@ -1174,6 +1182,7 @@ take_none(struct host *host, struct host_end *end, const struct iovec io[2])
 	if (one->takes == 0 || io[0].iov_len == 0)
 		return HOST_WAIT;
 	one->takes--;
+	one->took = *(const char *)io[0].iov_base;
 	return 1;
 }
 
@@ -1295,6 +1304,7 @@ TEST(last_patience, "when QEMU ended, who takes nothing for 10 s is left")
 	fast[0].takes = 1;
 	host_stream_wake(fast[0].end.stream);
 	CHECK(host_turn(&rig.host, 0));
+	CHECK_EQ(fast[0].took, 'h');
 	/* Ten more from there. */
 	CHECK(host_turn(&rig.host, 0));
 	rig.qemu.now_ms += 9999;
