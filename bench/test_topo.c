@@ -13,9 +13,9 @@
 
 static struct topo_pair pairs[TOPO_RELATIONS];
 
-/* Pick pairs on the machine `text` describes; `expected` is a bit set. */
-static void
-pick(const char *text, unsigned expected)
+/* The topology of the machine that `text` describes. */
+static struct topo *
+make_up(const char *text)
 {
 	struct topo *topo;
 
@@ -23,6 +23,15 @@ pick(const char *text, unsigned expected)
 	topo = topo_open();
 	unsetenv("HWLOC_SYNTHETIC");
 	CHECK(topo != NULL);
+	return topo;
+}
+
+/* Pick pairs on the machine `text` describes; `expected` is a bit set. */
+static void
+pick(const char *text, unsigned expected)
+{
+	struct topo *topo = make_up(text);
+
 	if (topo == NULL)
 		return;
 	topo_pairs(topo, pairs);
@@ -92,11 +101,8 @@ TEST(no_caches, "a machine that hides its caches still has its node")
 
 TEST(foreign_pin, "nothing is pinned by a topology that is not this machine's")
 {
-	struct topo *topo;
+	struct topo *topo = make_up("pack:1 core:2 pu:1");
 
-	setenv("HWLOC_SYNTHETIC", "pack:1 core:2 pu:1", 1);
-	topo = topo_open();
-	unsetenv("HWLOC_SYNTHETIC");
 	CHECK(topo != NULL && !topo_pin(topo, 0));
 	topo_close(topo);
 }
@@ -123,13 +129,9 @@ TEST(affinity, "a processor outside the affinity mask is in no pair")
 TEST(huge_cache, "a cache of any size leaves a memory that a run can touch")
 {
 	struct memcpy_limit limits[MEMCPY_LIMITS];
-	struct topo *topo;
+	struct topo *topo = make_up("pack:1 l3:1(size=508MiB) core:2 pu:1");
 	unsigned count;
 
-	setenv("HWLOC_SYNTHETIC", "pack:1 l3:1(size=508MiB) core:2 pu:1", 1);
-	topo = topo_open();
-	unsetenv("HWLOC_SYNTHETIC");
-	CHECK(topo != NULL);
 	count = memcpy_limits_open(limits, NULL, topo);
 	CHECK_EQ(count, 2);
 	CHECK_EQ(limits[0].bytes, (uint64_t)254 << 20);

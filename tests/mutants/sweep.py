@@ -39,6 +39,8 @@ import time
 
 import operators
 
+from run import commit
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUDGED = ROOT / "tests" / "mutants" / "judged.txt"
 ENGINE = ["-Iengine/include", "-Iengine/atomic/gnu"]
@@ -321,11 +323,6 @@ def read_judged():
 def verdict_of(key, judged):
     return next((verdict for pattern, verdict in judged
                  if pattern.match(key)), "open")
-
-
-def commit():
-    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True,
-                          stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 VERDICTS = ("equivalent", "tuning", "unseen", "open")

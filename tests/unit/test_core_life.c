@@ -832,21 +832,24 @@ TEST(case_75_does_not_come_back,
 	}
 }
 
+static void
+start_does_nothing(void)
+{
+	const uint64_t accesses = mock.accesses;
+
+	vqp_core_start(mock.core);
+	CHECK_EQ(mock.accesses, accesses);
+}
+
 TEST(start_in_its_time,
     "abi 1.7: start lets through a device that was brought up, and no other")
 {
 	FOR_EACH_CASE() {
-		uint64_t accesses;
-
 		/* One that works. */
-		accesses = mock.accesses;
-		vqp_core_start(mock.core);
-		CHECK_EQ(mock.accesses, accesses);
+		start_does_nothing();
 		/* One that sleeps. */
 		vqp_core_suspend(mock.core);
-		accesses = mock.accesses;
-		vqp_core_start(mock.core);
-		CHECK_EQ(mock.accesses, accesses);
+		start_does_nothing();
 		CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
 		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
 		/* One that broke. */
@@ -854,16 +857,12 @@ TEST(start_in_its_time,
 			mock.never_busy_done = true;
 			CHECK_EQ(operate(4), VQP_ERROR_TIMEOUT);
 			mock.never_busy_done = false;
-			accesses = mock.accesses;
-			vqp_core_start(mock.core);
-			CHECK_EQ(mock.accesses, accesses);
+			start_does_nothing();
 			CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
 		}
 		/* None. */
 		vqp_core_unplug(mock.core);
-		accesses = mock.accesses;
-		vqp_core_start(mock.core);
-		CHECK_EQ(mock.accesses, accesses);
+		start_does_nothing();
 		CHECK_EQ(operate(2), VQP_ERROR_UNAVAILABLE);
 		/* Nor have we an id: who gave it went. */
 		CHECK_EQ(vqp_core_context_id(mock.core), VQP_INVALID_ID);

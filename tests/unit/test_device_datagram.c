@@ -652,15 +652,23 @@ TEST(dma_suspended, "DMA of a guest that is away is refused, counted, untouched"
 	close_all();
 }
 
-TEST(image_after_reset, "a reset in the midst of an image begins another")
+/* A guest with DMA whose port lays out images, before it says its caps. */
+static void
+open_image(void)
 {
 	const struct vqp_device_config config = { .context = { .cid = 16 },
 	    .generation = VQP_DEVICE_MMIO, .data_in = VQP_DATA_IN_IMAGE };
-	uint8_t page[4096];
 
 	fake_hub_open(&hub, NULL);
 	CHECK_EQ(fake_guest_create(&guest, &hub, &config), VQP_SUCCESS);
 	fake_program_open(&host, &hub, VQP_CONTEXT_HOST, 0);
+}
+
+TEST(image_after_reset, "a reset in the midst of an image begins another")
+{
+	uint8_t page[4096];
+
+	open_image();
 	for (int round = 0; round < 3; round++) {
 		fake_write32(&guest, VQP_REG_CAPS, ALL);
 		CHECK_EQ(host_sends(round == 2 ? 0 : 1000),
@@ -801,13 +809,9 @@ TEST(dma_aborts_port, "a DMA operation gives up what the port has half of")
 
 TEST(dma_drains_image, "DMA may take what the port has begun to lay out")
 {
-	const struct vqp_device_config config = { .context = { .cid = 16 },
-	    .generation = VQP_DEVICE_MMIO, .data_in = VQP_DATA_IN_IMAGE };
 	uint8_t page[4096];
 
-	fake_hub_open(&hub, NULL);
-	CHECK_EQ(fake_guest_create(&guest, &hub, &config), VQP_SUCCESS);
-	fake_program_open(&host, &hub, VQP_CONTEXT_HOST, 0);
+	open_image();
 	fake_write32(&guest, VQP_REG_CAPS, DMA);
 	for (int i = 0; i < 3; i++)
 		CHECK_EQ(host_sends(0), 24);

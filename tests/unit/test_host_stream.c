@@ -456,22 +456,41 @@ TEST(bad_index, "an index that is none resets that stream, and no other")
 	}
 }
 
-TEST(last_words, "what the guest wrote before its memory went is taken")
+/*
+ * A vqp-host with that option for port 8 and a file of `text`, whose path is
+ * rig.path + 2, and a guest that is connected to it.
+ */
+static struct vqp_pair *
+connect_to_file(const char *option, const char *text)
 {
-	char bytes[16];
-	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
-	    (char *)"--receive", rig.path };
+	char *argv[] = { (char *)"vqp-host", (char *)"LINK", (char *)option,
+	    rig.path };
 	struct vqp_pair *guest;
 	int fd;
 
 	rig_prepare(SOCK_SEQPACKET, 2, argv);
 	host_options_free(&rig.options);
 	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
+	if (text[0] != '\0') {
+		fd = open(rig.path + 2, O_WRONLY | O_CREAT, 0600);
+		CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
+		close(fd);
+	}
 	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
 	rig_start();
 	fake_qemu_forget(&rig.qemu);
 	guest = connect_to(8);
 	CHECK(guest != NULL);
+	return guest;
+}
+
+TEST(last_words, "what the guest wrote before its memory went is taken")
+{
+	char bytes[16];
+	struct vqp_pair *guest;
+	int fd;
+
+	guest = connect_to_file("--receive", "");
 	CHECK_EQ(vqp_pair_send(guest, "last words", 10), 10);
 	fake_qemu_detach(&rig.qemu, ring);
 	rig_settle();
@@ -484,23 +503,10 @@ TEST(last_words, "what the guest wrote before its memory went is taken")
 
 TEST(file_ends, "the end of a file is an end, and nothing to be said")
 {
-	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
-	    (char *)"--send", rig.path };
 	char back[8] = "";
 	struct vqp_pair *guest;
-	int fd;
 
-	rig_prepare(SOCK_SEQPACKET, 2, argv);
-	host_options_free(&rig.options);
-	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
-	fd = open(rig.path + 2, O_WRONLY | O_CREAT, 0600);
-	CHECK_EQ(write(fd, "hello", 5), 5);
-	close(fd);
-	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
-	rig_start();
-	fake_qemu_forget(&rig.qemu);
-	guest = connect_to(8);
-	CHECK(guest != NULL);
+	guest = connect_to_file("--send", "hello");
 	CHECK_EQ(vqp_pair_receive(guest, back, 5), 5);
 	CHECK(memcmp(back, "hello", 5) == 0);
 	CHECK(!rig_said("the file of a stream"));
@@ -509,19 +515,10 @@ TEST(file_ends, "the end of a file is an end, and nothing to be said")
 
 TEST(broken_file, "a file that takes nothing: the guest hears, and why is said")
 {
-	char *argv[] = { (char *)"vqp-host", (char *)"LINK",
-	    (char *)"--receive", rig.path };
 	struct vqp_pair *guest;
 	int fd;
 
-	rig_prepare(SOCK_SEQPACKET, 2, argv);
-	host_options_free(&rig.options);
-	snprintf(rig.path, sizeof(rig.path), "8=%s/kept", rig.folder);
-	CHECK_EQ(host_options_parse(&rig.options, 4, argv, stderr), -1);
-	rig_start();
-	fake_qemu_forget(&rig.qemu);
-	guest = connect_to(8);
-	CHECK(guest != NULL);
+	guest = connect_to_file("--receive", "");
 	/* One that can only be read stands for a full disk. */
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CHECK_EQ(dup2(fd, rig.options.services->fd), rig.options.services->fd);
