@@ -132,21 +132,36 @@ PLANTED = (
      "own index read back"),
 )
 
+# A library, what its files hold, the complaint.  The engine calls nothing but
+# itself; core and device may call the engine and what compilers call.
+COPY = "void copy(char *a, const char *b, long n)" \
+       "{ __builtin_memcpy(a, b, n); }"
 OBJECTS = (
-    ("int twice(int n) { return 2 * n; }", ""),
-    ("void out(void); void in(void) { out(); }", "calls out"),
-    ("static int n; int count(void) { return ++n; }", "writable data: n"),
-    ("int n = 1;", "writable data: n"),
-    ("void copy(char *a, const char *b, long n)"
-     "{ __builtin_memcpy(a, b, n); }", "calls memcpy"),
+    ("engine", ["int twice(int n) { return 2 * n; }"], ""),
+    ("engine", ["void out(void); void in(void) { out(); }"], "calls out"),
+    ("engine", ["static int n; int count(void) { return ++n; }"],
+     "writable data: n"),
+    ("engine", ["void b(void); void a(void) { b(); }",
+                "void b(void) { }"], ""),
+    ("engine", ["int n = 1;"], "writable data: n"),
+    ("engine", [COPY], "calls memcpy"),
+    ("device", [COPY], ""),
+    ("device", ["void vqp_x(void); void in(void) { vqp_x(); }"], ""),
+    ("device", ["void out(void); void in(void) { out(); }"], "calls out"),
+    ("device", ["int n = 1;"], "writable data: n"),
 )
-# The same of the device, which may call the engine and what compilers call.
-DEVICE_OBJECTS = (
-    ("void copy(char *a, const char *b, long n)"
-     "{ __builtin_memcpy(a, b, n); }", ""),
-    ("void vqp_x(void); void in(void) { vqp_x(); }", ""),
-    ("void out(void); void in(void) { out(); }", "calls out"),
-    ("int n = 1;", "writable data: n"),
+# What the files of a library hold, and the complaint about circles.
+CIRCLES = (
+    (["void b(void); void a(void) { b(); }",
+      "void c(void); void b(void) { c(); }", "void c(void) { }"], ""),
+    (["void b(void); void a(void) { b(); }",
+      "void a(void); void b(void) { a(); }"], "1.o uses a of 0.o"),
+    (["void b(void); void a(void) { b(); } void d(void) { }",
+      "void c(void); void b(void) { c(); }",
+      "void d(void); void c(void) { d(); }"], "2.o uses d of 0.o"),
+    # A pointer that the one file hands to the other.
+    (["void b(void (*)(void)); static void a(void) { }"
+      "void c(void) { b(a); }", "void b(void (*call)(void)) { call(); }"], ""),
 )
 
 
@@ -160,12 +175,16 @@ def complaints(files):
                 tidy.judge_tree(pathlib.Path(root))]
 
 
-def object_complaints(source, name):
+def object_complaints(judge, library, sources):
     with tempfile.TemporaryDirectory() as folder:
-        to = str(pathlib.Path(folder, name))
-        subprocess.run(["cc", "-O1", "-xc", "-c", "-", "-o", to], check=True,
-                       input=source, universal_newlines=True)
-        return list(tidy.judge_objects([to]))
+        objects = []
+        for i, source in enumerate(sources):
+            objects.append("%s/%d.o" % (folder, i))
+            subprocess.run(["cc", "-O1", "-xc", "-c", "-", "-o", objects[-1]],
+                           check=True, input=source, universal_newlines=True)
+        archive = "%s/libvqp_%s_x.a" % (folder, library)
+        subprocess.run(["ar", "rc", archive] + objects, check=True)
+        return list(tidy.judge_objects(judge, [archive]))
 
 
 def main():
@@ -179,12 +198,12 @@ def main():
     if not any("no SPDX line" in line for line in
                complaints({**CLEAN, "engine/pair.c": bare})):
         wrong.append("spdx: not seen")
-    for name, source, expected in (
-            [("x.o", *row) for row in OBJECTS] +
-            [("libvqp_device.o", *row) for row in DEVICE_OBJECTS]):
-        said = object_complaints(source, name)
+    for judge, library, sources, expected in (
+            [(tidy.judge_library, *row) for row in OBJECTS] +
+            [(tidy.judge_circles, "engine", *row) for row in CIRCLES]):
+        said = object_complaints(judge, library, sources)
         if bool(said) != bool(expected) or expected not in "".join(said):
-            wrong.append("objects: %s: said %s" % (source, said))
+            wrong.append("objects: %s: said %s" % (sources, said))
     for what in wrong:
         print(what)
     return 1 if wrong else 0

@@ -4,7 +4,10 @@
 
     tidy.py                     judge the tree
     tidy.py --objects FILE...   judge objects or libraries of the engine, and
-                                of the device: those named *vqp_device*
+                                of core and device: those named *vqp_core*
+                                and *vqp_device*
+    tidy.py --circles FILE...   judge libraries, or the objects of a folder: no
+                                file may be in a circle with another
 
 Complaints are `path:line: what`.  selftest.py plants a violation of each rule.
 """
@@ -294,20 +297,60 @@ def judge_tree(root):
     yield from judge_mutants(MUTANTS, files.get(MUTANTS, []), files)
 
 
-def judge_objects(paths):
-    """No writable data; no undefined symbol, but in core and device, which call
-    the engine, the seam, themselves, and what a compiler may call anywhere."""
+def judge_library(library, symbols):
+    """No writable data; no undefined symbol but of the library itself, and in
+    core and device what the compiler may call anywhere, the engine and the
+    seam."""
+    own = {name for _, kind, name in symbols if kind == "T"}
+    driver = re.search("vqp_(core|device)", library)
+    for file, kind, name in symbols:
+        where = "%s:%s" % (library, file)
+        if kind in "UwvC":
+            if name not in own and \
+                    not (driver and DRIVER_CALLS.fullmatch(name)):
+                yield "%s: calls %s" % (where, name)
+        elif kind in "bBdDgGsSu":
+            yield "%s: keeps writable data: %s" % (where, name)
+
+
+def judge_circles(library, symbols):
+    """No file names one that names it, itself or through others.  What is only
+    called through a pointer passed at run time is not named."""
+    owner = {name: file for file, kind, name in symbols
+             if kind in "TWVDBR"}
+    uses = collections.defaultdict(lambda: collections.defaultdict(list))
+    for file, kind, name in symbols:
+        if kind == "U" and owner.get(name, file) != file:
+            uses[file][owner[name]].append(name)
+    reached = {}
+    for file in list(uses):
+        reached[file], todo = set(), [file]
+        while todo:
+            new = set(uses[todo.pop()]) - reached[file]
+            reached[file] |= new
+            todo += new
+    for file in sorted(reached):
+        for other, names in sorted(uses[file].items()):
+            if file in reached.get(other, ()):
+                yield "%s: in a circle: %s uses %s of %s" % (
+                    library, file, ", ".join(sorted(names)), other)
+
+
+def judge_objects(judge, paths):
+    """Each archive is a library, and so are the objects of one folder."""
     text = subprocess.run(["nm", "-A"] + paths, check=True,
                           stdout=subprocess.PIPE,
                           universal_newlines=True).stdout
+    libraries = collections.defaultdict(list)
     for where, kind, name in re.findall(r"^(.*):[0-9a-f ]* (\w) (.*)$", text,
                                         re.M):
-        if kind in "UwvC":
-            if re.search("vqp_(core|device)", where) and DRIVER_CALLS.fullmatch(name):
-                continue
-            yield "%s: calls %s" % (where, name)
-        elif kind in "bBdDgGsSu":
-            yield "%s: keeps writable data: %s" % (where, name)
+        library, _, file = where.rpartition(":" if ":" in where else "/")
+        libraries[library].append((file, kind, name))
+    for library, symbols in libraries.items():
+        yield from judge(library, symbols)
+
+
+OBJECT_RULES = {"--objects": judge_library, "--circles": judge_circles}
 
 
 def main(arguments):
@@ -315,8 +358,9 @@ def main(arguments):
         root = pathlib.Path(__file__).resolve().parents[2]
         complaints = ["%s:%d: %s" % complaint for complaint in
                       sorted(set(judge_tree(root)))]
-    elif arguments[0] == "--objects" and len(arguments) > 1:
-        complaints = list(judge_objects(arguments[1:]))
+    elif arguments[0] in OBJECT_RULES and len(arguments) > 1:
+        complaints = list(judge_objects(OBJECT_RULES[arguments[0]],
+                                        arguments[1:]))
     else:
         sys.exit(__doc__)
     for complaint in complaints:
