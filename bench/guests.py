@@ -31,6 +31,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "kernel"))
+sys.path.insert(0, str(ROOT / "bench" / "report"))
 import vm  # noqa: E402
 
 from report import guest_text  # noqa: E402

@@ -204,9 +204,9 @@ def verdict(status, said):
 
 def try_qemu(root, name):
     """A case of qtest.py, by a part of its name, with a device of this tree."""
-    for folder in ("build/qemu", "bench"):
+    for folder in ("build/qemu", ".ci"):
         (root / folder).mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "bench/need.sh", root / "bench")
+    shutil.copy(ROOT / ".ci/need.sh", root / ".ci")
     for header in QEMU_HEADERS:
         link = root / "build/qemu" / header.parent.name
         if not link.exists():

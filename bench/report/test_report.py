@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Does report.py judge rightly, and survive what a machine may lack?
 
-Runs alone: python3 bench/test_report.py
+Runs alone: python3 bench/report/test_report.py
 """
 import contextlib
 import html.parser
