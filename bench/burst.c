@@ -164,22 +164,22 @@ anywhere(void)
 }
 
 static enum burst_outcome
-run(struct crew *crew, struct burst *burst)
+run(struct worker_pair *pair, struct burst *burst)
 {
-	if (!crew_run(crew, first_side, second_side, burst, HANG_SECONDS))
+	if (!worker_pair_run(pair, first_side, second_side, burst, HANG_SECONDS))
 		return BURST_HUNG;
 	return burst->side[0].finished && burst->side[1].finished ?
 	    BURST_DONE : BURST_ABANDONED;
 }
 
 enum burst_outcome
-burst_run(struct crew *crew, const struct peer *peer,
+burst_run(struct worker_pair *pair, const struct peer *peer,
     const struct peer_shape *shape, uint64_t messages,
     struct histogram *latencies, struct burst_result *result)
 {
 	static struct burst burst;	/* outlives threads that hang */
 	const struct peer_menu *menu = peer->menu(shape);
-	struct arena *rings = &crew->worker[0].arena;
+	struct arena *rings = &pair->worker[0].arena;
 	uint64_t laps = WARM_UP_LAPS * shape->ring_bytes / shape->message_bytes;
 	/* Where the last message arrives. */
 	unsigned last = shape->mode == PEER_ROUND_TRIP ? 0 : 1;
@@ -189,7 +189,7 @@ burst_run(struct crew *crew, const struct peer *peer,
 	for (unsigned i = 0; i < 2; i++) {
 		struct spin *spin = &burst.side[i].traffic.spin;
 
-		burst.side[i].arena = &crew->worker[i].arena;
+		burst.side[i].arena = &pair->worker[i].arena;
 		arena_reset(burst.side[i].arena, anywhere());
 		spin->pause = shape->pause;
 		spin->deadline = clock_ticks() +
@@ -211,7 +211,7 @@ burst_run(struct crew *crew, const struct peer *peer,
 	if (!menu->open(shape, rings, &burst.link))
 		return BURST_NOT_OFFERED;
 	burst.rings_bytes = (size_t)(rings->base + rings->used - burst.rings);
-	outcome = run(crew, &burst);
+	outcome = run(pair, &burst);
 	if (peer->close != NULL)
 		peer->close(&burst.link);
 	if (outcome != BURST_DONE)

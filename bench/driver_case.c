@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* A machine, a program on its host, and one thread that calls both. */
-#include "driver_cell.h"
+#include "driver_case.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include <vqp_device.h>
 
 #include "clock.h"
+#include "histogram.h"
 #include "quiet.h"
 #include "spin.h"
 
@@ -33,8 +34,45 @@
 /* As many names in turn, so that the buckets of the table are all met. */
 #define LOOKUP_NAMES 4096
 
+/* As many as a guest's queue holds of 4096 bytes. */
+#define DRIVER_BATCH 32
+
+enum driver_operation {
+	DRIVER_SEND,		/* a guest's datagram, to the program's function */
+	DRIVER_DISPATCH,	/* a program's, to the guest's callback */
+	DRIVER_DISPATCH_BATCH,	/* DRIVER_BATCH together, to the last one */
+	DRIVER_ROUND_TRIP,	/* a program's, and the callback's back to it */
+	DRIVER_RING_PROGRAM,	/* a guest rings, to the program's function */
+	DRIVER_RING_GUEST,	/* a program rings, to the guest's callback */
+	DRIVER_LOOKUP,		/* of a source among endpoints, in vain */
+	DRIVER_PAIR,		/* make a queue pair, and let go of it */
+	DRIVER_ATTACH		/* attach the second end of a local one */
+};
+
+enum driver_transport {
+	DRIVER_PORT,		/* registers and string instructions */
+	DRIVER_DMA,
+	DRIVER_LOCAL		/* the device is not asked */
+};
+
+struct driver_case {
+	struct bench_case base;	/* first */
+	enum driver_operation operation;
+	enum driver_transport transport;
+	uint64_t bytes;		/* of payload, or of a pair each way */
+	uint64_t endpoints;	/* that there are; of DRIVER_LOOKUP, else 0 */
+	enum topo_relation relation;
+	struct worker_pair *pair;
+	struct bench_tally *tally;
+
+	uint64_t calls;		/* that the next burst makes */
+	uint64_t calls_total;	/* of the bursts that count */
+	struct samples ns;	/* of a call: the bursts' means, or medians */
+	struct histogram *latencies;	/* in ticks, if each call is timed */
+};
+
 struct world {
-	const struct driver_cell *cell;
+	const struct driver_case *self;
 	struct vqp_machine *machine;
 	struct vqp_core *core;
 	struct vqp_program *program;
@@ -79,7 +117,7 @@ check(struct world *world, const struct vqp_datagram *datagram,
     const void *payload)
 {
 	const uint8_t *byte = payload;
-	uint64_t bytes = world->cell->bytes;
+	uint64_t bytes = world->self->bytes;
 
 	if (datagram->payload_size != bytes || (bytes != 0 &&
 	    (byte[0] != world->payload[0] ||
@@ -112,7 +150,7 @@ guest_send(struct world *world)
 	const struct vqp_datagram datagram = {
 		.dst = { VQP_CONTEXT_HOST, PROGRAM_RESOURCE },
 		.src = world->endpoint,
-		.payload_size = world->cell->bytes,
+		.payload_size = world->self->bytes,
 	};
 
 	return vqp_core_send(world->core, &datagram, world->payload);
@@ -125,7 +163,7 @@ guest_datagram(void *argument, const struct vqp_datagram *datagram)
 	struct world *world = argument;
 
 	check(world, datagram, datagram + 1);
-	if (world->cell->operation != DRIVER_ROUND_TRIP)
+	if (world->self->operation != DRIVER_ROUND_TRIP)
 		arrive(world);
 	else if (guest_send(world) < 0)
 		world->mismatches++;
@@ -247,7 +285,7 @@ post_datagram(const struct world *world)
 	const struct vqp_datagram datagram = {
 		.dst = world->endpoint,
 		.src = { VQP_CONTEXT_HOST, PROGRAM_RESOURCE },
-		.payload_size = world->cell->bytes,
+		.payload_size = world->self->bytes,
 	};
 
 	return vqp_program_send(world->program, &datagram, world->payload);
@@ -280,11 +318,11 @@ ring_guest(struct world *world)
 static bool
 pairs(struct world *world)
 {
-	bool local = world->cell->transport == DRIVER_LOCAL;
-	bool attach = world->cell->operation == DRIVER_ATTACH;
+	bool local = world->self->transport == DRIVER_LOCAL;
+	bool attach = world->self->operation == DRIVER_ATTACH;
 	const struct vqp_qpair_options options = {
-		.produce_bytes = world->cell->bytes,
-		.consume_bytes = world->cell->bytes,
+		.produce_bytes = world->self->bytes,
+		.consume_bytes = world->self->bytes,
 		.peer = local ? VQP_CONTEXT_ANY : VQP_CONTEXT_HOST,
 		.flags = local ? VQP_QPAIR_LOCAL : 0,
 	};
@@ -338,14 +376,14 @@ static const struct {
 	[DRIVER_ATTACH] = { "attach", pairs, true },
 };
 
-const char *
-driver_operation_name(enum driver_operation operation)
+static const char *
+operation_name(enum driver_operation operation)
 {
 	return operations[operation].name;
 }
 
-const char *
-driver_transport_name(enum driver_transport transport)
+static const char *
+transport_name(enum driver_transport transport)
 {
 	static const char *const names[] = {
 		[DRIVER_PORT] = "port",
@@ -356,20 +394,21 @@ driver_transport_name(enum driver_transport transport)
 	return names[transport];
 }
 
-bool
-driver_cell_times_each(const struct driver_cell *cell)
+/* Is each call timed, and are there percentiles? */
+static bool
+times_each(const struct driver_case *self)
 {
-	return operations[cell->operation].times_each;
+	return operations[self->operation].times_each;
 }
 
 /*
- * ---- Jobs of the crew.
+ * ---- Jobs of the workers.
  */
 
 static int
 create_endpoints(struct world *world)
 {
-	uint64_t count = world->cell->endpoints;
+	uint64_t count = world->self->endpoints;
 	struct vqp_endpoint_options options = {
 		.receive = guest_datagram,
 		.argument = world,
@@ -429,7 +468,7 @@ open_world(void *arg)
 {
 	struct world *world = arg;
 	const struct vqp_machine_config config = {
-		.generation = world->cell->transport == DRIVER_PORT ?
+		.generation = world->self->transport == DRIVER_PORT ?
 		    VQP_DEVICE_PORT : VQP_DEVICE_MMIO,
 		.cid = GUEST,
 	};
@@ -472,7 +511,7 @@ static void
 measure(void *arg)
 {
 	struct world *world = arg;
-	bool (*run)(struct world *) = operations[world->cell->operation].run;
+	bool (*run)(struct world *) = operations[world->self->operation].run;
 	uint64_t calls = world->calls;
 	struct quiet quiet;
 	uint64_t start;
@@ -500,175 +539,215 @@ idle(void *arg)
  */
 
 static double
-fail(struct driver_cell *cell, const char *what, int64_t status)
+fail(struct driver_case *self, const char *what, int64_t status)
 {
-	fprintf(stderr, "%s: %s (status %" PRId64 ")\n", cell->name, what,
+	fprintf(stderr, "%s: %s (status %" PRId64 ")\n", self->base.name, what,
 	    status);
-	cell->errors++;
+	self->base.errors++;
 	return -1;
 }
 
 static void
-record(struct driver_cell *cell, const struct world *world)
+record(struct driver_case *self, const struct world *world)
 {
-	cell->tally->total++;
+	self->tally->total++;
 	if (!world->quiet) {
-		cell->tally->switched++;
+		self->tally->switched++;
 		return;
 	}
-	cell->calls_total += world->calls;
-	samples_add(&cell->ns, world->times_each ?
+	self->calls_total += world->calls;
+	samples_add(&self->ns, world->times_each ?
 	    clock_ns(histogram_quantile(&world->latencies, 0.5)) :
 	    world->ns / (double)world->calls);
 	if (!world->times_each)
 		return;
-	if (cell->latencies == NULL)
-		cell->latencies = calloc(1, sizeof(*cell->latencies));
-	if (cell->latencies != NULL)
-		histogram_merge(cell->latencies, &world->latencies);
+	if (self->latencies == NULL)
+		self->latencies = calloc(1, sizeof(*self->latencies));
+	if (self->latencies != NULL)
+		histogram_merge(self->latencies, &world->latencies);
 }
 
 /* What the next burst calls, given how long the last took. */
 static void
-adjust(struct driver_cell *cell, double ns)
+adjust(struct driver_case *self, double ns)
 {
-	double factor = (driver_cell_times_each(cell) ? TIMED_BURST_NS :
+	double factor = (times_each(self) ? TIMED_BURST_NS :
 	    BURST_NS) / ns;
 
 	if (factor > 0.5 && factor < 2)
 		return;
 	if (factor > GROWTH)
 		factor = GROWTH;
-	cell->calls = (uint64_t)((double)cell->calls * factor) + 1;
+	self->calls = (uint64_t)((double)self->calls * factor) + 1;
 }
 
-/* Until a burst has the right length.  False: the crew is lost. */
+/* Until a burst has the right length.  False: the pair is lost. */
 static bool
-run_bursts(struct driver_cell *cell, struct world *world)
+run_bursts(struct driver_case *self, struct world *world)
 {
 	for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-		world->calls = cell->calls;
+		world->calls = self->calls;
 		world->finished = false;
 		world->spin.deadline = clock_ticks() +
 		    (uint64_t)(DEADLINE_NS * clock_ticks_per_ns());
-		if (!crew_run(cell->crew, measure, idle, world, HANG_SECONDS))
+		if (!worker_pair_run(self->pair, measure, idle, world, HANG_SECONDS))
 			return false;
 		if (!world->finished)
 			return true;
-		adjust(cell, world->ns);
-		if (cell->calls <= 2 * world->calls)
+		adjust(self, world->ns);
+		if (self->calls <= 2 * world->calls)
 			return true;
 	}
 	return true;
 }
 
-double
-driver_cell_sample(struct driver_cell *cell, bool *hung)
+/* A new machine, a burst on it, and one sample unless it was disturbed. */
+static double
+driver_case_sample(struct bench_case *base, bool *hung)
 {
+	struct driver_case *self = (struct driver_case *)base;
 	static struct world world;	/* outlives threads that hang */
 	double seconds;
 
 	memset(&world, 0, sizeof(world));
-	world.cell = cell;
-	world.times_each = driver_cell_times_each(cell);
+	world.self = self;
+	world.times_each = times_each(self);
 	world.spin.pause = true;
 	world.spin.abandoned = &world.abandoned;
 	for (size_t i = 0; i < sizeof(world.payload); i++)
 		world.payload[i] = (uint8_t)(i * 7 + 1);
-	if (cell->calls == 0)
-		cell->calls = FIRST_CALLS;
+	if (self->calls == 0)
+		self->calls = FIRST_CALLS;
 
-	*hung = !crew_run(cell->crew, idle, open_world, &world, HANG_SECONDS);
+	*hung = !worker_pair_run(self->pair, idle, open_world, &world, HANG_SECONDS);
 	if (!*hung && world.status == 0)
-		*hung = !run_bursts(cell, &world);
+		*hung = !run_bursts(self, &world);
 	if (*hung)
-		return fail(cell, "hangs", 0);
+		return fail(self, "hangs", 0);
 	if (!world.finished)
-		seconds = fail(cell, "refused", world.status);
+		seconds = fail(self, "refused", world.status);
 	else if (world.mismatches != 0)
-		seconds = fail(cell, "datagrams arrived wrong", 0);
+		seconds = fail(self, "datagrams arrived wrong", 0);
 	else
 		seconds = world.ns * 1e-9;
-	*hung = !crew_run(cell->crew, idle, close_world, &world, HANG_SECONDS);
+	*hung = !worker_pair_run(self->pair, idle, close_world, &world, HANG_SECONDS);
 	if (*hung)
-		return fail(cell, "hangs at its end", 0);
+		return fail(self, "hangs at its end", 0);
 	if (seconds >= 0)
-		record(cell, &world);
+		record(self, &world);
 	return seconds;
+}
+
+static void
+driver_case_write(struct bench_case *base, struct json *json)
+{
+	struct driver_case *self = (struct driver_case *)base;
+
+	if (self->ns.count == 0)
+		return;
+	json_object(json, NULL);
+	json_string(json, "operation", operation_name(self->operation));
+	json_string(json, "transport", transport_name(self->transport));
+	json_integer(json, "bytes", self->bytes);
+	json_integer(json, "endpoints", self->endpoints);
+	json_string(json, "relation", topo_relation_name(self->relation));
+	json_integer(json, "samples", self->ns.count);
+	json_integer(json, "calls", self->calls_total);
+	json_number(json, "ns_median", samples_median(&self->ns));
+	json_number(json, "ns_min", samples_min(&self->ns));
+	json_number(json, "ns_max", samples_max(&self->ns));
+	json_number(json, "ns_mad", samples_mad(&self->ns));
+	if (self->latencies != NULL)
+		bench_write_quantiles(json, self->latencies);
+	json_integer(json, "errors", self->base.errors);
+	json_object_end(json);
+}
+
+static void
+driver_case_close(struct bench_case *base)
+{
+	struct driver_case *self = (struct driver_case *)base;
+
+	samples_free(&self->ns);
+	free(self->latencies);
+	free(self);
 }
 
 /*
  * ---- Which there are.
  */
 
-struct cells {
-	struct driver_cell *cell;
-	struct driver_cell alike;	/* what all of them are */
-	unsigned count;
+struct adding {
+	struct bench_cases *cases;
+	enum topo_relation relation;
+	struct worker_pair *pair;
+	struct bench_tally *tally;
+	bool failed;
 };
 
 static void
-add(struct cells *cells, enum driver_operation operation,
+add(struct adding *adding, enum driver_operation operation,
     enum driver_transport transport, uint64_t bytes, uint64_t endpoints)
 {
-	struct driver_cell *cell = &cells->cell[cells->count++];
+	struct driver_case *self = calloc(1, sizeof(*self));
 
-	*cell = cells->alike;
-	cell->operation = operation;
-	cell->transport = transport;
-	cell->bytes = bytes;
-	cell->endpoints = endpoints;
+	if (self == NULL || adding->failed) {
+		free(self);
+		adding->failed = true;
+		return;
+	}
+	self->operation = operation;
+	self->transport = transport;
+	self->bytes = bytes;
+	self->endpoints = endpoints;
+	self->relation = adding->relation;
+	self->pair = adding->pair;
+	self->tally = adding->tally;
+	self->base.table = BENCH_DRIVER;
+	self->base.sample = driver_case_sample;
+	self->base.write = driver_case_write;
+	self->base.close = driver_case_close;
 	if (operation == DRIVER_LOOKUP)
-		snprintf(cell->name, sizeof(cell->name),
+		snprintf(self->base.name, sizeof(self->base.name),
 		    "driver/lookup/%" PRIu64, endpoints);
 	else
-		snprintf(cell->name, sizeof(cell->name),
-		    "driver/%s/%s/%" PRIu64 "B",
-		    driver_operation_name(operation),
-		    driver_transport_name(transport), bytes);
+		snprintf(self->base.name, sizeof(self->base.name),
+		    "driver/%s/%s/%" PRIu64 "B", operation_name(operation),
+		    transport_name(transport), bytes);
+	adding->failed = !bench_cases_add(adding->cases, &self->base);
 }
 
-unsigned
-driver_cells_open(struct driver_cell cell[DRIVER_CELLS],
-    enum topo_relation relation, struct crew *crew, struct cell_tally *tally)
+bool
+driver_cases_add(struct bench_cases *cases, enum topo_relation relation,
+    struct worker_pair *pair, struct bench_tally *tally)
 {
 	static const uint64_t sent[] = {
 		0, 64, 4096, VQP_DATAGRAM_PAYLOAD_BYTES_MAX
 	};
 	static const uint64_t rings[] = { 65536, 1048576 };
-	struct cells cells = {
-		.cell = cell,
-		.alike = { .relation = relation, .crew = crew, .tally = tally },
-	};
+	struct adding adding = { cases, relation, pair, tally, false };
 
 	for (unsigned i = 0; i < 2; i++) {
 		enum driver_transport transport = i == 0 ? DRIVER_PORT :
 		    DRIVER_DMA;
 
 		for (unsigned j = 0; j < 4; j++)
-			add(&cells, DRIVER_SEND, transport, sent[j], 0);
+			add(&adding, DRIVER_SEND, transport, sent[j], 0);
 		for (unsigned j = 1; j < 3; j++) {
-			add(&cells, DRIVER_DISPATCH, transport, sent[j], 0);
-			add(&cells, DRIVER_DISPATCH_BATCH, transport, sent[j],
+			add(&adding, DRIVER_DISPATCH, transport, sent[j], 0);
+			add(&adding, DRIVER_DISPATCH_BATCH, transport, sent[j],
 			    0);
 		}
-		add(&cells, DRIVER_ROUND_TRIP, transport, 64, 0);
-		add(&cells, DRIVER_RING_PROGRAM, transport, 0, 0);
-		add(&cells, DRIVER_RING_GUEST, transport, 0, 0);
+		add(&adding, DRIVER_ROUND_TRIP, transport, 64, 0);
+		add(&adding, DRIVER_RING_PROGRAM, transport, 0, 0);
+		add(&adding, DRIVER_RING_GUEST, transport, 0, 0);
 	}
 	for (uint64_t count = 1; count <= 10000; count *= 100)
-		add(&cells, DRIVER_LOOKUP, DRIVER_LOCAL, 0, count);
+		add(&adding, DRIVER_LOOKUP, DRIVER_LOCAL, 0, count);
 	for (unsigned i = 0; i < 2; i++) {
-		add(&cells, DRIVER_PAIR, DRIVER_LOCAL, rings[i], 0);
-		add(&cells, DRIVER_PAIR, DRIVER_DMA, rings[i], 0);
-		add(&cells, DRIVER_ATTACH, DRIVER_LOCAL, rings[i], 0);
+		add(&adding, DRIVER_PAIR, DRIVER_LOCAL, rings[i], 0);
+		add(&adding, DRIVER_PAIR, DRIVER_DMA, rings[i], 0);
+		add(&adding, DRIVER_ATTACH, DRIVER_LOCAL, rings[i], 0);
 	}
-	return cells.count;
-}
-
-void
-driver_cell_close(struct driver_cell *cell)
-{
-	samples_free(&cell->ns);
-	free(cell->latencies);
+	return !adding.failed;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* memcpy() between two halves of a piece of memory. */
-#include "memcpy_limit.h"
+#include "memcpy_case.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -25,18 +26,18 @@
 
 /* Go on copying where the last call stopped. */
 static void
-copy_on(struct memcpy_limit *limit, uint64_t bytes)
+copy_on(struct memcpy_case *self, uint64_t bytes)
 {
-	uint64_t half = limit->bytes / 2;
+	uint64_t half = self->bytes / 2;
 	uint64_t piece = half < PIECE_BYTES ? half : PIECE_BYTES;
 
 	for (uint64_t done = 0; done < bytes; done += piece) {
-		uint8_t *from = limit->arena.base + limit->at;
+		uint8_t *from = self->arena.base + self->at;
 
 		memcpy(from + half, from, piece);
 		__asm__ __volatile__("" : : "r"(from) : "memory");
-		limit->at = limit->at + 2 * piece <= half ?
-		    limit->at + piece : 0;
+		self->at = self->at + 2 * piece <= half ?
+		    self->at + piece : 0;
 	}
 }
 
@@ -44,26 +45,26 @@ copy_on(struct memcpy_limit *limit, uint64_t bytes)
 static void
 open_memory(void *arg)
 {
-	struct memcpy_limit *limit = arg;
+	struct memcpy_case *self = arg;
 
-	arena_open(&limit->arena, limit->bytes);
+	arena_open(&self->arena, self->bytes);
 }
 
 static void
 copy(void *arg)
 {
-	struct memcpy_limit *limit = arg;
+	struct memcpy_case *self = arg;
 	struct quiet quiet;
 	uint64_t start;
 
 	/* What is to lie in a cache must first get there. */
-	if (limit->bytes <= SAMPLE_BYTES)
-		copy_on(limit, limit->bytes / 2);
+	if (self->bytes <= SAMPLE_BYTES)
+		copy_on(self, self->bytes / 2);
 	quiet_begin(&quiet);
 	start = clock_ticks();
-	copy_on(limit, SAMPLE_BYTES);
-	limit->ns = clock_ns(clock_ticks() - start);
-	limit->quiet = quiet_end(&quiet, false);
+	copy_on(self, SAMPLE_BYTES);
+	self->ns = clock_ns(clock_ticks() - start);
+	self->quiet = quiet_end(&quiet, false);
 }
 
 static void
@@ -72,49 +73,97 @@ idle(void *arg)
 	(void)arg;
 }
 
-double
-memcpy_limit_sample(struct memcpy_limit *limit, bool *hung)
+static double
+fail(struct memcpy_case *self, const char *what)
 {
-	*hung = limit->arena.base == NULL &&
-	    !crew_run(limit->crew, open_memory, idle, limit, OPEN_SECONDS);
-	if (!*hung && limit->arena.base == NULL) {
-		fprintf(stderr, "%s: no memory\n", limit->name);
-		return -1;
-	}
-	*hung = *hung ||
-	    !crew_run(limit->crew, copy, idle, limit, HANG_SECONDS);
-	if (*hung) {
-		fprintf(stderr, "%s: hangs\n", limit->name);
-		return -1;
-	}
-	if (limit->quiet)
-		samples_add(&limit->gib_per_s, (double)SAMPLE_BYTES /
-		    limit->ns * 1e9 / (1 << 30));
-	return limit->ns * 1e-9;
+	fprintf(stderr, "%s: %s\n", self->base.name, what);
+	self->base.errors++;
+	return -1;
+}
+
+static bool
+memcpy_case_open(struct bench_case *base, bool *hung)
+{
+	struct memcpy_case *self = (struct memcpy_case *)base;
+
+	*hung = !worker_pair_run(self->pair, open_memory, idle, self,
+	    OPEN_SECONDS);
+	if (*hung)
+		(void)fail(self, "hangs");
+	else if (self->arena.base == NULL)
+		(void)fail(self, "no memory");
+	return self->base.errors == 0;
+}
+
+static double
+memcpy_case_sample(struct bench_case *base, bool *hung)
+{
+	struct memcpy_case *self = (struct memcpy_case *)base;
+
+	*hung = !worker_pair_run(self->pair, copy, idle, self, HANG_SECONDS);
+	if (*hung)
+		return fail(self, "hangs");
+	if (self->quiet)
+		samples_add(&self->gib_per_s, (double)SAMPLE_BYTES /
+		    self->ns * 1e9 / (1 << 30));
+	return self->ns * 1e-9;
 }
 
 static void
-add(struct memcpy_limit limits[MEMCPY_LIMITS], unsigned *count,
-    struct crew *crew, const char *level, uint64_t bytes)
+memcpy_case_write(struct bench_case *base, struct json *json)
 {
-	struct memcpy_limit *limit = &limits[(*count)++];
+	struct memcpy_case *self = (struct memcpy_case *)base;
 
-	*limit = (struct memcpy_limit){
-		.level = level,
-		.bytes = bytes,
-		.crew = crew,
-	};
-	snprintf(limit->name, sizeof(limit->name), "limit/memcpy/%s", level);
+	if (self->gib_per_s.count == 0)
+		return;
+	json_object(json, NULL);
+	json_string(json, "level", self->level);
+	json_integer(json, "bytes", self->bytes);
+	json_integer(json, "samples", self->gib_per_s.count);
+	json_number(json, "gib_per_s_median",
+	    samples_median(&self->gib_per_s));
+	json_object_end(json);
 }
 
-unsigned
-memcpy_limits_open(struct memcpy_limit limits[MEMCPY_LIMITS],
-    struct crew *crew, const struct topo *topo)
+static void
+memcpy_case_close(struct bench_case *base)
+{
+	struct memcpy_case *self = (struct memcpy_case *)base;
+
+	samples_free(&self->gib_per_s);
+	if (self->arena.base != NULL)
+		arena_close(&self->arena);
+	free(self);
+}
+
+static bool
+add(struct bench_cases *cases, struct worker_pair *pair, const char *level,
+    uint64_t bytes)
+{
+	struct memcpy_case *self = calloc(1, sizeof(*self));
+
+	if (self == NULL)
+		return bench_cases_add(cases, NULL);
+	self->base.table = BENCH_MEMCPY;
+	self->base.open = memcpy_case_open;
+	self->base.sample = memcpy_case_sample;
+	self->base.write = memcpy_case_write;
+	self->base.close = memcpy_case_close;
+	self->level = level;
+	self->bytes = bytes;
+	self->pair = pair;
+	snprintf(self->base.name, sizeof(self->base.name), "limit/memcpy/%s",
+	    level);
+	return bench_cases_add(cases, &self->base);
+}
+
+bool
+memcpy_cases_add(struct bench_cases *cases, struct worker_pair *pair,
+    const struct topo *topo)
 {
 	static const char *const levels[] = { "l1", "l2", "l3" };
 	uint64_t largest = (uint64_t)1 << 20;
 	uint64_t dram;
-	unsigned count = 0;
 
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t cache = topo_cache_bytes(topo,
@@ -123,19 +172,11 @@ memcpy_limits_open(struct memcpy_limit limits[MEMCPY_LIMITS],
 		if (cache == 0)
 			continue;
 		/* Half of it: there is more to keep than the bytes. */
-		add(limits, &count, crew, levels[i], cache / 2);
+		if (!add(cases, pair, levels[i], cache / 2))
+			return false;
 		largest = cache;
 	}
 	dram = 4 * largest;
-	add(limits, &count, crew, "dram",
+	return add(cases, pair, "dram",
 	    dram < DRAM_BYTES_MAX ? dram : DRAM_BYTES_MAX);
-	return count;
-}
-
-void
-memcpy_limit_close(struct memcpy_limit *limit)
-{
-	samples_free(&limit->gib_per_s);
-	if (limit->arena.base != NULL)
-		arena_close(&limit->arena);
 }

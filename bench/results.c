@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* From cells to rows. */
+/* The document around the rows. */
 #include "results.h"
 
 #include <errno.h>
@@ -7,235 +7,19 @@
 #include <string.h>
 
 #include "clock.h"
+#include "peer.h"
 
-#define GIB ((double)(1 << 30))
-
-/*
- * Of two ways to wait a row shows the better one, so that no subject is
- * judged by one that does not suit it.  A median of few samples is no
- * median: one with less than half as many as the other does not count.
- */
-static struct cell *
-better(struct cell *cell, size_t count, enum probe_class found)
-{
-	struct cell *best = NULL;
-	size_t most = 0;
-
-	for (size_t i = 0; i < count; i++)
-		if (cell[i].ns[found].count > most)
-			most = cell[i].ns[found].count;
-	for (size_t i = 0; i < count; i++) {
-		struct samples *ns = &cell[i].ns[found];
-
-		if (ns->count == 0 || ns->count * 2 < most)
-			continue;
-		if (best == NULL || samples_median(ns) <
-		    samples_median(&best->ns[found]))
-			best = &cell[i];
-	}
-	return best;
-}
-
+/* The rows of a table. */
 static void
-write_errors(struct json *json, const struct cell *cell, size_t count)
+write_table(struct json *json, const char *key, const struct suite *suite,
+    enum bench_table table)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < count; i++)
-		sum += cell[i].errors;
-	json_integer(json, "errors", sum);
-}
-
-/* All ways to wait, not only the better one. */
-static void
-write_spins(struct json *json, struct cell *cell, size_t count,
-    enum probe_class found)
-{
-	json_object(json, "by_spin");
-	for (size_t i = 0; i < count; i++) {
-		struct samples *ns = &cell[i].ns[found];
-
-		if (ns->count == 0)
-			continue;
-		json_object(json, cell_spin_name(&cell[i]));
-		json_integer(json, "samples", ns->count);
-		json_number(json, "ns_per_message_median", samples_median(ns));
-		json_object_end(json);
-	}
-	json_object_end(json);
-}
-
-static double
-gib_per_s(const struct cell *cell, double ns)
-{
-	return (double)cell->shape.message_bytes / ns * 1e9 / GIB;
-}
-
-static void
-write_layout(struct json *json, const struct cell *cell)
-{
-	const char *layout = cell_layout_name(cell->shape.layout);
-
-	if (layout != NULL)
-		json_string(json, "layout", layout);
-	else
-		json_null(json, "layout");
-}
-
-static void
-write_place(struct json *json, const struct cell *cell, enum probe_class found)
-{
-	json_string(json, "relation", topo_relation_name(cell->relation));
-	json_string(json, "class", probe_class_name(found));
-}
-
-/* Rows of results: the better `cell` of its group, in a class. */
-static void
-write_throughput_row(struct json *json, struct cell *cell,
-    struct cell *group, size_t count, enum probe_class found)
-{
-	struct samples *ns = &cell->ns[found];
-
-	json_object(json, NULL);
-	json_string(json, "subject", cell->peer->name);
-	json_string(json, "mode", cell_mode_name(cell->shape.mode));
-	write_layout(json, cell);
-	json_integer(json, "message_bytes", cell->shape.message_bytes);
-	json_integer(json, "ring_bytes", cell->shape.ring_bytes);
-	write_place(json, cell, found);
-	json_string(json, "spin", cell_spin_name(cell));
-	json_integer(json, "samples", ns->count);
-	json_number(json, "ns_per_message_median", samples_median(ns));
-	json_number(json, "ns_per_message_min", samples_min(ns));
-	json_number(json, "ns_per_message_max", samples_max(ns));
-	json_number(json, "ns_per_message_mad", samples_mad(ns));
-	json_number(json, "gib_per_s_median",
-	    gib_per_s(cell, samples_median(ns)));
-	write_spins(json, group, count, found);
-	write_errors(json, group, count);
-	json_object_end(json);
-}
-
-static void
-write_histogram(struct json *json, const struct histogram *histogram)
-{
-	json_array(json, "histogram");
-	for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++)
-		if (histogram->bucket[i] != 0)
-			json_pair(json, clock_ns(histogram_upper_edge(i)),
-			    histogram->bucket[i]);
-	json_array_end(json);
-}
-
-static void
-write_quantiles(struct json *json, const struct histogram *latencies)
-{
-	static const struct {
-		const char *key;
-		double q;
-	} quantiles[] = {
-		{ "p50_ns", 0.5 }, { "p90_ns", 0.9 }, { "p99_ns", 0.99 },
-		{ "p999_ns", 0.999 },
-	};
-
-	json_number(json, "mean_ns", histogram_mean(latencies) /
-	    clock_ticks_per_ns());
-	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		json_number(json, quantiles[i].key, clock_ns(
-		    histogram_quantile(latencies, quantiles[i].q)));
-	json_number(json, "max_ns", clock_ns(latencies->max));
-}
-
-static void
-write_latency_row(struct json *json, struct cell *cell,
-    struct cell *group, size_t count, enum probe_class found)
-{
-	const struct histogram *latencies = cell->latencies[found];
-	bool trips = cell->shape.mode == PEER_ROUND_TRIP;
-
-	json_object(json, NULL);
-	json_string(json, "subject", cell->peer->name);
-	write_layout(json, cell);
-	json_integer(json, "message_bytes", cell->shape.message_bytes);
-	json_integer(json, "ring_bytes", cell->shape.ring_bytes);
-	write_place(json, cell, found);
-	json_string(json, "spin", cell_spin_name(cell));
-	json_integer(json, "samples", cell->ns[found].count);
-	if (!trips)
-		json_integer(json, "rate_per_s", cell->shape.rate_per_s);
-	json_integer(json, trips ? "round_trips" : "messages",
-	    latencies->count);
-	write_quantiles(json, latencies);
-	write_errors(json, group, count);
-	if (trips)
-		write_histogram(json, latencies);
-	json_object_end(json);
-}
-
-static void
-write_stream_row(struct json *json, struct cell *cell, struct cell *group,
-    size_t count, enum probe_class found)
-{
-	struct samples *ns = &cell->ns[found];
-
-	json_object(json, NULL);
-	json_integer(json, "ring_bytes", cell->shape.ring_bytes);
-	write_place(json, cell, found);
-	json_string(json, "stores", cell->peer->stores);
-	json_integer(json, "samples", ns->count);
-	json_number(json, "gib_per_s_median",
-	    gib_per_s(cell, samples_median(ns)));
-	write_errors(json, group, count);
-	json_object_end(json);
-}
-
-enum table { THROUGHPUT, LATENCY, OPEN_LOOP, STREAM };
-
-static enum table
-table_of(const struct cell *cell)
-{
-	if (cell->peer->stores != NULL)
-		return STREAM;
-	switch (cell->shape.mode) {
-	case PEER_ROUND_TRIP:
-		return LATENCY;
-	case PEER_OPEN_LOOP:
-		return OPEN_LOOP;
-	default:
-		return THROUGHPUT;
-	}
-}
-
-/* One row for every group of cells of a table and every class it was in. */
-static void
-write_table(struct json *json, const char *key, struct suite *suite,
-    enum table table)
-{
-	static void (*const write_row[])(struct json *, struct cell *,
-	    struct cell *, size_t, enum probe_class) = {
-		[THROUGHPUT] = write_throughput_row,
-		[LATENCY] = write_latency_row,
-		[OPEN_LOOP] = write_latency_row,
-		[STREAM] = write_stream_row,
-	};
-	size_t count;
-
 	json_array(json, key);
-	for (size_t i = 0; i < suite->cell_count; i += count) {
-		struct cell *cell = &suite->cells[i];
+	for (size_t i = 0; i < suite->cases.count; i++) {
+		struct bench_case *one = suite->cases.list[i];
 
-		for (count = 1; i + count < suite->cell_count &&
-		    suite_same_row(cell, &cell[count]); count++)
-			;
-		for (unsigned j = 0; j < PROBE_CLASSES &&
-		    table_of(cell) == table; j++) {
-			enum probe_class found = (enum probe_class)j;
-			struct cell *best = better(cell, count, found);
-
-			if (best != NULL)
-				write_row[table](json, best, cell, count,
-				    found);
-		}
+		if (one->table == table && one->write != NULL)
+			one->write(one, json);
 	}
 	json_array_end(json);
 }
@@ -244,21 +28,7 @@ static void
 write_limits(struct json *json, struct suite *suite)
 {
 	json_object(json, "limits");
-	json_array(json, "memcpy");
-	for (unsigned i = 0; i < suite->limit_count; i++) {
-		struct memcpy_limit *limit = &suite->limits[i];
-
-		if (limit->gib_per_s.count == 0)
-			continue;
-		json_object(json, NULL);
-		json_string(json, "level", limit->level);
-		json_integer(json, "bytes", limit->bytes);
-		json_integer(json, "samples", limit->gib_per_s.count);
-		json_number(json, "gib_per_s_median",
-		    samples_median(&limit->gib_per_s));
-		json_object_end(json);
-	}
-	json_array_end(json);
+	write_table(json, "memcpy", suite, BENCH_MEMCPY);
 	json_array(json, "line_round_trip");
 	for (unsigned i = 0; i < TOPO_RELATIONS; i++) {
 		for (unsigned j = 0; j < PROBE_CLASSES; j++) {
@@ -278,40 +48,8 @@ write_limits(struct json *json, struct suite *suite)
 		}
 	}
 	json_array_end(json);
-	write_table(json, "stream", suite, STREAM);
+	write_table(json, "stream", suite, BENCH_STREAM);
 	json_object_end(json);
-}
-
-static void
-write_drivers(struct json *json, struct suite *suite)
-{
-	json_array(json, "driver");
-	for (unsigned i = 0; i < suite->driver_count; i++) {
-		struct driver_cell *cell = &suite->drivers[i];
-
-		if (cell->ns.count == 0)
-			continue;
-		json_object(json, NULL);
-		json_string(json, "operation",
-		    driver_operation_name(cell->operation));
-		json_string(json, "transport",
-		    driver_transport_name(cell->transport));
-		json_integer(json, "bytes", cell->bytes);
-		json_integer(json, "endpoints", cell->endpoints);
-		json_string(json, "relation",
-		    topo_relation_name(cell->relation));
-		json_integer(json, "samples", cell->ns.count);
-		json_integer(json, "calls", cell->calls_total);
-		json_number(json, "ns_median", samples_median(&cell->ns));
-		json_number(json, "ns_min", samples_min(&cell->ns));
-		json_number(json, "ns_max", samples_max(&cell->ns));
-		json_number(json, "ns_mad", samples_mad(&cell->ns));
-		if (cell->latencies != NULL)
-			write_quantiles(json, cell->latencies);
-		json_integer(json, "errors", cell->errors);
-		json_object_end(json);
-	}
-	json_array_end(json);
 }
 
 static void
@@ -393,24 +131,14 @@ write_notes(struct json *json, const struct suite *suite,
 	json_string(json, NULL, "The two ends are threads of one process.");
 	if (results_spoiled() != NULL)
 		json_string(json, NULL, results_spoiled());
-	for (size_t i = 0; i < suite->cell_count; i++) {
-		const struct cell *cell = &suite->cells[i];
+	for (size_t i = 0; i < suite->cases.count; i++) {
+		const struct bench_case *one = suite->cases.list[i];
 		char text[128];
 
-		if (cell->errors == 0)
+		if (one->errors == 0)
 			continue;
-		snprintf(text, sizeof(text), "FAILED, %llu messages wrong or "
-		    "missing: %s", (unsigned long long)cell->errors,
-		    cell->name);
-		json_string(json, NULL, text);
-	}
-	for (unsigned i = 0; i < suite->driver_count; i++) {
-		char text[96];
-
-		if (suite->drivers[i].errors == 0)
-			continue;
-		snprintf(text, sizeof(text), "FAILED: %s",
-		    suite->drivers[i].name);
+		snprintf(text, sizeof(text), "FAILED, %llu errors: %s",
+		    (unsigned long long)one->errors, one->name);
 		json_string(json, NULL, text);
 	}
 	if (run->interrupted)
@@ -438,7 +166,7 @@ static void
 write_run(struct json *json, const struct suite *suite,
     const struct results_run *run)
 {
-	struct cell_tally sum = { 0 };
+	struct bench_tally sum = { 0 };
 	struct tm utc;
 	char started[32];
 
@@ -492,11 +220,11 @@ results_write(const char *path, struct suite *suite,
 	json_object_end(&json);
 	write_topology(&json, suite);
 	write_subjects(&json);
-	write_table(&json, "throughput", suite, THROUGHPUT);
-	write_table(&json, "latency", suite, LATENCY);
-	write_table(&json, "open_loop", suite, OPEN_LOOP);
+	write_table(&json, "throughput", suite, BENCH_THROUGHPUT);
+	write_table(&json, "latency", suite, BENCH_LATENCY);
+	write_table(&json, "open_loop", suite, BENCH_OPEN_LOOP);
 	write_limits(&json, suite);
-	write_drivers(&json, suite);
+	write_table(&json, "driver", suite, BENCH_DRIVER);
 	json_object_end(&json);
 	written = ferror(json.file) == 0;
 	if (fclose(json.file) != 0 || !written) {

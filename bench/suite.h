@@ -12,26 +12,17 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "cell.h"
-#include "crew.h"
-#include "driver_cell.h"
-#include "memcpy_limit.h"
+#include "case.h"
 #include "topo.h"
+#include "worker_pair.h"
 
 struct suite {
 	struct topo *topo;
 	struct topo_pair pairs[TOPO_RELATIONS];
-	struct crew crew[TOPO_RELATIONS];
+	struct worker_pair workers[TOPO_RELATIONS];
 	bool started[TOPO_RELATIONS];
-	struct cell_tally tally[TOPO_RELATIONS];
-
-	/* Cells that share a row of results are neighbours. */
-	struct cell *cells;
-	size_t cell_count;
-	struct memcpy_limit limits[MEMCPY_LIMITS];
-	unsigned limit_count;
-	struct driver_cell drivers[DRIVER_CELLS];
-	unsigned driver_count;
+	struct bench_tally tally[TOPO_RELATIONS];
+	struct bench_cases cases;
 };
 
 /*
@@ -50,8 +41,5 @@ bool suite_start(struct suite *suite);
 
 /* Do all threads run at real-time priority? */
 bool suite_is_real_time(const struct suite *suite);
-
-/* Would the two share a row of results? */
-bool suite_same_row(const struct cell *a, const struct cell *b);
 
 #endif

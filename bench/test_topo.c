@@ -3,7 +3,7 @@
  * What follows from the machine's description, on machines that are not
  * here: hwloc makes them up from HWLOC_SYNTHETIC.
  */
-#include "memcpy_limit.h"
+#include "memcpy_case.h"
 #include "topo.h"
 
 #include <sched.h>
@@ -128,14 +128,20 @@ TEST(affinity, "a processor outside the affinity mask is in no pair")
 
 TEST(huge_cache, "a cache of any size leaves a memory that a run can touch")
 {
-	struct memcpy_limit limits[MEMCPY_LIMITS];
+	static const uint64_t bytes[] = { 254 << 20, 512 << 20 };
 	struct topo *topo = make_up("pack:1 l3:1(size=508MiB) core:2 pu:1");
-	unsigned count;
+	struct bench_cases cases = { 0 };
+	regex_t all;
 
-	count = memcpy_limits_open(limits, NULL, topo);
-	CHECK_EQ(count, 2);
-	CHECK_EQ(limits[0].bytes, (uint64_t)254 << 20);
-	CHECK_EQ(limits[1].bytes, (uint64_t)512 << 20);
+	CHECK_EQ(regcomp(&all, "", REG_NOSUB), 0);
+	cases.filter = &all;
+	CHECK(memcpy_cases_add(&cases, NULL, topo));
+	CHECK_EQ(cases.count, 2);
+	for (unsigned i = 0; i < 2; i++)
+		CHECK_EQ(((struct memcpy_case *)cases.list[i])->bytes,
+		    bytes[i]);
+	bench_cases_close(&cases);
+	regfree(&all);
 	topo_close(topo);
 }
 

@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "harness.h"
+#include "peer.h"
 #include "progress.h"
 #include "results.h"
 #include "suite.h"
@@ -81,44 +82,27 @@ catch_signals(void)
 }
 
 static double
-run_cell(void *arg)
+run_case(void *arg)
 {
-	struct cell *cell = arg;
+	struct bench_case *one = arg;
 
 	if (interrupted || hung)
 		return 0;
-	progress_step(&progress, cell->name);
+	progress_step(&progress, one->name);
 	/* What failed once would fail again, and take its time. */
-	return cell->errors != 0 ? -1 : cell_sample(cell, &hung);
+	return one->errors != 0 ? -1 : one->sample(one, &hung);
 }
 
-static double
-run_limit(void *arg)
+/* What fails here has an error, and fails in every round. */
+static void
+open_cases(void)
 {
-	struct memcpy_limit *limit = arg;
+	for (size_t i = 0; i < suite.cases.count && !hung; i++) {
+		struct bench_case *one = suite.cases.list[i];
 
-	if (interrupted || hung)
-		return 0;
-	progress_step(&progress, limit->name);
-	return memcpy_limit_sample(limit, &hung);
-}
-
-static double
-run_driver(void *arg)
-{
-	struct driver_cell *cell = arg;
-
-	if (interrupted || hung)
-		return 0;
-	progress_step(&progress, cell->name);
-	return cell->errors != 0 ? -1 : driver_cell_sample(cell, &hung);
-}
-
-/* How many things a round measures. */
-static size_t
-per_round(void)
-{
-	return suite.cell_count + suite.limit_count + suite.driver_count;
+		if (one->open != NULL)
+			(void)one->open(one, &hung);
+	}
 }
 
 /* Answers how many rounds were whole. */
@@ -129,17 +113,11 @@ run_rounds(const struct options *options, unsigned *failed)
 	double last = 0;
 
 	harness_open();
-	for (size_t i = 0; i < suite.cell_count; i++)
-		harness_register(suite.cells[i].name, run_cell,
-		    &suite.cells[i]);
-	for (unsigned i = 0; i < suite.limit_count; i++)
-		harness_register(suite.limits[i].name, run_limit,
-		    &suite.limits[i]);
-	for (unsigned i = 0; i < suite.driver_count; i++)
-		harness_register(suite.drivers[i].name, run_driver,
-		    &suite.drivers[i]);
+	for (size_t i = 0; i < suite.cases.count; i++)
+		harness_register(suite.cases.list[i]->name, run_case,
+		    suite.cases.list[i]);
 
-	progress_begin(&progress, per_round(), options->rounds,
+	progress_begin(&progress, suite.cases.count, options->rounds,
 	    options->seconds);
 	for (;;) {
 		double elapsed = progress_elapsed(&progress);
@@ -302,7 +280,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "two processors are needed\n");
 		return EXIT_SKIPPED;
 	}
-	if (per_round() == 0) {
+	if (suite.cases.count == 0) {
 		fprintf(stderr, "--filter: nothing matches %s\n",
 		    options.filter);
 		return EXIT_NO_MATCH;
@@ -322,6 +300,7 @@ main(int argc, char **argv)
 	if (!suite_start(&suite))
 		return EXIT_FAILED;
 	catch_signals();
+	open_cases();
 	run.rounds = run_rounds(&options, &failed);
 	run.seconds = (double)(clock_monotonic_ns() - start) * 1e-9;
 	run.interrupted = interrupted != 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /* Pinned threads and their jobs. */
-#include "crew.h"
+#include "worker_pair.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -12,7 +12,7 @@ static void *
 worker_main(void *arg)
 {
 	const struct sched_param lowest = { .sched_priority = 1 };
-	struct crew_worker *worker = arg;
+	struct worker *worker = arg;
 	size_t arena_bytes = worker->arena.size;
 	sigset_t all;
 
@@ -41,7 +41,7 @@ worker_main(void *arg)
 }
 
 static bool
-worker_open(struct crew_worker *worker, const struct topo *topo, unsigned cpu,
+worker_open(struct worker *worker, const struct topo *topo, unsigned cpu,
     size_t arena_bytes)
 {
 	worker->topo = topo;
@@ -50,28 +50,28 @@ worker_open(struct crew_worker *worker, const struct topo *topo, unsigned cpu,
 	sem_init(&worker->go, 0, 0);
 	sem_init(&worker->done, 0, 0);
 	if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-		fprintf(stderr, "crew: no thread for processor %u\n", cpu);
+		fprintf(stderr, "worker pair: no thread for processor %u\n", cpu);
 		return false;
 	}
 	while (sem_wait(&worker->done) != 0)
 		;
 	if (!worker->ready)
-		fprintf(stderr, "crew: processor %u has no pinned thread with "
+		fprintf(stderr, "worker pair: processor %u has no pinned thread with "
 		    "%zu bytes\n", cpu, arena_bytes);
 	return worker->ready;
 }
 
 bool
-crew_open(struct crew *crew, const struct topo *topo,
+worker_pair_open(struct worker_pair *workers, const struct topo *topo,
     const struct topo_pair *pair, size_t arena_bytes)
 {
-	return worker_open(&crew->worker[0], topo, pair->cpu_a,
+	return worker_open(&workers->worker[0], topo, pair->cpu_a,
 	    arena_bytes) &&
-	    worker_open(&crew->worker[1], topo, pair->cpu_b, arena_bytes);
+	    worker_open(&workers->worker[1], topo, pair->cpu_b, arena_bytes);
 }
 
 static void
-start(struct crew_worker *worker, void (*job)(void *arg), void *arg)
+start(struct worker *worker, void (*job)(void *arg), void *arg)
 {
 	worker->job = job;
 	worker->arg = arg;
@@ -79,17 +79,17 @@ start(struct crew_worker *worker, void (*job)(void *arg), void *arg)
 }
 
 bool
-crew_run(struct crew *crew, void (*first)(void *arg),
+worker_pair_run(struct worker_pair *workers, void (*first)(void *arg),
     void (*second)(void *arg), void *arg, unsigned seconds)
 {
 	struct timespec limit;
 
-	start(&crew->worker[0], first, arg);
-	start(&crew->worker[1], second, arg);
+	start(&workers->worker[0], first, arg);
+	start(&workers->worker[1], second, arg);
 	clock_gettime(CLOCK_MONOTONIC, &limit);
 	limit.tv_sec += seconds;
 	for (unsigned i = 0; i < 2; i++)
-		while (sem_clockwait(&crew->worker[i].done, CLOCK_MONOTONIC,
+		while (sem_clockwait(&workers->worker[i].done, CLOCK_MONOTONIC,
 		    &limit) != 0)
 			if (errno != EINTR)
 				return false;
@@ -97,10 +97,10 @@ crew_run(struct crew *crew, void (*first)(void *arg),
 }
 
 void
-crew_close(struct crew *crew)
+worker_pair_close(struct worker_pair *workers)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		struct crew_worker *worker = &crew->worker[i];
+		struct worker *worker = &workers->worker[i];
 
 		start(worker, NULL, NULL);
 		pthread_join(worker->thread, NULL);

@@ -3,8 +3,8 @@
  * Two threads that stay: each on its own processor of a pair, at real-time
  * priority where that is allowed, asleep between jobs.
  */
-#ifndef BENCH_CREW_H
-#define BENCH_CREW_H
+#ifndef BENCH_WORKER_PAIR_H
+#define BENCH_WORKER_PAIR_H
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -13,7 +13,7 @@
 #include "arena.h"
 #include "topo.h"
 
-struct crew_worker {
+struct worker {
 	struct arena arena;	/* its own memory, on its own node */
 	bool real_time;
 
@@ -27,24 +27,24 @@ struct crew_worker {
 	void *arg;
 };
 
-struct crew {
-	struct crew_worker worker[2];
+struct worker_pair {
+	struct worker worker[2];
 };
 
 /*
  * Put two threads on the processors of a pair, with so much memory each.
  * False with a message on stderr if that cannot be.
  */
-bool crew_open(struct crew *crew, const struct topo *topo,
+bool worker_pair_open(struct worker_pair *workers, const struct topo *topo,
     const struct topo_pair *pair, size_t arena_bytes);
-void crew_close(struct crew *crew);
+void worker_pair_close(struct worker_pair *workers);
 
 /*
  * Run a job on each thread, both with the same argument, and wait for them.
  * False if they have not come back after `seconds`: then they hang, and the
- * crew is lost.
+ * pair is lost.
  */
-bool crew_run(struct crew *crew, void (*first)(void *arg),
+bool worker_pair_run(struct worker_pair *workers, void (*first)(void *arg),
     void (*second)(void *arg), void *arg, unsigned seconds);
 
 #endif

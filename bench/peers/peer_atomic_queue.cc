@@ -8,7 +8,7 @@
  * place.
  *
  * Because they wait by themselves no deadline reaches them; a side that hung
- * would be noticed by crew_run().
+ * would be noticed by worker_pair_run().
  */
 #include "peer.h"
 
