@@ -332,7 +332,7 @@ def change(a, b, measure, deviation=None):
 
 
 def compare(a, b, width, colour):
-    """Per cell how many times faster the second run is."""
+    """Per case how many times faster the second run is."""
     unlike = differences(a.machine, b.machine, SAME_MACHINE)
     if unlike:
         raise Fault(f"{a.path} and {b.path} are of unlike machines: " +
@@ -395,7 +395,7 @@ def compare(a, b, width, colour):
     if len(rows) > 2:
         lines += layout_table(rows, width)
     if common == 0:
-        raise Fault(f"{a.path} and {b.path} have no cell in common")
+        raise Fault(f"{a.path} and {b.path} have no case in common")
     return "\n".join(paint(line, colour) for line in lines).rstrip()
 
 
@@ -427,7 +427,7 @@ def main(arguments):
     parser.add_argument("--guests", metavar="FILE.json",
                         help="the same, for what guests.py wrote")
     parser.add_argument("--compare", nargs=2, metavar=("A.json", "B.json"),
-                        help="how many times faster B is than A, per cell")
+                        help="how many times faster B is than A, per case")
     parser.add_argument("--goals", nargs="+", metavar="RUN.json",
                         help="the goals over several runs of one machine")
     options = parser.parse_args(arguments)

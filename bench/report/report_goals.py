@@ -2,7 +2,7 @@
 """The goals, and how far a run meets them.
 
 A goal is a ratio within one run and one class: the best peer's time to vqp's
-in the same cell, unless its row says otherwise.  vqp takes the better of its
+in the same case, unless its row says otherwise.  vqp takes the better of its
 layouts.  docs/benchmarks.md says what the rows mean.
 """
 import collections
@@ -14,7 +14,7 @@ KIB = 1 << 10
 LARGE = (KIB, 16 * KIB, 64 * KIB)
 CLASSES = ("near", "far")
 
-# Made by measure(): `ratio` is None where the cells hold too few samples.
+# Made by measure(): `ratio` is None where the cases hold too few samples.
 Found = collections.namedtuple("Found", "ratio by against")
 # `near` and `far` are what is asked there, None for nothing; `measure` takes
 # results and a placement.
@@ -124,7 +124,7 @@ def polled(row, spin):
 
 
 def adapted(results, at):
-    """The worst cell of the choice made while running, against one told.
+    """The worst case of the choice made while running, against one told.
 
     Both poll in the same way: those that are told know but one.
     """
@@ -207,7 +207,7 @@ def goals():
                             (KIB, 2, 4), (64 * KIB, 1.2, 2.5)):
         table.append(Goal(f"kernel queue, {bytes_text(size)}", near,
                           far, passed(size, mib, either, "baseline")))
-    table.append(Goal("adaptive choice, worst cell", 0.95,
+    table.append(Goal("adaptive choice, worst case", 0.95,
                       0.95, adapted))
     for rate, below_us in ((10_000_000, 2), (20_000_000, 3)):
         name = f"open loop {rate // 1_000_000} M/s"

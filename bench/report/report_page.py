@@ -542,7 +542,7 @@ def ratio_html(results):
                   for _, name, text in HEAT)
     parts = ['<h2 id="ratios">vqp against the best peer, and against the '
              "limit</h2><p>Above 1 vqp is faster than the fastest peer of "
-             "that very cell, which is named below the ratio; the percentage "
+             "that very case, which is named below the ratio; the percentage "
              "is how much of the limit vqp reaches. Round trips are judged by "
              f"their median. A ~ marks fewer than {FEW_SAMPLES} samples.</p>"
              f'<p class="key">{key}</p>']
@@ -701,7 +701,7 @@ def score_html(results):
                           f"{line_name(score.lowest.peer)}"), "note")]
             for name, score in scores(results)]
     return table_html(
-        f"best peer's time / vqp's, by cell; level: within {LEVEL:g} of 1",
+        f"best peer's time / vqp's, by case; level: within {LEVEL:g} of 1",
         ["", *SCORE_HEAD, "lowest at"], rows) if rows else ""
 
 
@@ -714,7 +714,7 @@ def goals_html(results):
         f"<td>{html.escape(text)}</td>" for text in goal_texts(one)) + "</tr>"
         for one in found)
     return (f'<h2 id="goals">Goals</h2><p>{goals_summary(found)}. A goal is a '
-            "ratio to the best peer of the same cell, run and class.</p>"
+            "ratio to the best peer of the same case, run and class.</p>"
             f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr>'
             f"</thead><tbody>{rows}</tbody></table></div>")
 

@@ -2,8 +2,8 @@
 """What vqp_bench measured, read, checked and judged.
 
 Judged only by ratios within a run: vqp against the best peer of the same
-cell, and against the measured limit of the same placement.
-docs/benchmarks.md says what a cell, a placement and a limit are.
+case, and against the measured limit of the same placement.
+docs/benchmarks.md says what a case, a placement and a limit are.
 """
 import collections
 import itertools
@@ -14,7 +14,7 @@ import statistics
 # 2 has the subjects' roles, and modes that 1 had not.
 SCHEMA_VERSIONS = (1, 2)
 
-# A cell of fewer samples is shown and marked, and left out of the verdict.
+# A case of fewer samples is shown and marked, and left out of the verdict.
 FEW_SAMPLES = 5
 # Ratios nearer to 1 than this are level: two runs differ by as much.
 LEVEL = 0.05
@@ -234,14 +234,14 @@ def check_guests(path, guests):
 
 Line = collections.namedtuple("Line", "subject layout")
 Placement = collections.namedtuple("Placement", "relation found")
-# One cell of one of our layouts: its row, the best peer's, and the limit's
-# share; `ratio` and `peer` are None where no peer offers the cell.
+# One case of one of our layouts: its row, the best peer's, and the limit's
+# share; `ratio` and `peer` are None where no peer offers the case.
 Standing = collections.namedtuple(
     "Standing", "line placement ring size mode row peer ratio few of_limit")
 
 # Cells counted, the lowest Standing, and ratios.
 Score = collections.namedtuple(
-    "Score", "cells ahead level behind lowest median highest")
+    "Score", "cases ahead level behind lowest median highest")
 SCORE_HEAD = Score._fields
 
 
@@ -341,7 +341,7 @@ class Results:
                 in_order(LAYOUTS, line.layout))
 
     def best_peer(self, cell, measure):
-        """The fastest peer of a cell with enough samples, if there is one."""
+        """The fastest peer of a case with enough samples, if there is one."""
         peers = [(is_few(row), row[measure], line)
                  for line, row in cell.items()
                  if self.role(line) == "peer" and not is_wrong(row)]
@@ -622,7 +622,7 @@ def score_of(standings):
 
 
 def scores(results):
-    """A name and a score for each placement, layout and kind of cell."""
+    """A name and a score for each placement, layout and kind of case."""
     named = []
     for placement in results.placements:
         for line in results.lines:
@@ -639,7 +639,7 @@ def scores(results):
 
 def score_texts(score):
     """What stands below SCORE_HEAD."""
-    return [str(score.cells), str(score.ahead), str(score.level),
+    return [str(score.cases), str(score.ahead), str(score.level),
             str(score.behind), times_text(score.lowest.ratio),
             times_text(score.median), times_text(score.highest)]
 
@@ -649,12 +649,12 @@ def verdict(results):
     best = results.lines[:1]  # vqp, in its wide layout if it is there
     score = score_of(s for s in results.standings if s.line in best)
     if score is None:
-        return "No cell holds samples enough of vqp and of a peer."
+        return "No case holds samples enough of vqp and of a peer."
     low = score.lowest
     return (f"{line_name(low.line)} is ahead of every peer in {score.ahead} "
-            f"of {score.cells} cells, level in {score.level} and behind in "
+            f"of {score.cases} cases, level in {score.level} and behind in "
             f"{score.behind}; {times_text(score.median)} the best peer in "
-            f"the median. Its lowest cell: {times_text(low.ratio)} "
+            f"the median. Its lowest case: {times_text(low.ratio)} "
             f"{line_name(low.peer)} ({low.placement.found}, "
             f"{cell_text(low)}).")
 

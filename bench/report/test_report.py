@@ -291,7 +291,7 @@ class Judging(ReportTest):
         self.assertEqual(len(found), 1)
         return found[0]
 
-    def test_the_best_peer_is_the_fastest_of_the_cell(self):
+    def test_the_best_peer_is_the_fastest_of_the_case(self):
         s = self.standing(sample_results(), mode="copy", size=8,
                           ring=1048576, placement=report_results.Placement(
                               "same_l3", "near"))
@@ -344,7 +344,7 @@ class Judging(ReportTest):
         self.assertAlmostEqual(s.ratio, 150 / 110)
         self.assertAlmostEqual(s.of_limit, 90 / 110)
 
-    def test_a_cell_of_one_sample_is_shown_and_not_judged(self):
+    def test_a_case_of_one_sample_is_shown_and_not_judged(self):
         data = sample_results()
         for row in data["throughput"]:
             if row["subject"] == "vqp" and row["class"] == "near":
@@ -418,7 +418,7 @@ class Lacking(ReportTest):
         out, _ = self.show(data)
         self.assertIn("no ck_ring: not installed (package libck_ring-dev)",
                       out)
-        self.assertIn("No cell holds samples enough", out)
+        self.assertIn("No case holds samples enough", out)
 
     def test_an_unknown_peer_and_sizes(self):
         data = sample_results()
@@ -713,7 +713,7 @@ class Comparing(ReportTest):
         b["driver"] = []
         status, _, err = self.compare(a, b)
         self.assertEqual(status, 2)
-        self.assertIn("no cell in common", err)
+        self.assertIn("no case in common", err)
 
 
 class Goals(ReportTest):
@@ -757,15 +757,15 @@ class Goals(ReportTest):
         one = self.verdict(data, "kernel queue, 8 B")
         self.assertEqual((one.met, one.against), (False, "vmci"))
 
-    def test_the_worst_cell_of_the_adaptive_choice(self):
+    def test_the_worst_case_of_the_adaptive_choice(self):
         data = sample_results()
-        one = self.verdict(data, "adaptive choice, worst cell")
+        one = self.verdict(data, "adaptive choice, worst case")
         self.assertAlmostEqual(one.ratio, (1.9 + 8 / 31) / (2 + 8 / 31))
         for row in data["throughput"]:
             if (row["subject"] == "vqp-far" and row["class"] == "far" and
                     row["message_bytes"] == 1024):
                 row["ns_per_message_median"] = 1
-        one = self.verdict(data, "adaptive choice, worst cell", "far")
+        one = self.verdict(data, "adaptive choice, worst case", "far")
         self.assertEqual((one.met, one.against), (False, "vqp-far"))
         self.assertIn("1 KiB", one.by)
 
@@ -775,7 +775,7 @@ class Goals(ReportTest):
                 row.update(spin=spin, **more)
 
     def test_the_adaptive_choice_polls_as_those_who_are_told(self):
-        name = "adaptive choice, worst cell"
+        name = "adaptive choice, worst case"
         data = sample_results()
         self.rows_of_the_adaptive_choice(
             data, "tight", by_spin={
@@ -794,7 +794,7 @@ class Goals(ReportTest):
                 "tight": {"samples": 31, "ns_per_message_median": 0.5},
                 "pause": {"samples": 2, "ns_per_message_median": 1e6}})
         self.assertIsNone(
-            self.verdict(data, "adaptive choice, worst cell").met)
+            self.verdict(data, "adaptive choice, worst case").met)
 
     def test_the_worst_share_of_the_limit(self):
         data = sample_results()
