@@ -21,11 +21,7 @@ target_compile_definitions(vqp_sim_os PRIVATE
 	_GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_link_libraries(vqp_sim_os PRIVATE vqp_flags PUBLIC vqp_engine_${sim_backend})
 
-set(core_sources "")
-foreach(part attach datagram doorbell event qpair resource)
-	list(APPEND core_sources ../driver/core/core_${part}.c)
-endforeach()
-add_library(vqp_core_sim STATIC ${core_sources} support/os/mock_device.c)
+add_library(vqp_core_sim STATIC ${VQP_CORE_SOURCES} support/os/mock_device.c)
 target_include_directories(vqp_core_sim PUBLIC ../driver/core)
 target_link_libraries(vqp_core_sim PRIVATE vqp_flags PUBLIC vqp_sim_os)
 
