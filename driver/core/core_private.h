@@ -238,8 +238,16 @@ vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
 }
 
 /*
- * core_attach.c
+ * core_state.c
  */
+
+void vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state);
+
+/* Registers answer, and writing one means something. */
+bool vqp_core_present(const struct vqp_core *core);
+
+/* No interrupt, and everything forgotten: our memory is ours alone again. */
+void vqp_core_reset(struct vqp_core *core);
 
 /* The device lied about what cannot be skipped, or is stuck.  Any. */
 void vqp_core_fail(struct vqp_core *core, const char *why);
@@ -249,6 +257,11 @@ void vqp_core_put(struct vqp_core *core);
 
 /* One more, unless the core is being detached. */
 bool vqp_core_get(struct vqp_core *core);
+
+void vqp_core_free(struct vqp_core *core);
+
+/* Another, after the device forgot all pairs.  Any. */
+uint64_t vqp_qpairs_epoch(struct vqp_core *core);
 
 /* The id of a virtual machine, and no error that was taken for one. */
 static inline bool
@@ -362,9 +375,6 @@ uint32_t vqp_event_dispatch(struct vqp_core *core,
 /*
  * core_qpair.c
  */
-
-/* Another, after the device forgot all pairs.  Any. */
-uint64_t vqp_qpairs_epoch(struct vqp_core *core);
 
 /* The device forgets all pairs: mark them, and free what it refused to. */
 void vqp_qpairs_lose(struct vqp_core *core);

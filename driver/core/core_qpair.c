@@ -343,17 +343,6 @@ vqp_end_open(struct vqp_end *end)
 	return vqp_pair_attach(&end->qpair.pair, &config);
 }
 
-uint64_t
-vqp_qpairs_epoch(struct vqp_core *core)
-{
-	uint64_t epoch;
-
-	vqp_os_lock(&core->pair_lock);
-	epoch = core->pair_epoch;
-	vqp_os_unlock(&core->pair_lock);
-	return epoch;
-}
-
 /* False if the device may have forgotten the pair. */
 static bool
 vqp_end_link(struct vqp_end *end)
