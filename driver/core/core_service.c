@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Interrupts: ask the device for the causes and work on them.  One thread at a
+ * time works on each class of them; what another thread brings is done, too.
+ */
+#include "core_private.h"
+
+uint32_t
+vqp_core_causes(const struct vqp_core *core)
+{
+	uint32_t causes = VQP_CAUSE_DATAGRAM;
+
+	if (vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
+		causes |= VQP_CAUSE_NOTIFICATION;
+	if (vqp_core_dma(core))
+		causes |= VQP_CAUSE_DMA_DATAGRAM;
+	return causes;
+}
+
+uint32_t
+vqp_core_interrupt(struct vqp_core *core)
+{
+	uint32_t causes;
+
+	if (!vqp_core_works(core))
+		return 0;
+	causes = vqp_os_reg_read(core->os, VQP_REG_ICR);
+	if (causes == VQP_ICR_DEVICE_GONE) {
+		vqp_core_gone(core);
+		return 0;
+	}
+	if ((causes & ~vqp_core_causes(core)) != 0)
+		VQP_CORE_COUNT(core, interrupts_unknown);
+	return causes & vqp_core_causes(core);
+}
+
+/* The causes to work for now, 0 if someone else does. */
+static uint32_t
+vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
+{
+	uint32_t mine = 0;
+
+	vqp_os_lock(&core->service_lock);
+	if (!core->stopped && causes != 0) {
+		lane->causes |= causes;
+		if (!lane->busy) {
+			lane->busy = true;
+			mine = lane->causes;
+			lane->causes = 0;
+		}
+	}
+	vqp_os_unlock(&core->service_lock);
+	return mine;
+}
+
+/* What came meanwhile, for the caller to bring again. */
+static uint32_t
+vqp_lane_leave(struct vqp_core *core, struct vqp_lane *lane)
+{
+	uint32_t more;
+
+	vqp_os_lock(&core->service_lock);
+	lane->busy = false;
+	more = core->stopped ? 0 : lane->causes;
+	lane->causes = 0;
+	if (core->stopping && !core->lane[VQP_LANE_RECEIVE].busy &&
+	    !core->lane[VQP_LANE_BELLS].busy)
+		vqp_os_event_signal(&core->idle);
+	vqp_os_unlock(&core->service_lock);
+	return more;
+}
+
+uint32_t
+vqp_core_service(struct vqp_core *core, uint32_t causes)
+{
+	struct vqp_lane *receive = &core->lane[VQP_LANE_RECEIVE];
+	struct vqp_lane *bells = &core->lane[VQP_LANE_BELLS];
+	uint32_t more = 0, mine;
+
+	causes &= vqp_core_causes(core);
+	mine = vqp_lane_enter(core, bells, causes & VQP_CAUSE_NOTIFICATION);
+	if (mine != 0) {
+		vqp_bells_scan(core);
+		more |= vqp_lane_leave(core, bells);
+	}
+	mine = vqp_lane_enter(core, receive,
+	    causes & ~VQP_CAUSE_NOTIFICATION);
+	if (mine != 0) {
+		if (vqp_receive_serve(core, mine))
+			more |= VQP_CAUSE_DATAGRAM;
+		more |= vqp_lane_leave(core, receive);
+	}
+	return more;
+}
+
+void
+vqp_core_stop(struct vqp_core *core)
+{
+	bool busy;
+
+	if (vqp_core_present(core)) {
+		vqp_os_reg_write(core->os, VQP_REG_IMR, 0);
+		vqp_os_reg_write(core->os, VQP_REG_CONTROL,
+		    VQP_CONTROL_INT_DISABLE);
+	}
+	vqp_os_lock(&core->service_lock);
+	core->stopped = true;
+	busy = core->lane[VQP_LANE_RECEIVE].busy ||
+	    core->lane[VQP_LANE_BELLS].busy;
+	core->stopping = busy;
+	vqp_os_unlock(&core->service_lock);
+	if (!busy)
+		return;
+	vqp_os_event_wait(&core->idle);
+	/* The last to leave signals under the lock. */
+	vqp_os_lock(&core->service_lock);
+	core->stopping = false;
+	vqp_os_unlock(&core->service_lock);
+}
