@@ -32,32 +32,6 @@ vqp_core_broken(void *argument)
  * ---- Bring up.
  */
 
-uint32_t
-vqp_core_context_ask(struct vqp_core *core)
-{
-	struct vqp_datagram call;
-	/* As 32 bits without a sign: an id may have the highest bit. */
-	uint32_t context = (uint32_t)vqp_core_call(core,
-	    VQP_HYPERCALL_GET_CONTEXT_ID, &call, sizeof(call));
-
-	if (!vqp_context_is_guest(context)) {
-		if (context <= VQP_CONTEXT_HOST)
-			VQP_CORE_COUNT(core, bad_results);
-		return (uint32_t)vqp_load_relaxed(&core->context);
-	}
-	vqp_store_relaxed(&core->context, context);
-	return context;
-}
-
-uint32_t
-vqp_core_context_id(struct vqp_core *core)
-{
-	uint32_t context = (uint32_t)vqp_load_relaxed(&core->context);
-
-	return context != VQP_INVALID_ID || !vqp_core_works(core) ? context :
-	    vqp_core_context_ask(core);
-}
-
 /*
  * Exactly 1: the device knows the hypercall `number`.  Only of the one without
  * which nothing works it is asked, as all drivers do.  A device need not tell of

@@ -263,16 +263,6 @@ void vqp_core_free(struct vqp_core *core);
 /* Another, after the device forgot all pairs.  Any. */
 uint64_t vqp_qpairs_epoch(struct vqp_core *core);
 
-/* The id of a virtual machine, and no error that was taken for one. */
-static inline bool
-vqp_context_is_guest(uint32_t context)
-{
-	return context > VQP_CONTEXT_HOST && context <= VQP_CONTEXT_FREE_MAX;
-}
-
-/* Ask the device for our context id, believe only what can be one.  Any. */
-uint32_t vqp_core_context_ask(struct vqp_core *core);
-
 /*
  * core_resource.c
  */
@@ -323,8 +313,16 @@ struct vqp_resource *vqp_resource_at(const struct vqp_cell64 *link);
 void vqp_resource_link(struct vqp_cell64 *link, struct vqp_resource *resource);
 
 /*
- * core_datagram.c
+ * core_call.c
  */
+
+/*
+ * `busy` and `opcode` as the one word they are: what the driver writes and the
+ * device answers.
+ */
+void vqp_dma_begin(struct vqp_dma_operation *operation, uint32_t busy,
+    uint32_t opcode);
+uint32_t vqp_dma_busy(const struct vqp_dma_operation *operation);
 
 /* A message in the pieces it is made of. */
 struct vqp_message {
@@ -347,6 +345,20 @@ int64_t vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
 
 /* No message is with the device. */
 void vqp_send_abort(struct vqp_core *core);
+
+/* The id of a virtual machine, and no error that was taken for one. */
+static inline bool
+vqp_context_is_guest(uint32_t context)
+{
+	return context > VQP_CONTEXT_HOST && context <= VQP_CONTEXT_FREE_MAX;
+}
+
+/* Ask the device for our context id, believe only what can be one.  Any. */
+uint32_t vqp_core_context_ask(struct vqp_core *core);
+
+/*
+ * core_datagram.c
+ */
 
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);

@@ -12,12 +12,12 @@ APART void vqp_resource_link(struct vqp_cell64 *link,
     struct vqp_resource *resource);
 APART void vqp_core_state_set(struct vqp_core *core,
     enum vqp_core_state state);
-static APART void vqp_dma_begin(struct vqp_dma_operation *operation,
+APART void vqp_dma_begin(struct vqp_dma_operation *operation,
     uint32_t busy, uint32_t opcode);
-static APART uint32_t vqp_dma_busy(const struct vqp_dma_operation *operation);
+APART uint32_t vqp_dma_busy(const struct vqp_dma_operation *operation);
 enum vqp_core_state census_core_state(const struct vqp_core *core);
 
-#include "core_datagram.c"
+#include "core_call.c"
 #include "core_resource.c"
 #include "core_state.c"
 
