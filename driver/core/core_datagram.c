@@ -9,16 +9,6 @@
 
 #define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode */
 
-/* Padded as it comes from the device.  The payload is within a limit of ours. */
-static uint64_t
-vqp_datagram_padded(const struct vqp_datagram *datagram)
-{
-	uint64_t bytes = sizeof(*datagram) + datagram->payload_size;
-
-	return (bytes + VQP_DATAGRAM_ALIGN - 1) &
-	    ~(uint64_t)(VQP_DATAGRAM_ALIGN - 1);
-}
-
 int64_t
 vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
     const void *payload)
@@ -117,6 +107,19 @@ vqp_endpoint_delay(struct vqp_endpoint *endpoint,
 	endpoint->filling = false;
 	vqp_os_unlock(&endpoint->lock);
 	vqp_os_work_queue(core->os, &endpoint->work);
+}
+
+void
+vqp_endpoint_receive(struct vqp_resource *resource,
+    const struct vqp_datagram *datagram)
+{
+	struct vqp_endpoint *endpoint = (struct vqp_endpoint *)resource;
+
+	if (endpoint->options.flags & VQP_DATAGRAM_DELAYED)
+		vqp_endpoint_delay(endpoint, datagram);
+	else
+		endpoint->options.receive(endpoint->options.argument,
+		    datagram);
 }
 
 static void
@@ -218,7 +221,6 @@ vqp_core_endpoint_destroy(struct vqp_core *core, struct vqp_handle handle)
 static void
 vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
 {
-	struct vqp_endpoint *endpoint = NULL;
 	struct vqp_resource *resource;
 	struct vqp_call call;
 
@@ -238,12 +240,7 @@ vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
 		return;
 	}
 	VQP_CORE_COUNT(core, datagrams_received);
-	endpoint = (struct vqp_endpoint *)resource;
-	if (endpoint->options.flags & VQP_DATAGRAM_DELAYED)
-		vqp_endpoint_delay(endpoint, datagram);
-	else
-		endpoint->options.receive(endpoint->options.argument,
-		    datagram);
+	vqp_endpoint_receive(resource, datagram);
 	vqp_call_leave(resource, &call);
 }
 

@@ -237,6 +237,16 @@ vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
 	__asm__ volatile("" : : "r"(to) : "memory");
 }
 
+/* Padded as it comes from the device.  The payload is within a limit of ours. */
+static inline uint64_t
+vqp_datagram_padded(const struct vqp_datagram *datagram)
+{
+	uint64_t bytes = sizeof(*datagram) + datagram->payload_size;
+
+	return (bytes + VQP_DATAGRAM_ALIGN - 1) &
+	    ~(uint64_t)(VQP_DATAGRAM_ALIGN - 1);
+}
+
 /*
  * core_state.c
  */
@@ -359,6 +369,13 @@ uint32_t vqp_core_context_ask(struct vqp_core *core);
 /*
  * core_datagram.c
  */
+
+/*
+ * Call the receiver of an endpoint that was entered, or queue the datagram if it
+ * is DELAYED.  One thread at a time.
+ */
+void vqp_endpoint_receive(struct vqp_resource *resource,
+    const struct vqp_datagram *datagram);
 
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);
