@@ -377,6 +377,10 @@ uint32_t vqp_core_context_ask(struct vqp_core *core);
 void vqp_endpoint_receive(struct vqp_resource *resource,
     const struct vqp_datagram *datagram);
 
+/*
+ * core_receive.c
+ */
+
 /* Whether there is more to do. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);
 void vqp_receive_reset(struct vqp_core *core);

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Datagrams from the device, through the port or by DMA: assemble each one in
+ * our own memory, check it there, and pass it to its endpoint or to the events.
+ */
+#include "core_private.h"
+
+/* Of a datagram too long to be one: what we read over, in bytes. */
+#define VQP_RECEIVE_SKIP_BYTES_MAX	(1 << 20)
+
+#define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode */
+
+/* One whole datagram, our own copy, its payload within the limit. */
+static void
+vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
+{
+	struct vqp_resource *resource;
+	struct vqp_call call;
+
+	if (datagram->dst.resource == VQP_RESOURCE_EVENTS) {
+		vqp_event_receive(core, datagram);
+		return;
+	}
+	resource = vqp_resource_enter(core, VQP_RESOURCE_ENDPOINT,
+	    datagram->dst, &call);
+	if (resource != NULL && !resource->any_context &&
+	    datagram->dst.context != vqp_load_relaxed(&core->context)) {
+		vqp_call_leave(resource, &call);
+		resource = NULL;
+	}
+	if (resource == NULL) {
+		VQP_CORE_COUNT(core, receive_no_endpoint);
+		return;
+	}
+	VQP_CORE_COUNT(core, datagrams_received);
+	vqp_endpoint_receive(resource, datagram);
+	vqp_call_leave(resource, &call);
+}
+
+/*
+ * Through the port (docs/wire.md 2.6).  The device serves exactly what we ask
+ * for, so what we ask follows the rules that all drivers share: first a page;
+ * the whole buffer when a datagram is longer than what is left; as much again
+ * when less than a header is left.  Filler skips to the next page.
+ */
+static void
+vqp_receive_more(struct vqp_core *core, uint64_t at, uint64_t end)
+{
+	struct vqp_receive *receive = &core->receive;
+
+	vqp_os_stream_read(core->os, VQP_REG_DATA_IN, receive->buffer + at,
+	    end - at);
+	receive->at = 0;
+	receive->end = end;
+}
+
+static bool
+vqp_receive_skip(struct vqp_core *core, const struct vqp_datagram *datagram)
+{
+	struct vqp_receive *receive = &core->receive;
+	uint64_t left = receive->end - receive->at, skip;
+
+	VQP_CORE_COUNT(core, receive_oversized);
+	if (datagram->payload_size > VQP_RECEIVE_SKIP_BYTES_MAX) {
+		vqp_core_fail(core, "a datagram longer than all memory");
+		return false;
+	}
+	skip = vqp_datagram_padded(datagram) - left;
+	vqp_receive_more(core, 0, VQP_DATAGRAM_BYTES_MAX);
+	while (skip > VQP_DATAGRAM_BYTES_MAX) {
+		skip -= VQP_DATAGRAM_BYTES_MAX;
+		vqp_receive_more(core, 0, VQP_DATAGRAM_BYTES_MAX);
+	}
+	receive->at = skip;
+	return true;
+}
+
+/*
+ * Where no device is all bytes are ones.  One that was torn out while it was
+ * read leaves a datagram that ends in them, so those are asked about.
+ */
+static bool
+vqp_receive_torn(struct vqp_core *core, const struct vqp_datagram *datagram)
+{
+	const uint8_t *bytes = (const uint8_t *)datagram;
+
+	if (bytes[sizeof(*datagram) + datagram->payload_size - 1] != 0xff ||
+	    vqp_os_reg_read(core->os, VQP_REG_CAPS) != VQP_ICR_DEVICE_GONE)
+		return false;
+	vqp_core_gone(core);
+	return true;
+}
+
+static bool
+vqp_receive_port(struct vqp_core *core)
+{
+	struct vqp_receive *receive = &core->receive;
+	const struct vqp_datagram *datagram;
+	/* What was announced since the budget ended is not in what is open. */
+	bool resumes = receive->open;
+	uint64_t left, bytes;
+
+	for (uint32_t budget = core->config.budget; budget > 0; budget--) {
+		if (!vqp_core_works(core))
+			return false;
+		if (!receive->open) {
+			vqp_receive_more(core, 0, VQP_RECEIVE_PAGE_BYTES);
+			receive->open = true;
+		}
+		left = receive->end - receive->at;
+		if (left < sizeof(*datagram)) {
+			vqp_receive_more(core, 0, receive->end);
+			continue;
+		}
+		datagram = (const struct vqp_datagram *)(const void *)
+		    (receive->buffer + receive->at);
+		if (datagram->dst.resource == VQP_RESOURCE_ANY) {
+			if (left <= VQP_RECEIVE_PAGE_BYTES) {
+				receive->open = false;
+				if (!resumes)
+					return false;
+				resumes = false;
+				continue;
+			}
+			receive->at = (receive->at / VQP_RECEIVE_PAGE_BYTES +
+			    1) * VQP_RECEIVE_PAGE_BYTES;
+			continue;
+		}
+		if (datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX) {
+			if (!vqp_receive_skip(core, datagram))
+				return false;
+			continue;
+		}
+		bytes = vqp_datagram_padded(datagram);
+		if (bytes > left) {
+			__builtin_memmove(receive->buffer, datagram,
+			    (size_t)left);
+			vqp_receive_more(core, left, VQP_DATAGRAM_BYTES_MAX);
+			datagram = (const struct vqp_datagram *)(const void *)
+			    receive->buffer;
+		}
+		receive->at += bytes;
+		if (vqp_receive_torn(core, datagram))
+			return false;
+		vqp_receive_route(core, datagram);
+	}
+	return true;
+}
+
+/* Ask the device for what it has (docs/wire.md 1.9). */
+static void
+vqp_receive_post(struct vqp_core *core)
+{
+	struct vqp_receive *receive = &core->receive;
+	struct vqp_dma_operation *operation = receive->dma.base;
+	struct vqp_dma_element *element = (struct vqp_dma_element *)
+	    (operation + 1);
+
+	/*
+	 * The rest of a datagram comes first.  A device that does not give it
+	 * must not make us read what it gave before, again and again.
+	 */
+	if (receive->held != 0)
+		__builtin_memset((uint8_t *)receive->dma.base +
+		    VQP_CORE_DMA_OFFSET, VQP_DATAGRAM_FILLER,
+		    VQP_DATAGRAM_BYTES_MAX);
+	*operation = (struct vqp_dma_operation){ 0 };
+	operation->size = 1;
+	element->address = receive->dma.address + VQP_CORE_DMA_OFFSET;
+	element->length = VQP_DATAGRAM_BYTES_MAX;
+	vqp_dma_begin(operation, 0, VQP_DMA_SCATTER);
+	receive->posted = true;
+	receive->wanted = false;
+	vqp_os_reg_write(core->os, VQP_REG_DATA_IN_LOW,
+	    (uint32_t)receive->dma.address);
+}
+
+/*
+ * Move up to `bytes` from where the device wrote to our own copy, behind what
+ * is held.
+ */
+static void
+vqp_receive_hold(struct vqp_receive *receive, uint64_t bytes)
+{
+	uint64_t left = receive->end - receive->at;
+
+	if (bytes > left)
+		bytes = left;
+	vqp_core_snapshot(receive->buffer + receive->held,
+	    (const uint8_t *)receive->dma.base + VQP_CORE_DMA_OFFSET +
+	    receive->at, bytes);
+	receive->held += bytes;
+	receive->at += bytes;
+}
+
+/*
+ * One datagram of what the device wrote, from its header, of which we judge
+ * our copy, to its last byte.  False when the rest must be asked for, or
+ * nothing is left.
+ */
+static bool
+vqp_receive_assemble(struct vqp_core *core)
+{
+	struct vqp_receive *receive = &core->receive;
+	const struct vqp_datagram *datagram =
+	    (const struct vqp_datagram *)(const void *)receive->buffer;
+	uint64_t bytes;
+
+	if (receive->held < sizeof(*datagram)) {
+		/* What is left is too short for one: there may be more. */
+		if (receive->end - receive->at < sizeof(*datagram)) {
+			receive->at = receive->end;
+			receive->wanted = true;
+			return false;
+		}
+		vqp_receive_hold(receive, sizeof(*datagram));
+		if (datagram->dst.resource == VQP_RESOURCE_ANY) {
+			receive->held = 0;
+			receive->at = receive->end;
+			return false;
+		}
+		if (datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX) {
+			/* Whole ones come next: leave out the rest of these. */
+			VQP_CORE_COUNT(core, receive_oversized);
+			receive->held = 0;
+			receive->at = receive->end;
+			receive->wanted = true;
+			return false;
+		}
+	}
+	bytes = vqp_datagram_padded(datagram);
+	vqp_receive_hold(receive, bytes - receive->held);
+	if (receive->held < bytes) {
+		receive->wanted = true;
+		return false;
+	}
+	receive->held = 0;
+	vqp_receive_route(core, datagram);
+	return true;
+}
+
+static bool
+vqp_receive_dma(struct vqp_core *core)
+{
+	struct vqp_receive *receive = &core->receive;
+
+	for (uint32_t budget = core->config.budget; budget > 0; budget--) {
+		if (!vqp_core_works(core))
+			return false;
+		if (!receive->open) {
+			if (!receive->posted) {
+				if (!receive->wanted)
+					return false;
+				vqp_receive_post(core);
+			}
+			/* If not yet, an interrupt tells when. */
+			if (vqp_dma_busy(receive->dma.base) == 0)
+				return false;
+			receive->posted = false;
+			receive->open = true;
+			receive->at = 0;
+			receive->end = VQP_DATAGRAM_BYTES_MAX;
+		}
+		if (!vqp_receive_assemble(core)) {
+			receive->open = false;
+			if (!receive->wanted)
+				return false;
+		}
+	}
+	return true;
+}
+
+bool
+vqp_receive_serve(struct vqp_core *core, uint32_t causes)
+{
+	if (!vqp_core_works(core))
+		return false;
+	VQP_CORE_COUNT(core, receive_passes);
+	if (!vqp_core_dma(core))
+		return vqp_receive_port(core);
+	if (causes & VQP_CAUSE_DATAGRAM)
+		core->receive.wanted = true;
+	return vqp_receive_dma(core);
+}
+
+void
+vqp_receive_reset(struct vqp_core *core)
+{
+	struct vqp_receive *receive = &core->receive;
+
+	receive->open = receive->wanted = receive->posted = false;
+	receive->held = 0;
+}
