@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The life of a device in our hands: bring it up, hand out its interrupts, let
- * it sleep, give it back.  Each stage has its undoing, taken in reverse.
+ * The life cycle: bring a device up, suspend and resume it, take it down.  Each
+ * stage has its undoing, and those are taken in reverse.
  */
 #include "core_private.h"
 

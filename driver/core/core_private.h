@@ -367,7 +367,7 @@ vqp_context_is_guest(uint32_t context)
 uint32_t vqp_core_context_ask(struct vqp_core *core);
 
 /*
- * core_datagram.c
+ * core_endpoint.c
  */
 
 /*

@@ -1,47 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Messages to the device and from it.  Roads 2 and 3.
+ * Endpoints: the names under which clients send and receive datagrams, and the
+ * queues of the DELAYED ones.
  */
 #include "core_private.h"
-
-int64_t
-vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
-    const void *payload)
-{
-	struct vqp_datagram head;
-	struct vqp_message message;
-	int64_t result;
-
-	if (datagram == NULL ||
-	    datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX ||
-	    (payload == NULL && datagram->payload_size != 0) ||
-	    datagram->dst.context == VQP_CONTEXT_ANY)
-		return VQP_ERROR_INVALID_ARGS;
-	head = *datagram;
-	if (!vqp_core_works(core))
-		return VQP_ERROR_UNAVAILABLE;
-	if (!vqp_resource_exists(core, VQP_RESOURCE_ENDPOINT, head.src))
-		return VQP_ERROR_NO_HANDLE;
-	head.src.context = vqp_core_context_id(core);
-	if (head.src.context == VQP_INVALID_ID)
-		return VQP_ERROR_NO_RESOURCES;
-	message = (struct vqp_message){ &head, sizeof(head), payload,
-	    head.payload_size, { NULL, NULL }, 0, false };
-	result = vqp_core_exchange(core, &message);
-	/* All of it or an error; what the hypervisor serves answers as it likes. */
-	if (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&
-	    result != (int64_t)(sizeof(head) + head.payload_size)) {
-		VQP_CORE_COUNT(core, bad_results);
-		return VQP_ERROR_GENERIC;
-	}
-	if (result >= 0)
-		VQP_CORE_COUNT(core, datagrams_sent);
-	return result;
-}
-
-/*
- * ---- Endpoints.
- */
 
 /*
  * What a DELAYED endpoint has not received yet, one datagram behind the other.
@@ -206,4 +168,39 @@ vqp_core_endpoint_destroy(struct vqp_core *core, struct vqp_handle handle)
 		return VQP_ERROR_NOT_FOUND;
 	vqp_resource_end(resource);
 	return VQP_SUCCESS;
+}
+
+int64_t
+vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
+    const void *payload)
+{
+	struct vqp_datagram head;
+	struct vqp_message message;
+	int64_t result;
+
+	if (datagram == NULL ||
+	    datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX ||
+	    (payload == NULL && datagram->payload_size != 0) ||
+	    datagram->dst.context == VQP_CONTEXT_ANY)
+		return VQP_ERROR_INVALID_ARGS;
+	head = *datagram;
+	if (!vqp_core_works(core))
+		return VQP_ERROR_UNAVAILABLE;
+	if (!vqp_resource_exists(core, VQP_RESOURCE_ENDPOINT, head.src))
+		return VQP_ERROR_NO_HANDLE;
+	head.src.context = vqp_core_context_id(core);
+	if (head.src.context == VQP_INVALID_ID)
+		return VQP_ERROR_NO_RESOURCES;
+	message = (struct vqp_message){ &head, sizeof(head), payload,
+	    head.payload_size, { NULL, NULL }, 0, false };
+	result = vqp_core_exchange(core, &message);
+	/* All of it or an error; what the hypervisor serves answers as it likes. */
+	if (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&
+	    result != (int64_t)(sizeof(head) + head.payload_size)) {
+		VQP_CORE_COUNT(core, bad_results);
+		return VQP_ERROR_GENERIC;
+	}
+	if (result >= 0)
+		VQP_CORE_COUNT(core, datagrams_sent);
+	return result;
 }
