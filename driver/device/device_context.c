@@ -174,8 +174,8 @@ vqp_hub_plug(struct vqp_hub *hub, struct hub_context *context,
 	return VQP_SUCCESS;
 }
 
-static void
-take_out(struct hub_context *context)
+void
+vqp_hub_take_out(struct hub_context *context)
 {
 	struct hub_context **link = bucket_of(context->hub, context->cid);
 
@@ -193,7 +193,7 @@ vqp_hub_rename(struct hub_context *context, uint32_t cid)
 		return VQP_ERROR_INVALID_ARGS;
 	if (find_any(context->hub, cid) != NULL)
 		return VQP_ERROR_ALREADY_EXISTS;
-	take_out(context);
+	vqp_hub_take_out(context);
 	context->cid = cid;
 	bucket = bucket_of(context->hub, cid);
 	context->next = *bucket;
@@ -252,7 +252,7 @@ unplug(struct hub_context *context)
 	vqp_hub_drop_links(context);
 	if (context->device != NULL)
 		vqp_device_drop_datagrams(context->device);
-	take_out(context);
+	vqp_hub_take_out(context);
 	while (*last != NULL)
 		last = &(*last)->next;
 	context->next = NULL;

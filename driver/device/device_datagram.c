@@ -94,8 +94,9 @@ message_bytes(uint32_t padded)
 	return (uint32_t)sizeof(struct device_message) + padded;
 }
 
-static void
-free_message(struct vqp_device *device, struct device_message *message)
+void
+vqp_device_free_message(struct vqp_device *device,
+    struct device_message *message)
 {
 	if (message != NULL)
 		vqp_hub_free(device->context.hub, message,
@@ -156,8 +157,8 @@ vqp_device_queue(struct vqp_device *device,
 	return VQP_SUCCESS;
 }
 
-static struct device_message *
-pop(struct vqp_device *device)
+struct device_message *
+vqp_device_pop(struct vqp_device *device)
 {
 	struct device_message *message = device->head;
 
@@ -180,9 +181,8 @@ pop(struct vqp_device *device)
 	return message;
 }
 
-/* Make ready for the next datagram of DATA_OUT. */
-static void
-out_clear(struct vqp_device *device)
+void
+vqp_device_out_clear(struct vqp_device *device)
 {
 	if (device->out != device->small)
 		vqp_hub_free(device->context.hub, device->out,
@@ -200,20 +200,20 @@ vqp_device_drop_datagrams(struct vqp_device *device)
 		struct device_message *message = device->head;
 
 		device->head = message->next;
-		free_message(device, message);
+		vqp_device_free_message(device, message);
 	}
 	device->tail = &device->head;
 	device->queue_bytes = 0;
 	device->event_count = 0;
 	device->events_lost = false;
-	free_message(device, device->in);
+	vqp_device_free_message(device, device->in);
 	device->in = NULL;
 	device->image_left = 0;
 	device->image_count = 0;
 	device->swallow = 0;
 	/* One that is being carried out is still looked at. */
 	if (!device->serving)
-		out_clear(device);
+		vqp_device_out_clear(device);
 }
 
 /*
@@ -232,7 +232,7 @@ give(struct vqp_device *device, uint8_t *to, uint64_t n)
 	device->in_at += (uint32_t)n;
 	if (device->in_at == in->padded) {
 		device->in = NULL;
-		free_message(device, in);
+		vqp_device_free_message(device, in);
 	}
 	return n;
 }
@@ -240,7 +240,7 @@ give(struct vqp_device *device, uint8_t *to, uint64_t n)
 static void
 begin(struct vqp_device *device)
 {
-	device->in = pop(device);
+	device->in = vqp_device_pop(device);
 	device->in_at = 0;
 }
 
@@ -487,9 +487,8 @@ hypercall(struct vqp_device *device, uint32_t resource, const uint8_t *at,
 	return vqp_hub_qpair_detach(context, call.handle);
 }
 
-/* Carry out a whole datagram of `size` bytes in device->out. */
-static int64_t
-execute(struct vqp_device *device, uint64_t size)
+int64_t
+vqp_device_execute(struct vqp_device *device, uint64_t size)
 {
 	struct vqp_datagram datagram;
 	int64_t result;
@@ -511,12 +510,11 @@ execute(struct vqp_device *device, uint64_t size)
 }
 
 /*
- * The header is there: is what it announces within bounds?  Only the largest
- * hypercall may take more than a datagram may, and only then is memory asked
- * for; VQP_SUCCESS: there is room at device->out for all of it.
+ * Only the largest hypercall may take more than a datagram may, and only then
+ * is memory asked for.
  */
-static int
-out_judge(struct vqp_device *device)
+int
+vqp_device_out_judge(struct vqp_device *device)
 {
 	const uint64_t width = (device->caps & VQP_CAP_PPN64) != 0 ? 8 : 4;
 	uint64_t payload_max = VQP_DATAGRAM_PAYLOAD_BYTES_MAX;
@@ -574,7 +572,7 @@ vqp_device_data_out(struct vqp_device *device, const void *bytes,
 		if (device->out_have < want)
 			return;
 		if (device->out_want == 0) {
-			const int status = out_judge(device);
+			const int status = vqp_device_out_judge(device);
 
 			if (status != VQP_SUCCESS) {
 				struct vqp_datagram datagram;
@@ -583,14 +581,14 @@ vqp_device_data_out(struct vqp_device *device, const void *bytes,
 				    DATAGRAM_BYTES);
 				device->swallow = datagram.payload_size;
 				device->result = status;
-				out_clear(device);
+				vqp_device_out_clear(device);
 				continue;
 			}
 			if (device->out_want > DATAGRAM_BYTES)
 				continue;
 		}
-		device->result = execute(device, device->out_want);
-		out_clear(device);
+		device->result = vqp_device_execute(device, device->out_want);
+		vqp_device_out_clear(device);
 	}
 }
 
@@ -707,7 +705,7 @@ dma_hypercall(struct dma_walk *walk)
 		    VQP_ERROR_INVALID_ARGS);
 	if (!dma_move(walk, device->out, DATAGRAM_BYTES, false))
 		return VQP_ERROR_INVALID_ARGS;
-	status = out_judge(device);
+	status = vqp_device_out_judge(device);
 	if (status != VQP_SUCCESS)
 		return status;
 	if (device->out_want != size)
@@ -715,7 +713,7 @@ dma_hypercall(struct dma_walk *walk)
 		    VQP_ERROR_INVALID_ARGS);
 	if (!dma_move(walk, device->out + DATAGRAM_BYTES, walk->left, false))
 		return VQP_ERROR_INVALID_ARGS;
-	return execute(device, size);
+	return vqp_device_execute(device, size);
 }
 
 /* Calls of programs were refused in vqp_device_write() already. */
@@ -742,14 +740,14 @@ vqp_device_dma_send(struct vqp_device *device, uint64_t address)
 	}
 	walk.device = device;
 	/* A datagram that the port has half of is given up. */
-	out_clear(device);
+	vqp_device_out_clear(device);
 	device->swallow = 0;
 	if (!dma_open(&walk, address, &operation)) {
 		device->result = VQP_ERROR_INVALID_ARGS;
 		return;
 	}
 	device->result = dma_hypercall(&walk);
-	out_clear(device);
+	vqp_device_out_clear(device);
 	/* The register and the header: some drivers read one, some both. */
 	result = (uint64_t)device->result;
 	guest_copy(device, address + offsetof(struct vqp_dma_operation, result),
@@ -780,7 +778,7 @@ vqp_device_dma_receive(struct vqp_device *device, uint64_t address)
 		good = dma_move(&walk, device->head->body,
 		    device->head->padded, true);
 		if (good) {
-			free_message(device, pop(device));
+			vqp_device_free_message(device, vqp_device_pop(device));
 			some = true;
 		}
 	}

@@ -189,6 +189,8 @@ bool vqp_hub_denied(const struct hub_context *a, const struct hub_context *b);
 int vqp_hub_plug(struct vqp_hub *hub, struct hub_context *context,
     const struct vqp_context_config *config);
 int vqp_hub_rename(struct hub_context *context, uint32_t cid);
+/* Out of the table: its id is free. */
+void vqp_hub_take_out(struct hub_context *context);
 
 /* Events: to a guest's queue or to a program, at once. */
 void vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
@@ -210,6 +212,21 @@ int64_t vqp_hub_route(struct hub_context *from,
 int vqp_device_queue(struct vqp_device *device,
     const struct vqp_datagram *datagram, const void *payload, bool is_event);
 
+/* Take the first message from the queue, which is not empty. */
+struct device_message *vqp_device_pop(struct vqp_device *device);
+void vqp_device_free_message(struct vqp_device *device,
+    struct device_message *message);
+
+/*
+ * The header of a guest's datagram is in device->out: VQP_SUCCESS if what it
+ * announces is within bounds, and then there is room for all of it.
+ */
+int vqp_device_out_judge(struct vqp_device *device);
+/* Carry out a whole datagram of `size` bytes in device->out; its result. */
+int64_t vqp_device_execute(struct vqp_device *device, uint64_t size);
+/* Make ready for the next datagram of the guest. */
+void vqp_device_out_clear(struct vqp_device *device);
+
 /* Forget queue, half-read and half-written datagrams. */
 void vqp_device_drop_datagrams(struct vqp_device *device);
 
@@ -220,6 +237,10 @@ void vqp_device_dma_receive(struct vqp_device *device, uint64_t address);
 
 /* These causes happened. */
 void vqp_device_raise(struct vqp_device *device, uint32_t causes);
+/* Deliver what may be.  `fresh`: causes that happened just now. */
+void vqp_device_deliver(struct vqp_device *device, uint32_t fresh);
+/* The causes that the guest may see, which are delivered with it. */
+uint32_t vqp_device_read_icr(struct vqp_device *device);
 
 /*
  * True, and counted, when an access must not come in here: a program called

@@ -39,9 +39,8 @@ vqp_device_nested(struct vqp_device *device)
 	return true;
 }
 
-/* Deliver what may be.  `fresh`: causes that happened just now. */
-static void
-deliver(struct vqp_device *device, uint32_t fresh)
+void
+vqp_device_deliver(struct vqp_device *device, uint32_t fresh)
 {
 	uint32_t causes = visible(device);
 
@@ -67,7 +66,7 @@ vqp_device_raise(struct vqp_device *device, uint32_t causes)
 	const uint32_t fresh = causes & ~device->causes;
 
 	device->causes |= causes;
-	deliver(device, fresh);
+	vqp_device_deliver(device, fresh);
 }
 
 void
@@ -81,7 +80,7 @@ vqp_device_set_interrupts(struct vqp_device *device,
 		interrupt(device, 0, false);
 	}
 	device->interrupts = interrupts;
-	deliver(device, 0);
+	vqp_device_deliver(device, 0);
 }
 
 bool
@@ -90,13 +89,13 @@ vqp_device_interrupt_level(const struct vqp_device *device)
 	return device->level;
 }
 
-static uint32_t
-read_icr(struct vqp_device *device)
+uint32_t
+vqp_device_read_icr(struct vqp_device *device)
 {
 	const uint32_t causes = visible(device);
 
 	device->causes &= ~causes;
-	deliver(device, 0);
+	vqp_device_deliver(device, 0);
 	return causes;
 }
 
@@ -112,7 +111,7 @@ vqp_device_reset(struct vqp_device *device)
 	device->enabled = false;
 	device->imr = 0;
 	device->causes = 0;
-	deliver(device, 0);
+	vqp_device_deliver(device, 0);
 	/* From here nobody can queue, ring or attach; then what is, goes. */
 	device->caps = 0;
 	vqp_hub_drop_links(context);
@@ -137,11 +136,11 @@ write_control(struct vqp_device *device, uint32_t value)
 		break;
 	case VQP_CONTROL_INT_ENABLE:
 		device->enabled = true;
-		deliver(device, 0);
+		vqp_device_deliver(device, 0);
 		break;
 	case VQP_CONTROL_INT_DISABLE:
 		device->enabled = false;
-		deliver(device, 0);
+		vqp_device_deliver(device, 0);
 		break;
 	default:
 		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_CONTROL,
@@ -160,7 +159,7 @@ write_imr(struct vqp_device *device, uint32_t value)
 		vqp_hub_refuse(&device->context, VQP_COUNT_BAD_IMR,
 		    VQP_ERROR_INVALID_ARGS);
 	device->imr = value & known;
-	deliver(device, 0);
+	vqp_device_deliver(device, 0);
 }
 
 /*
@@ -278,7 +277,7 @@ read_word(struct vqp_device *device, uint64_t offset)
 	case VQP_REG_STATUS:
 		return device->enabled ? VQP_STATUS_INT_ON : 0;
 	case VQP_REG_ICR:
-		return read_icr(device);
+		return vqp_device_read_icr(device);
 	case VQP_REG_IMR:
 		return device->imr;
 	case VQP_REG_CAPS:
