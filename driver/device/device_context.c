@@ -77,54 +77,6 @@ unplug(struct hub_context *context)
 }
 
 /*
- * Whole records, without a byte that was not set: they leave for a guest.
- */
-static void
-send_event(struct hub_context *to, struct vqp_event_header *event,
-    enum vqp_event kind, uint64_t bytes)
-{
-	event->datagram.dst.context = to->cid;
-	event->datagram.dst.resource = VQP_RESOURCE_EVENTS;
-	event->datagram.src.context = VQP_CONTEXT_HYPERVISOR;
-	event->datagram.src.resource = VQP_RESOURCE_CONTEXT;
-	event->datagram.payload_size = bytes - DATAGRAM_BYTES;
-	event->event = kind;
-	if (to->closing)
-		return;
-	if (to->device != NULL)
-		vqp_device_queue(to->device, &event->datagram,
-		    &event->event, true);
-	else if (to->program->calls.event != NULL)
-		to->program->calls.event(to->program->calls.context, event);
-}
-
-void
-vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
-    struct vqp_handle handle, uint32_t peer)
-{
-	struct vqp_event_qpair record = { .handle = handle, .peer = peer };
-
-	send_event(to, &record.header, event, sizeof(record));
-}
-
-void
-vqp_hub_event_context(struct hub_context *to, enum vqp_event event,
-    uint32_t cid)
-{
-	struct vqp_event_context record = { .context = cid };
-
-	send_event(to, &record.header, event, sizeof(record));
-}
-
-void
-vqp_hub_event_resumed(struct hub_context *to)
-{
-	struct vqp_event_header record = { .event = 0 };
-
-	send_event(to, &record, VQP_EVENT_QP_RESUMED, sizeof(record));
-}
-
-/*
  * ---- Devices as contexts.
  */
 
