@@ -4,9 +4,28 @@
  */
 #include "device_private.h"
 
-/*
- * ---- Writes.
- */
+void
+vqp_device_drop_datagrams(struct vqp_device *device)
+{
+	while (device->head != NULL) {
+		struct device_message *message = device->head;
+
+		device->head = message->next;
+		vqp_device_free_message(device, message);
+	}
+	device->tail = &device->head;
+	device->queue_bytes = 0;
+	device->event_count = 0;
+	device->events_lost = false;
+	vqp_device_free_message(device, device->in);
+	device->in = NULL;
+	device->image_left = 0;
+	device->image_count = 0;
+	device->swallow = 0;
+	/* One that is being carried out is still looked at. */
+	if (!device->serving)
+		vqp_device_out_clear(device);
+}
 
 void
 vqp_device_reset(struct vqp_device *device)
@@ -31,6 +50,10 @@ vqp_device_reset(struct vqp_device *device)
 	device->in_high = 0;
 	device->cid_before = context->cid;
 }
+
+/*
+ * ---- Writes.
+ */
 
 static void
 write_control(struct vqp_device *device, uint32_t value)
