@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Datagrams: taken from a guest byte by byte or by DMA, judged, carried out
- * if they are hypercalls and routed if not; queued for a guest and given out
- * through DATA_IN or by DMA.  Roads 2 and 3 pass here, both ways.
+ * Datagrams by DMA, both ways (docs/wire.md 1.9).  The operation and its
+ * elements are copied once; a walk over guest memory never goes beyond what
+ * they say.
  */
 #include "device_private.h"
-
-/*
- * ---- DMA (docs/wire.md 1.9).  The operation and its elements are copied
- * once; a walk over guest memory never goes beyond what they say.
- */
 
 struct dma_walk {
 	struct vqp_device *device;
