@@ -169,7 +169,13 @@ struct vqp_device {
 	bool notify_set;	/* registered, mapped or suspended */
 };
 
-/* ---- device_context.c */
+/*
+ * Each file calls those above it in this list, and none below: the hub,
+ * interrupts, routing, doorbells, queue pairs, DATA_IN, hypercalls, DMA,
+ * registers, contexts.
+ */
+
+/* ---- device_hub.c */
 
 void *vqp_hub_alloc(struct vqp_hub *hub, uint64_t bytes);
 void vqp_hub_free(struct vqp_hub *hub, void *memory, uint64_t bytes);
@@ -192,48 +198,7 @@ int vqp_hub_rename(struct hub_context *context, uint32_t cid);
 /* Out of the table: its id is free. */
 void vqp_hub_take_out(struct hub_context *context);
 
-/* Events: to a guest's queue or to a program, at once. */
-void vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
-    struct vqp_handle handle, uint32_t peer);
-void vqp_hub_event_context(struct hub_context *to, enum vqp_event event,
-    uint32_t cid);
-void vqp_hub_event_resumed(struct hub_context *to);
-
-/* ---- device_datagram.c */
-
-/* Judge a datagram's src for this context and put its id there. */
-int vqp_hub_stamp(struct hub_context *from, struct vqp_datagram *datagram);
-
-/* Route a stamped datagram.  Bytes accepted, or an error. */
-int64_t vqp_hub_route(struct hub_context *from,
-    const struct vqp_datagram *datagram, const void *payload);
-
-/* Queue for a guest.  Events have a reserve of their own. */
-int vqp_device_queue(struct vqp_device *device,
-    const struct vqp_datagram *datagram, const void *payload, bool is_event);
-
-/* Take the first message from the queue, which is not empty. */
-struct device_message *vqp_device_pop(struct vqp_device *device);
-void vqp_device_free_message(struct vqp_device *device,
-    struct device_message *message);
-
-/*
- * The header of a guest's datagram is in device->out: VQP_SUCCESS if what it
- * announces is within bounds, and then there is room for all of it.
- */
-int vqp_device_out_judge(struct vqp_device *device);
-/* Carry out a whole datagram of `size` bytes in device->out; its result. */
-int64_t vqp_device_execute(struct vqp_device *device, uint64_t size);
-/* Make ready for the next datagram of the guest. */
-void vqp_device_out_clear(struct vqp_device *device);
-
-/* Forget queue, half-read and half-written datagrams. */
-void vqp_device_drop_datagrams(struct vqp_device *device);
-
-void vqp_device_dma_send(struct vqp_device *device, uint64_t address);
-void vqp_device_dma_receive(struct vqp_device *device, uint64_t address);
-
-/* ---- device_regs.c */
+/* ---- device_interrupt.c */
 
 /* These causes happened. */
 void vqp_device_raise(struct vqp_device *device, uint32_t causes);
@@ -248,6 +213,27 @@ uint32_t vqp_device_read_icr(struct vqp_device *device);
  * at them.
  */
 bool vqp_device_nested(struct vqp_device *device);
+
+/* ---- device_route.c */
+
+/* Judge a datagram's src for this context and put its id there. */
+int vqp_hub_stamp(struct hub_context *from, struct vqp_datagram *datagram);
+
+/* Route a stamped datagram.  Bytes accepted, or an error. */
+int64_t vqp_hub_route(struct hub_context *from,
+    const struct vqp_datagram *datagram, const void *payload);
+
+/* Events: to a guest's queue or to a program, at once. */
+void vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
+    struct vqp_handle handle, uint32_t peer);
+void vqp_hub_event_context(struct hub_context *to, enum vqp_event event,
+    uint32_t cid);
+void vqp_hub_event_resumed(struct hub_context *to);
+
+/* Take the first message from the queue of a guest, which is not empty. */
+struct device_message *vqp_device_pop(struct vqp_device *device);
+void vqp_device_free_message(struct vqp_device *device,
+    struct device_message *message);
 
 /* ---- device_doorbell.c */
 
@@ -287,6 +273,28 @@ void vqp_hub_qpair_rename(struct vqp_hub *hub, uint32_t from, uint32_t to);
 void vqp_device_suspend_qpairs(struct vqp_device *device);
 /* True when a pair was lost. */
 bool vqp_device_resume_qpairs(struct vqp_device *device);
+
+/* ---- device_hypercall.c */
+
+/*
+ * The header of a guest's datagram is in device->out: VQP_SUCCESS if what it
+ * announces is within bounds, and then there is room for all of it.
+ */
+int vqp_device_out_judge(struct vqp_device *device);
+/* Carry out a whole datagram of `size` bytes in device->out; its result. */
+int64_t vqp_device_execute(struct vqp_device *device, uint64_t size);
+/* Make ready for the next datagram of the guest. */
+void vqp_device_out_clear(struct vqp_device *device);
+
+/* ---- device_dma.c */
+
+void vqp_device_dma_send(struct vqp_device *device, uint64_t address);
+void vqp_device_dma_receive(struct vqp_device *device, uint64_t address);
+
+/* ---- device_regs.c */
+
+/* Forget queue, half-read and half-written datagrams. */
+void vqp_device_drop_datagrams(struct vqp_device *device);
 
 static inline void
 device_copy(void *to, const void *from, uint64_t bytes)

@@ -20,9 +20,10 @@ vqp_device_free_message(struct vqp_device *device,
 		    message_bytes(message->padded));
 }
 
-int
-vqp_device_queue(struct vqp_device *device,
-    const struct vqp_datagram *datagram, const void *payload, bool is_event)
+/* Queue for a guest.  Events have a reserve of their own. */
+static int
+queue(struct vqp_device *device, const struct vqp_datagram *datagram,
+    const void *payload, bool is_event)
 {
 	struct hub_context *context = &device->context;
 	const struct vqp_hub_limits *limits = &context->hub->limits;
@@ -134,7 +135,7 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
 		return vqp_hub_refuse(from, VQP_COUNT_DENIED,
 		    VQP_ERROR_NO_ACCESS);
 	if (to->device != NULL) {
-		status = vqp_device_queue(to->device, datagram, payload, false);
+		status = queue(to->device, datagram, payload, false);
 	} else {
 		const struct vqp_program_calls *calls = &to->program->calls;
 
@@ -168,8 +169,7 @@ send_event(struct hub_context *to, struct vqp_event_header *event,
 	if (to->closing)
 		return;
 	if (to->device != NULL)
-		vqp_device_queue(to->device, &event->datagram,
-		    &event->event, true);
+		queue(to->device, &event->datagram, &event->event, true);
 	else if (to->program->calls.event != NULL)
 		to->program->calls.event(to->program->calls.context, event);
 }
