@@ -245,12 +245,14 @@ TEST(memory_of_nobody, "memory of a pair that nobody opened is nobody's")
 		.piece_count = 1,
 	};
 	struct host_pair other, *whole = &other;
+	int64_t lacking;
 
 	rig_open("--pair-echo", "60=4096");
 	host_memory_begin(&rig.host, &memory);
 	CHECK(host_memory_pieces(&rig.host, &piece, 1, rig.host.link.pairs,
-	    &whole));
+	    &whole, &lacking));
 	CHECK(whole == NULL);
+	CHECK_EQ(lacking, -1);
 	CHECK_EQ(rig_mappings(), 1 + 1);
 	rig_close();
 }

@@ -108,12 +108,20 @@ static void
 memory_comes(struct host *host, const uint8_t *body, uint64_t length)
 {
 	struct vqp_link_piece pieces[VQP_LINK_PIECES_MAX];
+	struct vqp_link_file file = { 0 };
 	struct host_pair *pair;
+	int64_t lacking;
 
 	memcpy(pieces, body, length);
 	if (host_memory_pieces(host, pieces, length / sizeof(pieces[0]),
-	    host->link.pairs, &pair) && pair != NULL && pair->arrived != NULL)
-		pair->arrived(host, pair);
+	    host->link.pairs, &pair, &lacking)) {
+		if (pair != NULL && pair->arrived != NULL)
+			pair->arrived(host, pair);
+	} else if (lacking >= 0) {
+		file.index = (uint32_t)lacking;
+		send_packet(host, VQP_LINK_FILE_AGAIN, NOBODYS_TAG, &file,
+		    sizeof(file), NULL, 0);
+	}
 }
 
 static void

@@ -120,9 +120,13 @@ void host_memory_file(struct host *host, uint32_t index, int fd);
 void host_memory_no_file(struct host *host, uint32_t index);
 void host_memory_begin(struct host *host,
     const struct vqp_link_memory *message);
-/* True when the last piece is there; then who it is for: NULL, nobody. */
+/*
+ * True when the last piece is there; then who it is for: NULL, nobody.  If not,
+ * `lacking` may be a file that they lie in and that has no descriptor, or -1.
+ */
 bool host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
-    uint64_t count, struct host_pair *pairs, struct host_pair **whole);
+    uint64_t count, struct host_pair *pairs, struct host_pair **whole,
+    int64_t *lacking);
 void host_memory_unmap(struct host_pair *pair);
 void host_memory_close(struct host *host);
 

@@ -109,18 +109,17 @@ lies_beyond(int fd, const struct vqp_link_piece *piece)
 }
 
 static bool
-map_piece(struct host *host, const struct vqp_link_piece *piece)
+map_piece(struct host *host, const struct vqp_link_piece *piece,
+    int64_t *lacking)
 {
 	struct host_memory *memory = &host->memory;
-	const struct vqp_link_file file = { .index = piece->file };
 	bool inside;
 
 	if (piece->file < memory->file_count &&
 	    memory->files[piece->file] < 0) {
 		host_say(host, "a queue pair lies in file %u, which came "
 		    "without its descriptor: asked for again", piece->file);
-		host_link_tell(host, VQP_LINK_FILE_AGAIN, &file,
-		    sizeof(file));
+		*lacking = piece->file;
 		drop(memory);
 		return false;
 	}
@@ -164,14 +163,16 @@ hand_over(struct host_memory *memory, struct host_pair *pair)
 
 bool
 host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
-    uint64_t count, struct host_pair *pairs, struct host_pair **whole)
+    uint64_t count, struct host_pair *pairs, struct host_pair **whole,
+    int64_t *lacking)
 {
 	struct host_memory *memory = &host->memory;
 	const struct vqp_handle *handle = &memory->coming.handle;
 
 	*whole = NULL;
+	*lacking = -1;
 	for (uint64_t i = 0; i < count && memory->base != NULL; i++)
-		if (!map_piece(host, &pieces[i]))
+		if (!map_piece(host, &pieces[i], lacking))
 			return false;
 	memory->pieces_left -= (uint32_t)count;
 	if (memory->base == NULL || memory->pieces_left != 0 ||
