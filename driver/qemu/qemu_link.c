@@ -28,6 +28,7 @@
 #define ACCEPT_AGAIN_MS	200
 
 struct VmciLink {
+	const VmciLinkCalls *calls;
 	int fd;			/* of socket=, or -1 */
 	char *path;
 	struct stat made;	/* what we put there */
@@ -273,7 +274,7 @@ readable(void *opaque)
 
 		if (packet == NULL)
 			break;
-		vmci_program_take(p, packet->bytes, packet->length);
+		p->s->link->calls->take(p, packet->bytes, packet->length);
 		free_packet(packet);
 	}
 	if (!p->broken && !QSIMPLEQ_EMPTY(&p->in))
@@ -377,7 +378,7 @@ close_program(VmciProgram *p)
 		link->by_chardev = NULL;
 		qemu_chr_fe_disconnect(&p->s->chardev);
 	}
-	vmci_program_exit(p);
+	link->calls->exit(p);
 	qemu_set_fd_handler(p->fd, NULL, NULL, NULL);
 	close(p->fd);
 	drop_packets(&p->in);
@@ -387,17 +388,6 @@ close_program(VmciProgram *p)
 	link->program_count--;
 	g_free(p->stream);
 	g_free(p);
-}
-
-void
-vmci_link_for_each(VmciState *s, void (*call)(VmciProgram *p, void *argument),
-    void *argument)
-{
-	VmciProgram *p;
-
-	if (s->link != NULL)
-		QLIST_FOREACH(p, &s->link->programs, next)
-			call(p, argument);
 }
 
 void
@@ -437,7 +427,7 @@ new_program(VmciState *s, int fd)
 	QSIMPLEQ_INIT(&p->out);
 	QLIST_INSERT_HEAD(&s->link->programs, p, next);
 	s->link->program_count++;
-	vmci_program_init(p);
+	s->link->calls->init(p);
 	update_handlers(p);
 	return p;
 }
@@ -609,12 +599,6 @@ start_socket(VmciState *s, Error **errp)
 	return true;
 }
 
-static void
-file_goes(VmciProgram *p, void *argument)
-{
-	vmci_program_file_goes(p, *(const int *)argument);
-}
-
 /* Memory is unplugged, and its descriptor is still open. */
 static void
 ram_block_removed(RAMBlockNotifier *notifier, void *host, size_t size,
@@ -623,14 +607,16 @@ ram_block_removed(RAMBlockNotifier *notifier, void *host, size_t size,
 	VmciState *s = container_of(notifier, VmciState, ram_notifier);
 	ram_addr_t offset;
 	RAMBlock *block = qemu_ram_block_from_host(host, false, &offset);
-	int fd = block == NULL ? -1 : qemu_ram_get_fd(block);
+	const int fd = block == NULL ? -1 : qemu_ram_get_fd(block);
+	VmciProgram *p;
 
 	if (fd >= 0)
-		vmci_link_for_each(s, file_goes, &fd);
+		QLIST_FOREACH(p, &s->link->programs, next)
+			s->link->calls->file_goes(p, fd);
 }
 
 bool
-vmci_link_start(VmciState *s, Error **errp)
+vmci_link_start(VmciState *s, const VmciLinkCalls *calls, Error **errp)
 {
 	Chardev *chardev = qemu_chr_fe_get_driver(&s->chardev);
 
@@ -641,6 +627,7 @@ vmci_link_start(VmciState *s, Error **errp)
 		return false;
 	}
 	s->link = g_new0(VmciLink, 1);
+	s->link->calls = calls;
 	s->link->fd = -1;
 	QLIST_INIT(&s->link->programs);
 	s->ram_notifier.ram_block_removed = ram_block_removed;

@@ -41,7 +41,14 @@ struct VmciProgram {
 	GArray *files;		/* of struct stat: those it has; none: zeros */
 };
 
-/* ---- qemu_link.c */
+/* What packets mean; the link calls it, and does not know. */
+struct VmciLinkCalls {
+	void (*init)(VmciProgram *p);
+	void (*take)(VmciProgram *p, const uint8_t *bytes, size_t length);
+	/* A file of the guest's memory is about to go: it is to be closed. */
+	void (*file_goes)(VmciProgram *p, int fd);
+	void (*exit)(VmciProgram *p);
+};
 
 /* Send a packet; `fd` may be -1 and stays ours.  Never waits. */
 void vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
@@ -54,17 +61,5 @@ void vmci_link_break(VmciProgram *p, const char *why);
 
 /* Close those that have ended already, which was not read yet, but for one. */
 void vmci_link_reap(VmciProgram *but);
-
-/* For each program. */
-void vmci_link_for_each(VmciState *s, void (*call)(VmciProgram *p,
-    void *argument), void *argument);
-
-/* ---- qemu_program.c */
-
-/* A file of the guest's memory is about to go: it is to be closed. */
-void vmci_program_file_goes(VmciProgram *p, int fd);
-void vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length);
-void vmci_program_init(VmciProgram *p);
-void vmci_program_exit(VmciProgram *p);
 
 #endif

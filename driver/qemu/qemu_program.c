@@ -102,8 +102,8 @@ file_index(VmciProgram *p, int fd)
 	return file.index;
 }
 
-void
-vmci_program_file_goes(VmciProgram *p, int fd)
+static void
+file_goes(VmciProgram *p, int fd)
 {
 	struct vqp_link_file file = { 0 };
 	struct stat now;
@@ -399,8 +399,8 @@ carry_out(VmciProgram *p, enum vqp_link_type type, const uint8_t *body,
 	    handle_verb(p, type, body);
 }
 
-void
-vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length)
+static void
+take_packet(VmciProgram *p, const uint8_t *bytes, size_t length)
 {
 	struct vqp_link_message message;
 	struct vqp_link_result result;
@@ -434,16 +434,16 @@ vmci_program_take(VmciProgram *p, const uint8_t *bytes, size_t length)
 	}
 }
 
-void
-vmci_program_init(VmciProgram *p)
+static void
+program_init(VmciProgram *p)
 {
 	p->bound = g_hash_table_new(NULL, NULL);
 	p->rung = g_hash_table_new(NULL, NULL);
 	p->files = g_array_new(false, true, sizeof(struct stat));
 }
 
-void
-vmci_program_exit(VmciProgram *p)
+static void
+program_exit(VmciProgram *p)
 {
 	if (p->program != NULL)
 		vqp_program_destroy(p->program);
@@ -452,3 +452,8 @@ vmci_program_exit(VmciProgram *p)
 	g_hash_table_destroy(p->rung);
 	g_array_free(p->files, true);
 }
+
+const VmciLinkCalls vmci_program_calls = {
+	.init = program_init, .take = take_packet, .file_goes = file_goes,
+	.exit = program_exit,
+};

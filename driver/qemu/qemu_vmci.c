@@ -368,7 +368,7 @@ vmci_realize(PCIDevice *pci, Error **errp)
 	vmci_fault_init(s);
 	vmci_say_init(s);
 	if (!create_device(s, errp) || !init_bars(s, errp) ||
-	    !vmci_link_start(s, errp)) {
+	    !vmci_link_start(s, &vmci_program_calls, errp)) {
 		vmci_exit(pci);
 		return;
 	}

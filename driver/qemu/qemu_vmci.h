@@ -59,6 +59,7 @@ typedef struct VmciSaid {
 
 typedef struct VmciMapping VmciMapping;
 typedef struct VmciLink VmciLink;
+typedef struct VmciLinkCalls VmciLinkCalls;
 typedef struct VmciProgram VmciProgram;
 
 struct VmciState {
@@ -179,7 +180,11 @@ void vmci_fault_exit(VmciState *s);
 
 /* ---- qemu_link.c */
 
-bool vmci_link_start(VmciState *s, Error **errp);
+bool vmci_link_start(VmciState *s, const VmciLinkCalls *calls, Error **errp);
 void vmci_link_stop(VmciState *s);
+
+/* ---- qemu_program.c */
+
+extern const VmciLinkCalls vmci_program_calls;
 
 #endif
