@@ -17,7 +17,7 @@ import sys
 
 FUZZ = pathlib.Path(__file__).resolve().parent
 ROOT = str(FUZZ.parent) + os.sep
-ROOMS = ("engine/", "driver/device/", "driver/core/", "driver/qemu/host/")
+ROOMS = ("engine/", "driver/device/", "driver/core/", "driver/host/")
 
 
 def replay(build, folders):

@@ -159,8 +159,8 @@ def build(root, ck, world, program):
         for room in ("core", "device", "user"):
             sources += root.glob("driver/%s/*.c" % room)
     if program.startswith("test_host_"):
-        includes += ["driver/qemu", "driver/qemu/host"]
-        sources += [path for path in root.glob("driver/qemu/host/*.c")
+        includes.append("driver/host")
+        sources += [path for path in root.glob("driver/host/*.c")
                     if path.name != "vqp_host.c"]
         sources.append(root / "tests/support/fake_qemu.c")
     if world == "core":

@@ -45,7 +45,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUDGED = ROOT / "tests" / "mutants" / "judged.txt"
 ENGINE = ["-Iengine/include", "-Iengine/atomic/gnu"]
 DRIVER = ENGINE + ["-Idriver/os", "-Idriver/core", "-Idriver/device",
-                   "-Idriver/qemu", "-Idriver/qemu/host", "-Itests/support/os",
+                   "-Idriver/host", "-Itests/support/os",
                    "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"]
 # Where faults are planted: files, a pattern of source files that show them to
 # clang, its flags, and tests that are of no use there.
@@ -53,7 +53,7 @@ PLACES = [
     ("engine/*.c", DRIVER), ("engine/include/vqp/*.h", DRIVER),
     ("driver/core/*.c", DRIVER), ("driver/core/*.h", DRIVER),
     ("driver/device/*.c", DRIVER), ("driver/device/*.h", DRIVER),
-    ("driver/qemu/host/*.c", DRIVER), ("driver/qemu/host/*.h", DRIVER),
+    ("driver/host/*.c", DRIVER), ("driver/host/*.h", DRIVER),
 ]
 # The inline copy is about to be deleted.
 SKIPPED = re.compile(r"inline")
@@ -326,7 +326,7 @@ def verdict_of(key, judged):
 
 
 VERDICTS = ("equivalent", "tuning", "unseen", "open")
-ROOMS = ("engine", "driver/core", "driver/device", "driver/qemu/host")
+ROOMS = ("engine", "driver/core", "driver/device", "driver/host")
 
 
 def row(name, counts):
