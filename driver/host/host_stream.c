@@ -17,7 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "host.h"
+#include "host_stream_private.h"
 
 #define RING_BYTES	262144
 #define RING_BYTES_MIN	128
@@ -25,17 +25,10 @@
 #define PORT_MIN	1024
 #define RESOURCE_MIN	1024
 
-#define HANDSHAKE_MS	5000
 /* For a program with a full backlog, which a Linux guest gives 2 s in all. */
 #define DIAL_MS		1000
 #define DIAL_AGAIN_MS_MAX	40
-#define LINGER_MS	10000
-#define RETRY_MS	5
-#define RETRY_MS_MAX	320
-#define LOOK_MS		5
-#define LOOK_MS_MAX	1000
 #define NAMES_MAX	8
-#define TURN_BYTES	(1 << 20)
 #define HALF_OPEN_MAX	128
 
 /*
@@ -45,51 +38,9 @@
  */
 #define STREAMS_MAX	512
 
-#define RECEIVE_SHUTDOWN	1
-#define SEND_SHUTDOWN	2
-#define BOTH_SHUTDOWN	3
-
-enum state {
-	STATE_ASKED,		/* one of the two sent REQUEST2 */
-	STATE_OFFERED,		/* we sent OFFER */
-	STATE_OPEN,
-	STATE_REST,		/* the guest left; the end has not taken all */
-	STATE_LINGER,		/* the end is closed; the guest is to close */
-	STATE_DEAD,
-};
-
-struct host_stream {
-	struct host_pair link;	/* first: it is cast back */
-	struct host_stream *next;
-	enum state state;
-	bool ours;		/* we connected */
-	bool hypervisor;	/* the guest connected to context 0 */
-	uint32_t tag;		/* even; odd for packets of the handshake */
-	uint32_t cid, port, own_port;
-	uint64_t size;
-	unsigned names_tried;	/* for its pair */
-	struct host_end *end;	/* NULL: closed; ASKED: not dialled yet */
-	int64_t dial_until;	/* or not at all */
-	struct vqp_pair pair;
-	bool attached;		/* `pair` is usable */
-	bool ready;		/* there may be work */
-	bool guest_finished;	/* sends nothing more */
-	bool guest_deaf;	/* reads nothing more */
-	bool took_all;		/* the end takes nothing more, and knows */
-	bool gave_all;
-	uint64_t shut;		/* what we told the guest by SHUTDOWN */
-	/* What the guest had no room for; when to try that, or to dial. */
-	bool unsaid_handshake, unsaid;
-	int64_t retry_at, retry_ms;
-	/* For what nobody will tell of; 0: somebody will. */
-	int64_t look_at, look_ms;
-	int64_t deadline;	/* 0 for none */
-	int64_t opened;
-	uint64_t bytes_in, bytes_out;
-	/* What the guest had sent when its memory went. */
-	uint8_t *rest;
-	uint64_t rest_at, rest_bytes;
-};
+#define LOOK_MS		5
+#define LOOK_MS_MAX	1000
+#define TURN_BYTES	(1 << 20)
 
 /*
  * ---- Control packets.
@@ -126,9 +77,10 @@ post(struct host *host, const struct vqp_vsock_packet *packet, uint32_t tag)
 	host_link_post(host, &packet->datagram, &packet->version, tag);
 }
 
-static void
-say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
-    uint16_t protocol, const union vqp_vsock_body *body)
+void
+host_control_say(struct host *host, struct host_stream *stream,
+    enum vqp_vsock_type type, uint16_t protocol,
+    const union vqp_vsock_body *body)
 {
 	struct vqp_vsock_packet packet;
 
@@ -144,24 +96,21 @@ say(struct host *host, struct host_stream *stream, enum vqp_vsock_type type,
 	    type == VQP_VSOCK_ATTACH));
 }
 
-static void
-shut(struct host *host, struct host_stream *stream, uint64_t mode)
+void
+host_control_shut(struct host *host, struct host_stream *stream, uint64_t mode)
 {
 	const union vqp_vsock_body body = { .mode = stream->shut | mode };
 
 	if (body.mode == stream->shut)
 		return;
 	stream->shut = body.mode;
-	say(host, stream, VQP_VSOCK_SHUTDOWN, 0, &body);
+	host_control_say(host, stream, VQP_VSOCK_SHUTDOWN, 0, &body);
 }
 
 /*
  * ---- RST, of what is no stream, or never became one.  A program of the guest
  * waits for it, so it is said again if the guest had no room for it.
  */
-
-/* Streams have tags without this bit. */
-#define RESET_TAG	UINT32_C(0x40000000)
 
 static void
 say_reset(struct host *host, struct host_reset *reset)
@@ -178,9 +127,8 @@ say_reset(struct host *host, struct host_reset *reset)
 	post(host, &packet, reset->tag);
 }
 
-/* The name is another stream's from now on, which no old RST may hit. */
-static void
-forget_resets(struct host *host, uint32_t cid, uint32_t port,
+void
+host_control_forget(struct host *host, uint32_t cid, uint32_t port,
     uint32_t own_port)
 {
 	for (unsigned i = 0; i < HOST_RESETS; i++) {
@@ -192,14 +140,14 @@ forget_resets(struct host *host, uint32_t cid, uint32_t port,
 	}
 }
 
-/* In the place of the oldest.  Never in answer to a RST. */
-static void
-reset_name(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
-    bool hypervisor)
+/* In the place of the oldest. */
+void
+host_control_reset(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port, bool hypervisor)
 {
 	struct host_reset *resets = host->streams.resets, *oldest = resets;
 
-	forget_resets(host, cid, port, own_port);
+	host_control_forget(host, cid, port, own_port);
 	for (unsigned i = 1; i < HOST_RESETS; i++)
 		if (resets[i].number < oldest->number)
 			oldest = &resets[i];
@@ -212,8 +160,8 @@ reset_name(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 	say_reset(host, oldest);
 }
 
-static void
-reset_refused(struct host *host, uint32_t tag, int64_t status)
+void
+host_control_refused(struct host *host, uint32_t tag, int64_t status)
 {
 	struct host_streams *streams = &host->streams;
 	struct host_reset *reset = streams->resets;
@@ -230,9 +178,8 @@ reset_refused(struct host *host, uint32_t tag, int64_t status)
 	}
 }
 
-/* As host_stream_work(). */
-static int
-reset_work(struct host *host, int64_t now)
+int
+host_control_work(struct host *host, int64_t now)
 {
 	struct host_streams *streams = &host->streams;
 	bool any = false;
@@ -260,12 +207,11 @@ reset_work(struct host *host, int64_t now)
 	return (int)streams->resets_ms;
 }
 
-/* Nobody is there. */
-static void
-reset_stranger(struct host *host, uint32_t cid,
+void
+host_control_reset_stranger(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *asked)
 {
-	reset_name(host, cid, asked->src_port, asked->dst_port,
+	host_control_reset(host, cid, asked->src_port, asked->dst_port,
 	    vqp_vsock_is_hypervisor(asked->datagram.dst));
 }
 
@@ -273,9 +219,9 @@ reset_stranger(struct host *host, uint32_t cid,
  * ---- Life.
  */
 
-static struct host_stream *
-new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
-    struct host_end *end)
+struct host_stream *
+host_stream_new(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port, struct host_end *end)
 {
 	struct host_stream *stream = host_alloc(sizeof(*stream));
 
@@ -287,7 +233,7 @@ new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 	stream->end = end;
 	if (end != NULL)
 		end->stream = stream;
-	forget_resets(host, cid, port, own_port);
+	host_control_forget(host, cid, port, own_port);
 	stream->retry_ms = RETRY_MS;
 	stream->deadline = host_now_ms() + HANDSHAKE_MS;
 	stream->next = host->streams.first;
@@ -295,8 +241,8 @@ new_stream(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 	return stream;
 }
 
-static void
-close_end(struct host *host, struct host_stream *stream)
+void
+host_stream_close_end(struct host *host, struct host_stream *stream)
 {
 	struct host_end *end = stream->end;
 
@@ -305,9 +251,8 @@ close_end(struct host *host, struct host_stream *stream)
 		end->close(host, end);
 }
 
-/* It is over, in whatever state; freed by the next host_stream_work(). */
-static void
-die(struct host *host, struct host_stream *stream)
+void
+host_stream_die(struct host *host, struct host_stream *stream)
 {
 	if (stream->state == STATE_DEAD)
 		return;
@@ -322,14 +267,14 @@ die(struct host *host, struct host_stream *stream)
 	}
 	stream->state = STATE_DEAD;
 	stream->attached = false;
-	close_end(host, stream);
+	host_stream_close_end(host, stream);
 	host_pair_close(host, &stream->link);
 	free(stream->rest);
 	stream->rest = NULL;
 }
 
-static bool
-attach(struct host_stream *stream)
+bool
+host_stream_attach(struct host_stream *stream)
 {
 	const bool good = stream->link.mapped &&
 	    vqp_pair_attach(&stream->pair, &stream->link.config) ==
@@ -345,8 +290,8 @@ attach(struct host_stream *stream)
  * The guest's memory goes: its last bytes are saved, nothing can be sent.  A
  * guest that closes leaves at once, so they often are still in the ring.
  */
-static void
-leaving(struct host *host, struct host_pair *link)
+void
+host_stream_leaving(struct host *host, struct host_pair *link)
 {
 	struct host_stream *stream = (struct host_stream *)link;
 	int64_t ready;
@@ -369,42 +314,37 @@ leaving(struct host *host, struct host_pair *link)
 		stream->state = STATE_REST;
 }
 
-/*
- * The guest's socket is no more, or no more to be trusted: nothing is said to
- * it from now on, and its name is free.  What it had sent goes to the end.
- */
-static void
-part(struct host *host, struct host_stream *stream)
+void
+host_stream_part(struct host *host, struct host_stream *stream)
 {
 	if (stream->state != STATE_OPEN) {
 		if (stream->state != STATE_REST)
-			die(host, stream);
+			host_stream_die(host, stream);
 		return;
 	}
-	leaving(host, &stream->link);
+	host_stream_leaving(host, &stream->link);
 	host_pair_close(host, &stream->link);
 }
 
-static void
-reset(struct host *host, struct host_stream *stream)
+void
+host_stream_reset(struct host *host, struct host_stream *stream)
 {
 	if (stream->state == STATE_REST) {
-		die(host, stream);
+		host_stream_die(host, stream);
 		return;
 	}
 	/* Of one that was open the guest also hears by its pair. */
 	if (stream->state < STATE_OPEN)
-		reset_name(host, stream->cid, stream->port, stream->own_port,
-		    stream->hypervisor);
+		host_control_reset(host, stream->cid, stream->port,
+		    stream->own_port, stream->hypervisor);
 	else
-		say(host, stream, VQP_VSOCK_RST, 0, NULL);
-	part(host, stream);
+		host_control_say(host, stream, VQP_VSOCK_RST, 0, NULL);
+	host_stream_part(host, stream);
 }
 
-/* The one that has this name in the guest. */
-static struct host_stream *
-find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
-    bool hypervisor)
+struct host_stream *
+host_stream_find(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port, bool hypervisor)
 {
 	struct host_stream *stream = host->streams.first;
 
@@ -416,8 +356,8 @@ find(struct host *host, uint32_t cid, uint32_t port, uint32_t own_port,
 	return stream;
 }
 
-static void
-open_up(struct host *host, struct host_stream *stream)
+void
+host_stream_open_up(struct host *host, struct host_stream *stream)
 {
 	stream->state = STATE_OPEN;
 	stream->deadline = 0;
@@ -473,7 +413,8 @@ negotiate(struct host *host, struct host_stream *stream)
 {
 	const union vqp_vsock_body body = { .size = stream->size };
 
-	say(host, stream, VQP_VSOCK_NEGOTIATE2, PROTOCOL_QSTATE, &body);
+	host_control_say(host, stream, VQP_VSOCK_NEGOTIATE2, PROTOCOL_QSTATE,
+	    &body);
 }
 
 static void
@@ -482,15 +423,15 @@ say_handle(struct host *host, struct host_stream *stream,
 {
 	const union vqp_vsock_body body = { .handle = stream->link.handle };
 
-	say(host, stream, type, 0, &body);
+	host_control_say(host, stream, type, 0, &body);
 }
 
 /*
  * The old REQUEST asks for the wake-ups of the old protocol, which are not
  * spoken here: bytes would move until a ring is full, and then no more.
  */
-static void
-on_request(struct host *host, uint32_t cid,
+void
+host_handshake_request(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *packet)
 {
 	const bool hypervisor = vqp_vsock_is_hypervisor(packet->datagram.dst);
@@ -505,10 +446,11 @@ on_request(struct host *host, uint32_t cid,
 		end = host->streams.listener(host, packet->dst_port,
 		    hypervisor, &later);
 	if (end == NULL && !later) {
-		reset_stranger(host, cid, packet);
+		host_control_reset_stranger(host, cid, packet);
 		return;
 	}
-	stream = new_stream(host, cid, packet->src_port, packet->dst_port, end);
+	stream = host_stream_new(host, cid, packet->src_port,
+	    packet->dst_port, end);
 	stream->size = agree_size(packet->body.size);
 	stream->hypervisor = hypervisor;
 	if (end != NULL) {
@@ -519,9 +461,8 @@ on_request(struct host *host, uint32_t cid,
 	stream->retry_at = host_now_ms() + stream->retry_ms;
 }
 
-/* The program had its backlog full when the guest asked. */
-static void
-dial_again(struct host *host, struct host_stream *stream, int64_t now)
+void
+host_handshake_dial(struct host *host, struct host_stream *stream, int64_t now)
 {
 	bool later;
 
@@ -537,7 +478,7 @@ dial_again(struct host *host, struct host_stream *stream, int64_t now)
 			stream->retry_ms *= 2;
 		stream->retry_at = now + stream->retry_ms;
 	} else {
-		reset(host, stream);
+		host_stream_reset(host, stream);
 	}
 }
 
@@ -547,14 +488,14 @@ dial_again(struct host *host, struct host_stream *stream, int64_t now)
  * (But of a stream that we began the guest has a listener's port, which two of
  * its sockets can have; whatever were answered, the older one would hear it.)
  */
-static void
-on_request_again(struct host *host, struct host_stream *stream,
+void
+host_handshake_request_again(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	if (stream->ours)
 		return;
-	part(host, stream);
-	on_request(host, stream->cid, packet);
+	host_stream_part(host, stream);
+	host_handshake_request(host, stream->cid, packet);
 }
 
 static void
@@ -562,7 +503,7 @@ no_pair(struct host *host, struct host_stream *stream, int64_t status)
 {
 	host_say(host, "%u:%u: no queue pair: %s", stream->cid, stream->port,
 	    vqp_status_name(status));
-	reset(host, stream);
+	host_stream_reset(host, stream);
 }
 
 /* The guest's pair, that it offered. */
@@ -571,13 +512,13 @@ pair_attached(struct host *host, struct host_pair *link, int64_t status)
 {
 	struct host_stream *stream = (struct host_stream *)link;
 
-	if (status >= 0 && !attach(stream))
+	if (status >= 0 && !host_stream_attach(stream))
 		status = VQP_ERROR_NO_MEM;	/* not mapped, which was said */
 	if (status < 0) {
 		no_pair(host, stream, status);
 		return;
 	}
-	open_up(host, stream);
+	host_stream_open_up(host, stream);
 	say_handle(host, stream, VQP_VSOCK_ATTACH);
 }
 
@@ -595,6 +536,13 @@ somewhere(struct host *host, uint32_t min)
 	return min + value % (UINT32_MAX / 2);
 }
 
+void
+host_handshake_init(struct host *host)
+{
+	host->streams.last_port = somewhere(host, PORT_MIN);
+	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
+}
+
 /* A pair has that name: one of ours, or one that the guest made. */
 static bool
 name_taken(int64_t status)
@@ -604,8 +552,8 @@ name_taken(int64_t status)
 	    status == VQP_ERROR_MISMATCH || status == VQP_ERROR_NO_ACCESS;
 }
 
-static void
-on_offer(struct host *host, struct host_stream *stream,
+void
+host_handshake_offer(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	const struct vqp_handle handle = packet->body.handle;
@@ -613,10 +561,10 @@ on_offer(struct host *host, struct host_stream *stream,
 	if (stream->ours || stream->state != STATE_ASKED ||
 	    stream->end == NULL || stream->link.opening ||
 	    handle.context != stream->cid) {
-		reset(host, stream);
+		host_stream_reset(host, stream);
 		return;
 	}
-	stream->link.leaving = leaving;
+	stream->link.leaving = host_stream_leaving;
 	stream->link.opened = pair_attached;
 	host_pair_open(host, &stream->link, handle, stream->cid,
 	    VQP_QPAIR_ATTACH_ONLY, stream->size);
@@ -652,34 +600,34 @@ pair_created(struct host *host, struct host_pair *link, int64_t status)
 	}
 }
 
-static void
-on_negotiate(struct host *host, struct host_stream *stream,
+void
+host_handshake_negotiate(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	if (!stream->ours || stream->state != STATE_ASKED ||
 	    stream->link.opening || packet->body.size < RING_BYTES_MIN ||
 	    packet->body.size > RING_BYTES ||
 	    packet->protocol != PROTOCOL_QSTATE) {
-		reset(host, stream);
+		host_stream_reset(host, stream);
 		return;
 	}
 	stream->size = packet->body.size;
-	stream->link.leaving = leaving;
+	stream->link.leaving = host_stream_leaving;
 	stream->link.opened = pair_created;
 	create_pair(host, stream);
 }
 
-static void
-on_attach(struct host *host, struct host_stream *stream,
+void
+host_handshake_attach(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet)
 {
 	if (stream->state != STATE_OFFERED ||
 	    packet->body.handle.context != stream->link.handle.context ||
 	    packet->body.handle.resource != stream->link.handle.resource ||
-	    !attach(stream))
-		reset(host, stream);
+	    !host_stream_attach(stream))
+		host_stream_reset(host, stream);
 	else
-		open_up(host, stream);
+		host_stream_open_up(host, stream);
 }
 
 static void
@@ -687,7 +635,8 @@ request(struct host *host, struct host_stream *stream)
 {
 	const union vqp_vsock_body body = { .size = RING_BYTES };
 
-	say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE, &body);
+	host_control_say(host, stream, VQP_VSOCK_REQUEST2, PROTOCOL_QSTATE,
+	    &body);
 }
 
 int64_t
@@ -701,9 +650,9 @@ host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
 	do {
 		if (++host->streams.last_port < PORT_MIN)
 			host->streams.last_port = PORT_MIN;
-	} while (find(host, cid, port, host->streams.last_port, false) !=
-	    NULL);
-	stream = new_stream(host, cid, port, host->streams.last_port, end);
+	} while (host_stream_find(host, cid, port, host->streams.last_port,
+	    false) != NULL);
+	stream = host_stream_new(host, cid, port, host->streams.last_port, end);
 	stream->ours = true;
 	request(host, stream);
 	return stream->own_port;
@@ -732,7 +681,7 @@ take_some(struct host *host, struct host_stream *stream)
 	}
 	n = host_end_take(host, stream->end, &stream->pair, &tell);
 	if (tell)
-		say(host, stream, VQP_VSOCK_READ, 0, NULL);
+		host_control_say(host, stream, VQP_VSOCK_READ, 0, NULL);
 	return n;
 }
 
@@ -744,7 +693,7 @@ give_some(struct host *host, struct host_stream *stream)
 	    &tell);
 
 	if (tell)
-		say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
+		host_control_say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
 	return n;
 }
 
@@ -758,7 +707,7 @@ nobody_takes(struct host *host, struct host_stream *stream)
 {
 	stream->took_all = true;
 	if (stream->attached)
-		shut(host, stream, RECEIVE_SHUTDOWN);
+		host_control_shut(host, stream, RECEIVE_SHUTDOWN);
 }
 
 static int64_t
@@ -768,7 +717,7 @@ discard(struct host *host, struct host_stream *stream)
 	const int64_t n = host_end_discard(&stream->pair, &tell);
 
 	if (tell)
-		say(host, stream, VQP_VSOCK_READ, 0, NULL);
+		host_control_say(host, stream, VQP_VSOCK_READ, 0, NULL);
 	return n;
 }
 
@@ -793,11 +742,11 @@ conclude(struct host *host, struct host_stream *stream)
 	    stream->state == STATE_LINGER)
 		return;
 	if (stream->state == STATE_REST) {
-		die(host, stream);
+		host_stream_die(host, stream);
 		return;
 	}
-	shut(host, stream, BOTH_SHUTDOWN);
-	close_end(host, stream);
+	host_control_shut(host, stream, BOTH_SHUTDOWN);
+	host_stream_close_end(host, stream);
 	stream->state = STATE_LINGER;
 	stream->deadline = host_now_ms() + LINGER_MS;
 }
@@ -834,7 +783,7 @@ move_out(struct host *host, struct host_stream *stream)
 	n = give_some(host, stream);
 	if (n == 0) {
 		stream->gave_all = true;
-		shut(host, stream, SEND_SHUTDOWN);
+		host_control_shut(host, stream, SEND_SHUTDOWN);
 	}
 	if (n > 0)
 		stream->bytes_out += (uint64_t)n;
@@ -862,8 +811,8 @@ look_again(struct host_stream *stream, bool moved, bool end_waits)
 	stream->look_at = host_now_ms() + stream->look_ms;
 }
 
-static void
-pump(struct host *host, struct host_stream *stream)
+void
+host_bytes_pump(struct host *host, struct host_stream *stream)
 {
 	int64_t total = 0, in = 1, out = 1;
 
@@ -871,7 +820,7 @@ pump(struct host *host, struct host_stream *stream)
 	if (!stream->attached)
 		host_pair_close(host, &stream->link);
 	if (!stream->attached && stream->state == STATE_LINGER) {
-		die(host, stream);
+		host_stream_die(host, stream);
 		return;
 	}
 	if (stream->guest_deaf && !stream->gave_all) {
@@ -883,7 +832,7 @@ pump(struct host *host, struct host_stream *stream)
 		in = move_in(host, stream);
 		out = move_out(host, stream);
 		if (in == HOST_BROKEN || out == HOST_BROKEN) {
-			reset(host, stream);
+			host_stream_reset(host, stream);
 			return;
 		}
 		total += (in > 0 ? in : 0) + (out > 0 ? out : 0);
@@ -921,16 +870,16 @@ take_packet(struct host *host, struct host_stream *stream,
 	switch (packet->type) {
 	case VQP_VSOCK_REQUEST:
 	case VQP_VSOCK_REQUEST2:
-		on_request_again(host, stream, packet);
+		host_handshake_request_again(host, stream, packet);
 		break;
 	case VQP_VSOCK_NEGOTIATE2:
-		on_negotiate(host, stream, packet);
+		host_handshake_negotiate(host, stream, packet);
 		break;
 	case VQP_VSOCK_OFFER:
-		on_offer(host, stream, packet);
+		host_handshake_offer(host, stream, packet);
 		break;
 	case VQP_VSOCK_ATTACH:
-		on_attach(host, stream, packet);
+		host_handshake_attach(host, stream, packet);
 		break;
 	case VQP_VSOCK_WROTE:
 	case VQP_VSOCK_READ:
@@ -942,11 +891,11 @@ take_packet(struct host *host, struct host_stream *stream,
 		on_shutdown(stream, packet->body.mode);
 		break;
 	case VQP_VSOCK_RST:
-		part(host, stream);
+		host_stream_part(host, stream);
 		break;
 	default:
 		/* INVALID and NEGOTIATE: it speaks only the old protocol. */
-		reset(host, stream);
+		host_stream_reset(host, stream);
 	}
 }
 
@@ -962,15 +911,16 @@ host_stream_datagram(struct host *host,
 		return;
 	packet.datagram = *datagram;
 	memcpy(&packet.version, payload, sizeof(packet) - sizeof(*datagram));
-	stream = find(host, datagram->src.context, packet.src_port,
+	stream = host_stream_find(host, datagram->src.context, packet.src_port,
 	    packet.dst_port, vqp_vsock_is_hypervisor(datagram->dst));
 	if (stream != NULL)
 		take_packet(host, stream, &packet);
 	else if (packet.type == VQP_VSOCK_REQUEST ||
 	    packet.type == VQP_VSOCK_REQUEST2)
-		on_request(host, datagram->src.context, &packet);
+		host_handshake_request(host, datagram->src.context, &packet);
 	else if (packet.type != VQP_VSOCK_RST)
-		reset_stranger(host, datagram->src.context, &packet);
+		host_control_reset_stranger(host, datagram->src.context,
+		    &packet);
 }
 
 void
@@ -985,7 +935,7 @@ host_stream_event(struct host *host, const struct vqp_event_qpair *event)
 		    stream->link.handle.context == event->handle.context &&
 		    stream->link.handle.resource == event->handle.resource) {
 			if (stream->state < STATE_OPEN)
-				die(host, stream);
+				host_stream_die(host, stream);
 			else
 				on_shutdown(stream, BOTH_SHUTDOWN);
 		}
@@ -998,7 +948,7 @@ host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 	struct host_stream *stream = host->streams.first;
 
 	if ((tag & RESET_TAG) != 0) {
-		reset_refused(host, tag, status);
+		host_control_refused(host, tag, status);
 		return;
 	}
 	while (stream != NULL && stream->tag != (tag & ~UINT32_C(1)))
@@ -1009,7 +959,7 @@ host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 	if (status != VQP_ERROR_NO_RESOURCES) {
 		host_say(host, "%u:%u: %s", stream->cid, stream->port,
 		    vqp_status_name(status));
-		part(host, stream);
+		host_stream_part(host, stream);
 		return;
 	}
 	if (!stream->unsaid_handshake && !stream->unsaid) {
@@ -1027,8 +977,8 @@ host_stream_refused(struct host *host, uint32_t tag, int64_t status)
  * ---- Each turn.
  */
 
-static void
-resend_handshake(struct host *host, struct host_stream *stream)
+void
+host_handshake_resend(struct host *host, struct host_stream *stream)
 {
 	if (stream->state == STATE_OFFERED)
 		say_handle(host, stream, VQP_VSOCK_OFFER);
@@ -1048,13 +998,13 @@ resend(struct host *host, struct host_stream *stream)
 
 	stream->unsaid_handshake = stream->unsaid = false;
 	if (handshake)
-		resend_handshake(host, stream);
+		host_handshake_resend(host, stream);
 	if (stream->state < STATE_OPEN)
 		return;
-	say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
-	say(host, stream, VQP_VSOCK_READ, 0, NULL);
+	host_control_say(host, stream, VQP_VSOCK_WROTE, 0, NULL);
+	host_control_say(host, stream, VQP_VSOCK_READ, 0, NULL);
 	stream->shut = 0;
-	shut(host, stream, mode);
+	host_control_shut(host, stream, mode);
 }
 
 /* Free the dead: nobody holds one now. */
@@ -1092,20 +1042,20 @@ work(struct host *host, struct host_stream *stream, int64_t now)
 	if (stream->deadline != 0 && now >= stream->deadline) {
 		/* Open, both of us know that it is over: no more is said. */
 		if (stream->state < STATE_OPEN)
-			reset(host, stream);
+			host_stream_reset(host, stream);
 		else
-			die(host, stream);
+			host_stream_die(host, stream);
 		return -1;
 	}
 	if (retries(stream) && now >= stream->retry_at) {
 		if (stream->end == NULL && stream->state == STATE_ASKED)
-			dial_again(host, stream, now);
+			host_handshake_dial(host, stream, now);
 		else
 			resend(host, stream);
 	}
 	stream->ready |= stream->look_at != 0 && now >= stream->look_at;
 	if (stream->ready && stream->state >= STATE_OPEN)
-		pump(host, stream);
+		host_bytes_pump(host, stream);
 	if (stream->state == STATE_DEAD)
 		return -1;
 	if (stream->look_at != 0)
@@ -1122,7 +1072,7 @@ int
 host_stream_work(struct host *host)
 {
 	const int64_t now = host_now_ms();
-	int wait = reset_work(host, now);
+	int wait = host_control_work(host, now);
 
 	for (struct host_stream *stream = host->streams.first; stream != NULL;
 	    stream = stream->next)
@@ -1147,8 +1097,7 @@ host_stream_init(struct host *host)
 	const struct vqp_handle hypervisor = { VQP_CONTEXT_HYPERVISOR,
 	    VQP_VSOCK_RESOURCE_HYPERVISOR };
 
-	host->streams.last_port = somewhere(host, PORT_MIN);
-	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
+	host_handshake_init(host);
 	host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE, bound, NULL);
 	/*
 	 * Not without a socket to serve: the device then answers a guest that
@@ -1170,7 +1119,7 @@ host_stream_last(struct host *host, int *wait)
 	streams->moved = false;
 	for (struct host_stream *stream = streams->first; stream != NULL;
 	    stream = stream->next) {
-		part(host, stream);
+		host_stream_part(host, stream);
 		if (stream->state == STATE_DEAD)
 			host_pair_close(host, &stream->link);
 	}
@@ -1186,7 +1135,7 @@ host_stream_close(struct host *host)
 {
 	for (struct host_stream *stream = host->streams.first; stream != NULL;
 	    stream = stream->next) {
-		die(host, stream);
+		host_stream_die(host, stream);
 		host_pair_close(host, &stream->link);
 	}
 	bury(host);

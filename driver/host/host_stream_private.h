@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What the files of stream sockets share: host_control.c says packets to the
+ * guest, host_life.c begins and ends streams, host_handshake.c connects them,
+ * host_bytes.c moves their bytes, host_stream.c takes what comes.  Each calls
+ * those before it, and none behind it.
+ */
+#ifndef HOST_STREAM_PRIVATE_H
+#define HOST_STREAM_PRIVATE_H
+
+#include "host.h"
+
+#define HANDSHAKE_MS	5000
+#define LINGER_MS	10000
+#define RETRY_MS	5
+#define RETRY_MS_MAX	320
+
+#define RECEIVE_SHUTDOWN	1
+#define SEND_SHUTDOWN	2
+#define BOTH_SHUTDOWN	3
+
+/* In the tags of RSTs; streams have tags without this bit. */
+#define RESET_TAG	UINT32_C(0x40000000)
+
+enum host_stream_state {
+	STATE_ASKED,		/* one of the two sent REQUEST2 */
+	STATE_OFFERED,		/* we sent OFFER */
+	STATE_OPEN,
+	STATE_REST,		/* the guest left; the end has not taken all */
+	STATE_LINGER,		/* the end is closed; the guest is to close */
+	STATE_DEAD,
+};
+
+struct host_stream {
+	struct host_pair link;	/* first: it is cast back */
+	struct host_stream *next;
+	enum host_stream_state state;
+	bool ours;		/* we connected */
+	bool hypervisor;	/* the guest connected to context 0 */
+	uint32_t tag;		/* even; odd for packets of the handshake */
+	uint32_t cid, port, own_port;
+	uint64_t size;
+	unsigned names_tried;	/* for its pair */
+	struct host_end *end;	/* NULL: closed; ASKED: not dialled yet */
+	int64_t dial_until;	/* or not at all */
+	struct vqp_pair pair;
+	bool attached;		/* `pair` is usable */
+	bool ready;		/* there may be work */
+	bool guest_finished;	/* sends nothing more */
+	bool guest_deaf;	/* reads nothing more */
+	bool took_all;		/* the end takes nothing more, and knows */
+	bool gave_all;
+	uint64_t shut;		/* what we told the guest by SHUTDOWN */
+	/* What the guest had no room for; when to try that, or to dial. */
+	bool unsaid_handshake, unsaid;
+	int64_t retry_at, retry_ms;
+	/* For what nobody will tell of; 0: somebody will. */
+	int64_t look_at, look_ms;
+	int64_t deadline;	/* 0 for none */
+	int64_t opened;
+	uint64_t bytes_in, bytes_out;
+	/* What the guest had sent when its memory went. */
+	uint8_t *rest;
+	uint64_t rest_at, rest_bytes;
+};
+
+/* ---- host_control.c */
+
+void host_control_say(struct host *host, struct host_stream *stream,
+    enum vqp_vsock_type type, uint16_t protocol,
+    const union vqp_vsock_body *body);
+/* SHUTDOWN of more than was said. */
+void host_control_shut(struct host *host, struct host_stream *stream,
+    uint64_t mode);
+
+/*
+ * RST to a socket of the guest that is no stream of ours, never in answer to a
+ * RST; and to one that sent this packet.
+ */
+void host_control_reset(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port, bool hypervisor);
+void host_control_reset_stranger(struct host *host, uint32_t cid,
+    const struct vqp_vsock_packet *asked);
+/* The name is another stream's from now on, which no old RST may hit. */
+void host_control_forget(struct host *host, uint32_t cid, uint32_t port,
+    uint32_t own_port);
+/* As host_stream_refused(), of a RST. */
+void host_control_refused(struct host *host, uint32_t tag, int64_t status);
+/* Say the refused ones again.  As host_stream_work(). */
+int host_control_work(struct host *host, int64_t now);
+
+/* ---- host_life.c */
+
+/* In state ASKED; `end` may be NULL, and come later. */
+struct host_stream *host_stream_new(struct host *host, uint32_t cid,
+    uint32_t port, uint32_t own_port, struct host_end *end);
+/* The one that has this name in the guest, or NULL. */
+struct host_stream *host_stream_find(struct host *host, uint32_t cid,
+    uint32_t port, uint32_t own_port, bool hypervisor);
+/* Its pair is there: false if it is not mapped. */
+bool host_stream_attach(struct host_stream *stream);
+void host_stream_open_up(struct host *host, struct host_stream *stream);
+/* For host_pair.leaving: what the guest sent is kept. */
+void host_stream_leaving(struct host *host, struct host_pair *link);
+/*
+ * The guest's socket is no more, or no more to be trusted: nothing is said to
+ * it from now on, and its name is free.  What it had sent goes to the end.
+ */
+void host_stream_part(struct host *host, struct host_stream *stream);
+/* The same, and the guest is told. */
+void host_stream_reset(struct host *host, struct host_stream *stream);
+void host_stream_close_end(struct host *host, struct host_stream *stream);
+/* It is over, in whatever state; freed by the next host_stream_work(). */
+void host_stream_die(struct host *host, struct host_stream *stream);
+
+/* ---- host_handshake.c */
+
+void host_handshake_init(struct host *host);
+/* A packet of the guest: a request, for no stream or for one; and its parts. */
+void host_handshake_request(struct host *host, uint32_t cid,
+    const struct vqp_vsock_packet *packet);
+void host_handshake_request_again(struct host *host,
+    struct host_stream *stream, const struct vqp_vsock_packet *packet);
+void host_handshake_negotiate(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet);
+void host_handshake_offer(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet);
+void host_handshake_attach(struct host *host, struct host_stream *stream,
+    const struct vqp_vsock_packet *packet);
+/* The program had its backlog full when the guest asked. */
+void host_handshake_dial(struct host *host, struct host_stream *stream,
+    int64_t now);
+/* The packet of its state, once more. */
+void host_handshake_resend(struct host *host, struct host_stream *stream);
+
+/* ---- host_bytes.c */
+
+/* Move bytes both ways, as many as a turn may. */
+void host_bytes_pump(struct host *host, struct host_stream *stream);
+
+#endif
