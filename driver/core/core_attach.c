@@ -3,7 +3,13 @@
  * The life cycle: bring a device up, suspend and resume it, take it down.  Each
  * stage has its undoing, and those are taken in reverse.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_doorbell.h"
+#include "core_event.h"
+#include "core_qpair.h"
+#include "core_receive.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 #define VQP_CORE_BUDGET		64
 #define VQP_CORE_LIMIT_NS	UINT64_C(1000000000)

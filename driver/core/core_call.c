@@ -3,7 +3,8 @@
  * Messages to the device, through the port or by DMA: one at a time, and each
  * with its answer.  Hypercalls and datagrams go this way.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_state.h"
 
 /* What one look at `busy` may cost others: then the lock is given up. */
 #define VQP_SEND_LOOKS		1000

@@ -3,9 +3,18 @@
  * Doorbells: a byte of the notification page each, and what to call when the
  * device sets it.  Road 2, from the interrupt to the callback.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_doorbell.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 #define VQP_BELL_NONE	VQP_BELL_COUNT
+
+/* Eight bytes of the notification page are looked at together. */
+union vqp_bell_word {
+	struct vqp_cell64 word;		/* w:device,core r:core e:E4 */
+	struct vqp_cell8 byte[8];	/* w:device,core r:core e:E4 */
+};
 
 struct vqp_bell {
 	struct vqp_resource resource;	/* first */

@@ -3,7 +3,10 @@
  * Endpoints: the names under which clients send and receive datagrams, and the
  * queues of the DELAYED ones.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_endpoint.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 /*
  * What a DELAYED endpoint has not received yet, one datagram behind the other.

@@ -2,7 +2,10 @@
 /*
  * Events: what the device tells all who asked.  Road 3.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_event.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 struct vqp_subscription {
 	struct vqp_resource resource;	/* first */

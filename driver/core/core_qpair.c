@@ -3,7 +3,11 @@
  * Queue pairs: pages, the device's consent, and the engine on top.  Road 3;
  * road 1 begins where alloc ends.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_event.h"
+#include "core_qpair.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 /*
  * The two rings of a pair and their name.  A pair with another context has one

@@ -3,12 +3,28 @@
  * Datagrams from the device, through the port or by DMA: assemble each one in
  * our own memory, check it there, and pass it to its endpoint or to the events.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_endpoint.h"
+#include "core_event.h"
+#include "core_receive.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 /* Of a datagram too long to be one: what we read over, in bytes. */
 #define VQP_RECEIVE_SKIP_BYTES_MAX	(1 << 20)
 
 #define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode */
+
+/*
+ * Copy what the device may still be writing, once: whoever judges `to` judges
+ * what he will use.
+ */
+static void
+vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
+{
+	__builtin_memcpy(to, from, (size_t)bytes);
+	__asm__ volatile("" : : "r"(to) : "memory");
+}
 
 /* One whole datagram, our own copy, its payload within the limit. */
 static void

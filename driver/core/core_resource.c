@@ -3,7 +3,8 @@
  * From a handle to an object, and how an object ends.  Roads 2 and 3: every
  * datagram and every bell looks something up here, without a lock.
  */
-#include "core_private.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 struct vqp_resource *
 vqp_resource_at(const struct vqp_cell64 *link)

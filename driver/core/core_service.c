@@ -3,7 +3,9 @@
  * Interrupts: ask the device for the causes and work on them.  One thread at a
  * time works on each class of them; what another thread brings is done, too.
  */
-#include "core_private.h"
+#include "core_doorbell.h"
+#include "core_receive.h"
+#include "core_state.h"
 
 uint32_t
 vqp_core_causes(const struct vqp_core *core)

@@ -3,7 +3,7 @@
  * Which state the device is in, and how many objects still need the core.  All
  * other files of the core build on this one; it calls none of them.
  */
-#include "core_private.h"
+#include "core_state.h"
 
 void
 vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)

@@ -3,7 +3,9 @@
  * The ordered accesses of the driver core, each in a function of its own for
  * codegen.py to look at.  Compiled, not run.
  */
-#include "core_private.h"
+#include "core_call.h"
+#include "core_resource.h"
+#include "core_state.h"
 
 #define APART __attribute__((noinline))
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What receiving needs of endpoints.
+ */
+#ifndef CORE_ENDPOINT_H
+#define CORE_ENDPOINT_H
+
+#include "core_resource.h"
+
+/* Padded as it comes from the device.  The payload is within a limit of ours. */
+static inline uint64_t
+vqp_datagram_padded(const struct vqp_datagram *datagram)
+{
+	uint64_t bytes = sizeof(*datagram) + datagram->payload_size;
+
+	return (bytes + VQP_DATAGRAM_ALIGN - 1) &
+	    ~(uint64_t)(VQP_DATAGRAM_ALIGN - 1);
+}
+
+/*
+ * Call the receiver of an endpoint that was entered, or queue the datagram if it
+ * is DELAYED.  One thread at a time.
+ */
+void vqp_endpoint_receive(struct vqp_resource *resource,
+    const struct vqp_datagram *datagram);
+
+#endif

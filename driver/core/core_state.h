@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The state of the device, the references to the core, and the counters.
+ */
+#ifndef CORE_STATE_H
+#define CORE_STATE_H
+
+#include "core_private.h"
+
+enum vqp_core_state {
+	VQP_CORE_UNPLUGGED,	/* there is no device */
+	VQP_CORE_STARTING,	/* only the starter talks to it */
+	VQP_CORE_WORKING,
+	VQP_CORE_SUSPENDED,	/* it forgot us */
+	VQP_CORE_BROKEN,	/* it lied or is stuck; reset, and left alone */
+	VQP_CORE_GONE,		/* torn out; no register is touched any more */
+};
+
+#define VQP_CORE_COUNT(core, name)					\
+	vqp_core_count(&(core)->counter[					\
+	    offsetof(struct vqp_core_counters, name) / sizeof(uint64_t)])
+
+static inline void
+vqp_core_count(struct vqp_cell64 *counter)
+{
+	vqp_add_relaxed(counter, 1);
+}
+
+static inline enum vqp_core_state
+vqp_core_state(const struct vqp_core *core)
+{
+	/* E6: what was agreed on is in place /before/ the state says so */
+	return (enum vqp_core_state)vqp_load_acquire(&core->state);
+}
+
+/* What was agreed on: a VQP_CAP_ bit.  The next device may agree otherwise. */
+static inline bool
+vqp_core_agreed(const struct vqp_core *core, uint32_t cap)
+{
+	return (vqp_load_relaxed(&core->caps) & cap) != 0;
+}
+
+/* How the device is talked to. */
+static inline bool
+vqp_core_dma(const struct vqp_core *core)
+{
+	return vqp_load_relaxed(&core->dma) != 0;
+}
+
+static inline bool
+vqp_core_talks(const struct vqp_core *core)
+{
+	enum vqp_core_state state = vqp_core_state(core);
+
+	return state == VQP_CORE_WORKING || (state == VQP_CORE_STARTING &&
+	    vqp_load_relaxed(&core->starter) == vqp_os_self(core->os));
+}
+
+static inline bool
+vqp_core_works(const struct vqp_core *core)
+{
+	return vqp_core_state(core) == VQP_CORE_WORKING;
+}
+
+void vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state);
+
+/* Registers answer, and writing one means something. */
+bool vqp_core_present(const struct vqp_core *core);
+
+/* No interrupt, and everything forgotten: our memory is ours alone again. */
+void vqp_core_reset(struct vqp_core *core);
+
+/* The device lied about what cannot be skipped, or is stuck.  Any. */
+void vqp_core_fail(struct vqp_core *core, const char *why);
+
+/* An object of a client's is gone; the last takes the core along.  Any. */
+void vqp_core_put(struct vqp_core *core);
+
+/* One more, unless the core is being detached. */
+bool vqp_core_get(struct vqp_core *core);
+
+void vqp_core_free(struct vqp_core *core);
+
+/* Another, after the device forgot all pairs.  Any. */
+uint64_t vqp_qpairs_epoch(struct vqp_core *core);
+
+#endif
