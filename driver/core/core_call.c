@@ -232,7 +232,7 @@ vqp_message_judge(struct vqp_core *core, const struct vqp_message *message,
 	if (bytes != sizeof(*head) + head->payload_size)
 		return VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
 	if (message->pages[0] != NULL &&
-	    message->epoch != vqp_qpairs_epoch(core))
+	    message->epoch != vqp_core_epoch(core))
 		return VQP_ERROR_UNAVAILABLE;	/* and not of these pages */
 	return VQP_SUCCESS;
 }

@@ -29,7 +29,7 @@ struct vqp_message {
 	const void *body;
 	uint64_t body_bytes;
 	const struct vqp_os_pages *pages[2];	/* their numbers follow */
-	uint64_t epoch;		/* of pair_epoch, before there were pages */
+	uint64_t epoch;		/* vqp_core_epoch() before there were pages */
 	bool early;		/* of anybody, while the device is started */
 };
 

@@ -63,6 +63,7 @@ struct vqp_core {
 	struct vqp_cell64 context;	/* w:core r:core e:none */
 	struct vqp_cell64 dma;		/* w:core r:core e:none */
 	struct vqp_cell64 caps;		/* w:core r:core e:none */
+	struct vqp_cell64 epoch;	/* w:core r:core e:E6 */
 
 	struct vqp_os_lock table_lock;
 	struct vqp_cell64 bucket[1 << VQP_TABLE_BITS];	/* w:core r:core e:E6 */
@@ -97,7 +98,6 @@ struct vqp_core {
 	struct vqp_rings *quarantine;	/* under pair_lock */
 	uint64_t pair_bytes;		/* under pair_lock */
 	uint32_t pair_count;		/* under pair_lock */
-	uint64_t pair_epoch;		/* under pair_lock; pairs were lost */
 	bool pair_unheard;		/* under pair_lock; and nobody told */
 
 	struct vqp_cell64 counter[sizeof(struct vqp_core_counters) /

@@ -20,7 +20,7 @@ struct vqp_rings {
 	bool taken[2];			/* under pair_lock; the ends there are */
 	bool ready;			/* under pair_lock; may be attached to */
 	bool refused;			/* the device agreed oddly, and keeps it */
-	uint64_t epoch;			/* of pair_epoch, when it was made */
+	uint64_t epoch;			/* vqp_core_epoch(), when it was made */
 	bool said;			/* under pair_lock; forget it, to the device */
 	bool told;			/* under pair_lock; and clients know */
 	struct vqp_rings *quarantine_next;	/* under pair_lock */
@@ -54,7 +54,7 @@ static bool
 vqp_rings_lost(const struct vqp_rings *rings)
 {
 	return !vqp_rings_local(rings) &&
-	    rings->epoch != rings->resource.core->pair_epoch;
+	    rings->epoch != vqp_core_epoch(rings->resource.core);
 }
 
 /*
@@ -536,7 +536,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 {
 	struct vqp_core *core = end->core;
 	bool local = (options->flags & VQP_QPAIR_LOCAL) != 0;
-	uint64_t epoch = vqp_qpairs_epoch(core);
+	uint64_t epoch = vqp_core_epoch(core);
 	int64_t result = VQP_SUCCESS_CREATED;
 	bool keeps, asleep;
 	int status;
@@ -572,7 +572,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 		/* It forgot its pairs before or after it agreed to this. */
 		result = vqp_rings_detach_call(end->rings);
 		if (result < 0 && result != VQP_ERROR_NOT_FOUND)
-			end->rings->epoch = vqp_qpairs_epoch(core);
+			end->rings->epoch = vqp_core_epoch(core);
 		(void)vqp_rings_close(end->rings);
 		return VQP_ERROR_UNAVAILABLE;
 	}
@@ -673,7 +673,7 @@ void
 vqp_qpairs_lose(struct vqp_core *core)
 {
 	vqp_os_lock(&core->pair_lock);
-	core->pair_epoch++;
+	vqp_core_epoch_next(core);
 	for (struct vqp_end *end = core->ends; end != NULL; end = end->next) {
 		if (vqp_rings_lost(end->rings))
 			vqp_pair_abandon(&end->qpair.pair);

@@ -55,15 +55,11 @@ vqp_core_fail(struct vqp_core *core, const char *why)
 	    "the device is out of order and was reset: %s", why);
 }
 
-uint64_t
-vqp_qpairs_epoch(struct vqp_core *core)
+void
+vqp_core_epoch_next(struct vqp_core *core)
 {
-	uint64_t epoch;
-
-	vqp_os_lock(&core->pair_lock);
-	epoch = core->pair_epoch;
-	vqp_os_unlock(&core->pair_lock);
-	return epoch;
+	/* E6: the device forgot us /before/ the epoch says so */
+	vqp_store_release(&core->epoch, vqp_load_relaxed(&core->epoch) + 1);
 }
 
 void

@@ -62,6 +62,20 @@ vqp_core_works(const struct vqp_core *core)
 	return vqp_core_state(core) == VQP_CORE_WORKING;
 }
 
+/*
+ * How often a device forgot all that it knew of us: what it was told in an
+ * earlier epoch it does not know.
+ */
+static inline uint64_t
+vqp_core_epoch(const struct vqp_core *core)
+{
+	/* E6: the device forgot us /before/ the epoch says so */
+	return vqp_load_acquire(&core->epoch);
+}
+
+/* Begin another epoch.  One caller at a time. */
+void vqp_core_epoch_next(struct vqp_core *core);
+
 void vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state);
 
 /* Registers answer, and writing one means something. */
@@ -80,8 +94,5 @@ void vqp_core_put(struct vqp_core *core);
 bool vqp_core_get(struct vqp_core *core);
 
 void vqp_core_free(struct vqp_core *core);
-
-/* Another, after the device forgot all pairs.  Any. */
-uint64_t vqp_qpairs_epoch(struct vqp_core *core);
 
 #endif

@@ -17,7 +17,9 @@ APART void vqp_core_state_set(struct vqp_core *core,
 APART void vqp_dma_begin(struct vqp_dma_operation *operation,
     uint32_t busy, uint32_t opcode);
 APART uint32_t vqp_dma_busy(const struct vqp_dma_operation *operation);
+APART void vqp_core_epoch_next(struct vqp_core *core);
 enum vqp_core_state census_core_state(const struct vqp_core *core);
+uint64_t census_core_epoch(const struct vqp_core *core);
 
 #include "core_call.c"
 #include "core_resource.c"
@@ -27,4 +29,10 @@ enum vqp_core_state
 census_core_state(const struct vqp_core *core)
 {
 	return vqp_core_state(core);
+}
+
+uint64_t
+census_core_epoch(const struct vqp_core *core)
+{
+	return vqp_core_epoch(core);
 }

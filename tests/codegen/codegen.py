@@ -110,6 +110,7 @@ CORE = {
 CORE_FUNCTIONS = {
     "vqp_resource_at": "acquire", "vqp_resource_link": "release",
     "census_core_state": "acquire", "vqp_core_state_set": "release",
+    "census_core_epoch": "acquire", "vqp_core_epoch_next": "release",
     "vqp_dma_busy": "acquire", "vqp_dma_begin": "release"}
 
 # How often a function loads the peer's index, by the pointer its end keeps.
