@@ -9,20 +9,12 @@
 #include "core_qpair.h"
 #include "core_receive.h"
 #include "core_resource.h"
+#include "core_service.h"
 #include "core_state.h"
 
 #define VQP_CORE_BUDGET		64
 #define VQP_CORE_LIMIT_NS	UINT64_C(1000000000)
 #define VQP_CORE_RESOURCE_COUNT	(UINT32_C(1) << 20)
-
-/* Clients that were held up meanwhile do not get in between. */
-static void
-vqp_core_starting(struct vqp_core *core)
-{
-	vqp_store_relaxed(&core->starter, vqp_os_self(core->os));
-	vqp_store_relaxed(&core->is_up, false);
-	vqp_core_state_set(core, VQP_CORE_STARTING);
-}
 
 /* In a task: a device that was reset has forgotten all pairs. */
 static void
@@ -60,18 +52,11 @@ vqp_core_want(const struct vqp_core *core, uint32_t offered)
 {
 	uint32_t want = VQP_CAP_DATAGRAM | (offered & VQP_CAP_PPN64);
 
-	if (core->bell_page.base != NULL)
+	if (vqp_bells_have_page(core))
 		want |= offered & VQP_CAP_NOTIFICATIONS;
 	if (vqp_core_dma(core))
 		want |= VQP_CAP_DMA_DATAGRAM;
 	return want;
-}
-
-static void
-vqp_core_agree(struct vqp_core *core, uint32_t caps)
-{
-	vqp_store_relaxed(&core->caps, caps);
-	vqp_os_reg_write(core->os, VQP_REG_CAPS, caps);
 }
 
 /* The same for a new device and for one that forgot us. */
@@ -92,22 +77,21 @@ vqp_core_bring_up(struct vqp_core *core)
 		vqp_os_reg_write(core->os, VQP_REG_GUEST_PAGE_SHIFT,
 		    vqp_os_page_shift(core->os));
 		vqp_os_reg_write(core->os, VQP_REG_DATA_IN_HIGH,
-		    (uint32_t)(core->receive.dma.address >> 32));
+		    (uint32_t)(vqp_receive_address(core) >> 32));
 		vqp_os_reg_write(core->os, VQP_REG_DATA_OUT_HIGH,
-		    (uint32_t)(core->send.dma.address >> 32));
+		    (uint32_t)(vqp_send_address(core) >> 32));
 	}
 	if (vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS) &&
 	    vqp_bells_register(core) != 0) {
 		vqp_os_log(core->os, VQP_OS_WARNING,
 		    "the device refused the notification page: no doorbells");
-		vqp_core_agree(core,
-		    (uint32_t)vqp_load_relaxed(&core->caps) &
+		vqp_core_agree(core, vqp_core_caps(core) &
 		    ~VQP_CAP_NOTIFICATIONS);
 	}
 	answer = vqp_core_query(core, VQP_HYPERCALL_GET_CONTEXT_ID);
 	if (answer != 1)
 		return answer < 0 ? (int)answer : VQP_ERROR_UNAVAILABLE;
-	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
+	vqp_context_forget(core);
 	(void)vqp_core_context_ask(core);
 	return VQP_SUCCESS;
 }
@@ -131,12 +115,11 @@ static int
 vqp_core_memory_alloc(struct vqp_core *core)
 {
 	/* Without the page there are no bells, and all the rest works. */
-	if (!vqp_os_pages_alloc(core->os, 1, false, &core->bell_page))
+	if (!vqp_bells_page_alloc(core))
 		vqp_os_log(core->os, VQP_OS_WARNING,
 		    "no memory for the notification page: no doorbells");
-	if (!vqp_core_dma(core) || (vqp_os_dma_alloc(core->os,
-	    VQP_CORE_DMA_BYTES, &core->receive.dma) && vqp_os_dma_alloc(core->os,
-	    VQP_CORE_DMA_BYTES, &core->send.dma)))
+	if (!vqp_core_dma(core) || (vqp_receive_memory_alloc(core) &&
+	    vqp_send_memory_alloc(core)))
 		return VQP_SUCCESS;
 	return VQP_ERROR_NO_MEM;
 }
@@ -144,14 +127,9 @@ vqp_core_memory_alloc(struct vqp_core *core)
 static void
 vqp_core_memory_free(struct vqp_core *core)
 {
-	if (core->send.dma.base != NULL)
-		vqp_os_dma_free(core->os, &core->send.dma);
-	if (core->receive.dma.base != NULL)
-		vqp_os_dma_free(core->os, &core->receive.dma);
-	if (core->bell_page.base != NULL)
-		vqp_os_pages_free(core->os, &core->bell_page);
-	core->send.dma.base = core->receive.dma.base = NULL;
-	core->bell_page.base = NULL;
+	vqp_send_memory_free(core);
+	vqp_receive_memory_free(core);
+	vqp_bells_page_free(core);
 }
 
 /* Bring it up, bells included; it may break or go on the way. */
@@ -165,7 +143,7 @@ vqp_core_bring_up_all(struct vqp_core *core)
 	if (status != VQP_SUCCESS)
 		return status;
 	/* Bells that end from here on are unlinked, or would stay linked. */
-	vqp_store_relaxed(&core->is_up, true);
+	vqp_core_up(core);
 	vqp_bells_relink(core);
 	switch (vqp_core_state(core)) {
 	case VQP_CORE_STARTING:
@@ -184,7 +162,7 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 
 	if (vqp_core_state(core) != VQP_CORE_UNPLUGGED)
 		return VQP_ERROR_ALREADY_EXISTS;
-	vqp_store_relaxed(&core->dma, dma);
+	vqp_core_dma_set(core, dma);
 	if (!vqp_core_pages_fit_device(core))
 		return VQP_ERROR_UNAVAILABLE;
 	status = vqp_core_memory_alloc(core);
@@ -198,10 +176,22 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	if (status != VQP_SUCCESS) {
 		vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
 		vqp_qpairs_lose(core);
-		vqp_os_work_drain(core->os, &core->breaker);
+		vqp_life_drain(core);
 		vqp_core_memory_free(core);
 	}
 	return status;
+}
+
+static void
+vqp_core_free(struct vqp_core *core)
+{
+	vqp_bells_destroy(core);
+	vqp_receive_destroy(core);
+	vqp_service_destroy(core);
+	vqp_qpairs_destroy(core);
+	vqp_send_destroy(core);
+	vqp_life_destroy(core);
+	vqp_os_free(core->os, core, sizeof(*core));
 }
 
 int
@@ -220,21 +210,12 @@ vqp_core_create(struct vqp_os *os, const struct vqp_core_config *config,
 		core->config.limit_ns = VQP_CORE_LIMIT_NS;
 	if (core->config.resource_count_max == 0)
 		core->config.resource_count_max = VQP_CORE_RESOURCE_COUNT;
-	core->object_count = 1;
-	core->resource_id = VQP_RESOURCE_FREE_MIN;
-	core->stopped = true;
-	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
-	vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
-	vqp_os_lock_init(&core->table_lock, VQP_OS_LOCK_TABLE);
-	vqp_os_lock_init(&core->send.lock, VQP_OS_LOCK_SEND);
-	vqp_os_lock_init(&core->service_lock, VQP_OS_LOCK_SERVICE);
-	vqp_os_lock_init(&core->pair_lock, VQP_OS_LOCK_PAIR);
-	vqp_os_event_init(&core->idle);
-	vqp_os_work_init(&core->reaper, vqp_resource_reap, core);
-	vqp_os_work_init(&core->breaker, vqp_core_broken, core);
-	core->receive.buffer = vqp_os_alloc(os, VQP_DATAGRAM_BYTES_MAX);
-	core->bell = vqp_os_alloc(os, VQP_BELL_COUNT * sizeof(core->bell[0]));
-	if (core->receive.buffer == NULL || core->bell == NULL) {
+	vqp_life_init(core, vqp_core_free, vqp_core_broken);
+	vqp_table_init(core);
+	vqp_send_init(core);
+	vqp_qpairs_init(core);
+	vqp_service_init(core);
+	if (!vqp_receive_init(core) || !vqp_bells_init(core)) {
 		vqp_core_free(core);
 		return VQP_ERROR_NO_MEM;
 	}
@@ -267,9 +248,7 @@ vqp_core_start(struct vqp_core *core)
 		.event = VQP_EVENT_QP_RESUMED,
 	};
 
-	vqp_os_lock(&core->service_lock);
-	core->stopped = core->stopping = false;
-	vqp_os_unlock(&core->service_lock);
+	vqp_service_open(core);
 	if (vqp_core_state(core) != VQP_CORE_STARTING)
 		return;
 	vqp_core_state_set(core, VQP_CORE_WORKING);
@@ -338,8 +317,8 @@ vqp_core_unplug(struct vqp_core *core)
 	if (vqp_core_works(core))
 		vqp_qpairs_detach(core);
 	vqp_core_silence(core, VQP_CORE_UNPLUGGED);
-	vqp_os_work_drain(core->os, &core->breaker);
-	vqp_store_relaxed(&core->context, VQP_INVALID_ID);
+	vqp_life_drain(core);
+	vqp_context_forget(core);
 	vqp_core_memory_free(core);
 	vqp_qpairs_tell(core);
 }
@@ -348,9 +327,7 @@ void
 vqp_core_detach(struct vqp_core *core)
 {
 	vqp_core_unplug(core);
-	vqp_os_lock(&core->table_lock);
-	core->closed = true;
-	vqp_os_unlock(&core->table_lock);
+	vqp_core_close(core);
 	/* What ended itself holds the core until the reaper has had it. */
 	vqp_core_put(core);
 }

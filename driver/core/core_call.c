@@ -16,6 +16,34 @@
 #define VQP_SEND_LATE_LOOKS	16
 
 void
+vqp_send_init(struct vqp_core *core)
+{
+	vqp_os_lock_init(&core->send.lock, VQP_OS_LOCK_SEND);
+	vqp_context_forget(core);
+}
+
+void
+vqp_send_destroy(struct vqp_core *core)
+{
+	vqp_os_lock_destroy(&core->send.lock);
+}
+
+bool
+vqp_send_memory_alloc(struct vqp_core *core)
+{
+	return vqp_os_dma_alloc(core->os, VQP_CORE_DMA_BYTES,
+	    &core->send.dma);
+}
+
+void
+vqp_send_memory_free(struct vqp_core *core)
+{
+	if (core->send.dma.base != NULL)
+		vqp_os_dma_free(core->os, &core->send.dma);
+	core->send.dma.base = NULL;
+}
+
+void
 vqp_dma_begin(struct vqp_dma_operation *operation, uint32_t busy,
     uint32_t opcode)
 {
@@ -137,7 +165,7 @@ vqp_send_may(const struct vqp_core *core, bool early)
 {
 	return vqp_core_talks(core) || (early &&
 	    vqp_core_state(core) == VQP_CORE_STARTING &&
-	    vqp_load_relaxed(&core->is_up) != 0);
+	    vqp_core_is_up(core));
 }
 
 /*
@@ -363,6 +391,12 @@ vqp_core_hypercall(struct vqp_core *core, const struct vqp_datagram *datagram,
 	return vqp_core_exchange(core, &message);
 }
 
+void
+vqp_context_forget(struct vqp_core *core)
+{
+	vqp_store_relaxed(&core->send.context, VQP_INVALID_ID);
+}
+
 uint32_t
 vqp_core_context_ask(struct vqp_core *core)
 {
@@ -374,16 +408,16 @@ vqp_core_context_ask(struct vqp_core *core)
 	if (!vqp_context_is_guest(context)) {
 		if (context <= VQP_CONTEXT_HOST)
 			VQP_CORE_COUNT(core, bad_results);
-		return (uint32_t)vqp_load_relaxed(&core->context);
+		return vqp_context_known(core);
 	}
-	vqp_store_relaxed(&core->context, context);
+	vqp_store_relaxed(&core->send.context, context);
 	return context;
 }
 
 uint32_t
 vqp_core_context_id(struct vqp_core *core)
 {
-	uint32_t context = (uint32_t)vqp_load_relaxed(&core->context);
+	uint32_t context = vqp_context_known(core);
 
 	return context != VQP_INVALID_ID || !vqp_core_works(core) ? context :
 	    vqp_core_context_ask(core);

@@ -41,6 +41,20 @@ int64_t vqp_core_exchange(struct vqp_core *core,
 int64_t vqp_core_call(struct vqp_core *core, enum vqp_hypercall number,
     struct vqp_datagram *call, uint64_t bytes);
 
+void vqp_send_init(struct vqp_core *core);
+void vqp_send_destroy(struct vqp_core *core);
+
+/* For a device that is talked to by DMA.  False on shortage. */
+bool vqp_send_memory_alloc(struct vqp_core *core);
+void vqp_send_memory_free(struct vqp_core *core);
+
+/* Where the device finds messages. */
+static inline uint64_t
+vqp_send_address(const struct vqp_core *core)
+{
+	return core->send.dma.address;
+}
+
 /* No message is with the device. */
 void vqp_send_abort(struct vqp_core *core);
 
@@ -50,6 +64,16 @@ vqp_context_is_guest(uint32_t context)
 {
 	return context > VQP_CONTEXT_HOST && context <= VQP_CONTEXT_FREE_MAX;
 }
+
+/* Our context id as the device said last, or VQP_INVALID_ID. */
+static inline uint32_t
+vqp_context_known(const struct vqp_core *core)
+{
+	return (uint32_t)vqp_load_relaxed(&core->send.context);
+}
+
+/* The next device may give another. */
+void vqp_context_forget(struct vqp_core *core);
 
 /* Ask the device for our context id, believe only what can be one.  Any. */
 uint32_t vqp_core_context_ask(struct vqp_core *core);

@@ -32,12 +32,12 @@ vqp_bells_measure(struct vqp_core *core)
 	uint64_t words = 0;
 
 	for (uint32_t i = VQP_BELL_COUNT / 64; i-- > 0 && words == 0;) {
-		if (core->bell_used[i] != 0)
+		if (core->bells.used[i] != 0)
 			words = (i * 64 + 63 -
-			    (uint32_t)__builtin_clzll(core->bell_used[i])) /
+			    (uint32_t)__builtin_clzll(core->bells.used[i])) /
 			    8 + 1;
 	}
-	vqp_store_relaxed(&core->bell_word_count, words);
+	vqp_store_relaxed(&core->bells.word_count, words);
 }
 
 /* The lowest free place, so that a scan is short; VQP_BELL_NONE if none. */
@@ -46,27 +46,27 @@ vqp_bell_place(struct vqp_core *core)
 {
 	uint32_t index = VQP_BELL_NONE;
 
-	vqp_os_lock(&core->table_lock);
+	vqp_table_lock(core);
 	for (uint32_t i = 0; i < VQP_BELL_COUNT / 64; i++) {
-		if (~core->bell_used[i] == 0)
+		if (~core->bells.used[i] == 0)
 			continue;
 		index = i * 64 +
-		    (uint32_t)__builtin_ctzll(~core->bell_used[i]);
-		core->bell_used[i] |= UINT64_C(1) << index % 64;
+		    (uint32_t)__builtin_ctzll(~core->bells.used[i]);
+		core->bells.used[i] |= UINT64_C(1) << index % 64;
 		vqp_bells_measure(core);
 		break;
 	}
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	return index;
 }
 
 static void
 vqp_bell_unplace(struct vqp_core *core, uint32_t index)
 {
-	vqp_os_lock(&core->table_lock);
-	core->bell_used[index / 64] &= ~(UINT64_C(1) << index % 64);
+	vqp_table_lock(core);
+	core->bells.used[index / 64] &= ~(UINT64_C(1) << index % 64);
 	vqp_bells_measure(core);
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 }
 
 static void
@@ -130,7 +130,7 @@ vqp_bell_unlink(struct vqp_bell *bell)
 	struct vqp_core *core = bell->resource.core;
 
 	/* In this order: who links all anew looks whether it is still there. */
-	vqp_resource_link(&core->bell[bell->index], NULL);
+	vqp_resource_link(&core->bells.link[bell->index], NULL);
 	/* Of a device that does not know it any more there is no more to ask. */
 	(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
 	    vqp_bell_told(bell));
@@ -171,7 +171,7 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
 	int64_t result;
 	bool taken;
 
-	vqp_resource_link(&core->bell[bell->index], &bell->resource);
+	vqp_resource_link(&core->bells.link[bell->index], &bell->resource);
 	result = vqp_bell_link(bell, name.context);
 	if (result == VQP_ERROR_DUPLICATE_ENTRY) {
 		/* All bells were linked anew since it has its place: again. */
@@ -280,6 +280,35 @@ vqp_core_doorbell_notify(struct vqp_core *core, struct vqp_handle handle,
  * ---- The page.
  */
 
+bool
+vqp_bells_init(struct vqp_core *core)
+{
+	core->bells.link = vqp_os_alloc(core->os,
+	    VQP_BELL_COUNT * sizeof(core->bells.link[0]));
+	return core->bells.link != NULL;
+}
+
+void
+vqp_bells_destroy(struct vqp_core *core)
+{
+	vqp_os_free(core->os, core->bells.link,
+	    VQP_BELL_COUNT * sizeof(core->bells.link[0]));
+}
+
+bool
+vqp_bells_page_alloc(struct vqp_core *core)
+{
+	return vqp_os_pages_alloc(core->os, 1, false, &core->bells.page);
+}
+
+void
+vqp_bells_page_free(struct vqp_core *core)
+{
+	if (core->bells.page.base != NULL)
+		vqp_os_pages_free(core->os, &core->bells.page);
+	core->bells.page.base = NULL;
+}
+
 /* Find the bell of `index`, and enter; NULL if there is none. */
 static struct vqp_bell *
 vqp_bell_enter(struct vqp_core *core, uint32_t index, struct vqp_call *call)
@@ -288,7 +317,7 @@ vqp_bell_enter(struct vqp_core *core, uint32_t index, struct vqp_call *call)
 	struct vqp_os_read section;
 
 	vqp_os_read_enter(core->os, &section);
-	resource = vqp_resource_at(&core->bell[index]);
+	resource = vqp_resource_at(&core->bells.link[index]);
 	if (resource != NULL && !vqp_call_enter(resource, call))
 		resource = NULL;
 	vqp_os_read_leave(core->os, &section);
@@ -316,8 +345,8 @@ vqp_bell_rung(struct vqp_core *core, uint32_t index)
 void
 vqp_bells_scan(struct vqp_core *core)
 {
-	union vqp_bell_word *page = core->bell_page.base;
-	uint64_t words = vqp_load_relaxed(&core->bell_word_count);
+	union vqp_bell_word *page = core->bells.page.base;
+	uint64_t words = vqp_load_relaxed(&core->bells.word_count);
 
 	if (!vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
 		return;
@@ -341,7 +370,7 @@ int64_t
 vqp_bells_register(struct vqp_core *core)
 {
 	struct vqp_hypercall_set_notify_bitmap call = {
-		.page_number = core->bell_page.page_numbers[0],
+		.page_number = core->bells.page.page_numbers[0],
 	};
 
 	if (!vqp_core_agreed(core, VQP_CAP_PPN64) &&
@@ -356,7 +385,7 @@ void
 vqp_bells_relink(struct vqp_core *core)
 {
 	uint32_t context = vqp_core_context_id(core);
-	uint64_t words = vqp_load_relaxed(&core->bell_word_count);
+	uint64_t words = vqp_load_relaxed(&core->bells.word_count);
 
 	for (uint32_t i = 0; i < words * 8; i++) {
 		struct vqp_call call;
@@ -370,7 +399,7 @@ vqp_bells_relink(struct vqp_core *core)
 			    "doorbell %u:%u was lost", context,
 			    bell->resource.handle.resource);
 		/* Its end may have come while it was linked. */
-		if (vqp_resource_at(&core->bell[i]) != &bell->resource)
+		if (vqp_resource_at(&core->bells.link[i]) != &bell->resource)
 			(void)vqp_bell_call(core,
 			    VQP_HYPERCALL_DOORBELL_UNLINK,
 			    vqp_bell_told(bell));

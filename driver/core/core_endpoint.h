@@ -18,8 +18,8 @@ vqp_datagram_padded(const struct vqp_datagram *datagram)
 }
 
 /*
- * Call the receiver of an endpoint that was entered, or queue the datagram if it
- * is DELAYED.  One thread at a time.
+ * Call the receiver of an endpoint that was entered, or queue the datagram if
+ * the endpoint is DELAYED.  One thread at a time.
  */
 void vqp_endpoint_receive(struct vqp_resource *resource,
     const struct vqp_datagram *datagram);

@@ -37,7 +37,7 @@ vqp_subscription_find(struct vqp_core *core, uint32_t id,
 	struct vqp_resource *resource;
 
 	for (unsigned event = 0; event < VQP_EVENT_GUEST_COUNT; event++) {
-		*link = &core->subscription[event];
+		*link = &core->events.subscription[event];
 		while ((resource = vqp_resource_at(*link)) != NULL) {
 			if (resource->handle.resource == id)
 				return resource;
@@ -52,19 +52,20 @@ static void
 vqp_subscription_add(struct vqp_core *core,
     struct vqp_subscription *subscription)
 {
-	struct vqp_cell64 *link = &core->subscription[subscription->event];
+	struct vqp_cell64 *link =
+	    &core->events.subscription[subscription->event];
 	struct vqp_resource *resource;
-	uint32_t id = core->subscription_id;
+	uint32_t id = core->events.id;
 	struct vqp_cell64 *other;
 
 	/* Live ids are fewer than ids, and the first round has none twice. */
 	do {
 		id = id + 1 != 0 ? id + 1 : 1;
-	} while (core->subscription_sequence >= UINT32_MAX &&
+	} while (core->events.sequence >= UINT32_MAX &&
 	    vqp_subscription_find(core, id, &other) != NULL);
-	core->subscription_id = id;
+	core->events.id = id;
 	subscription->resource.handle.resource = id;
-	subscription->sequence = ++core->subscription_sequence;
+	subscription->sequence = ++core->events.sequence;
 	while ((resource = vqp_resource_at(link)) != NULL)
 		link = &resource->next;
 	vqp_resource_link(link, &subscription->resource);
@@ -104,10 +105,10 @@ vqp_core_event_subscribe_owned(struct vqp_core *core, uint32_t event,
 	vqp_resource_init(&subscription->resource, core,
 	    VQP_RESOURCE_SUBSCRIPTION, sizeof(*subscription),
 	    vqp_subscription_finish);
-	vqp_os_lock(&core->table_lock);
+	vqp_table_lock(core);
 	vqp_subscription_add(core, subscription);
 	*id = subscription->resource.handle.resource;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	return VQP_SUCCESS;
 }
 
@@ -117,7 +118,7 @@ vqp_core_event_unsubscribe(struct vqp_core *core, uint32_t id)
 	struct vqp_resource *resource;
 	struct vqp_cell64 *link;
 
-	vqp_os_lock(&core->table_lock);
+	vqp_table_lock(core);
 	resource = vqp_subscription_find(core, id, &link);
 	if (resource != NULL) {
 		/* Who stands on it knows now that its link grows stale. */
@@ -126,7 +127,7 @@ vqp_core_event_unsubscribe(struct vqp_core *core, uint32_t id)
 		vqp_os_unlock(&resource->lock);
 		vqp_resource_link(link, vqp_resource_at(&resource->next));
 	}
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	if (resource == NULL)
 		return VQP_ERROR_NOT_FOUND;
 	vqp_resource_end(resource);
@@ -146,7 +147,7 @@ vqp_subscription_next(struct vqp_core *core, uint32_t event,
 		unlinked = at->unlinked;
 		vqp_os_unlock(&at->lock);
 	}
-	next = vqp_resource_at(unlinked ? &core->subscription[event] :
+	next = vqp_resource_at(unlinked ? &core->events.subscription[event] :
 	    &at->next);
 	while (next != NULL &&
 	    ((struct vqp_subscription *)next)->sequence <= sequence)
@@ -165,9 +166,9 @@ vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
 	uint32_t told = 0;
 	unsigned turn = 0;
 
-	vqp_os_lock(&core->table_lock);
-	last = core->subscription_sequence;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	last = core->events.sequence;
+	vqp_table_unlock(core);
 	/* Stay in one until the next is entered: its link is how to go on. */
 	do {
 		struct vqp_os_read section;

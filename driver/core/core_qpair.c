@@ -12,18 +12,19 @@
 /*
  * The two rings of a pair and their name.  A pair with another context has one
  * end here, a LOCAL one up to two, which call the rings by opposite names.
+ * Under lock: under pairs.lock.
  */
 struct vqp_rings {
 	struct vqp_resource resource;	/* first */
 	struct vqp_qpair_options options;	/* of who came first */
 	struct vqp_os_pages pages[2];	/* produce, consume, as that one says */
-	bool taken[2];			/* under pair_lock; the ends there are */
-	bool ready;			/* under pair_lock; may be attached to */
-	bool refused;			/* the device agreed oddly, and keeps it */
+	bool taken[2];			/* under lock; the ends there are */
+	bool ready;			/* under lock; may be attached to */
+	bool refused;		/* the device agreed oddly, and keeps it */
 	uint64_t epoch;			/* vqp_core_epoch(), when it was made */
-	bool said;			/* under pair_lock; forget it, to the device */
-	bool told;			/* under pair_lock; and clients know */
-	struct vqp_rings *quarantine_next;	/* under pair_lock */
+	bool said;		/* under lock; forget it, to the device */
+	bool told;			/* under lock; and clients know */
+	struct vqp_rings *quarantine_next;	/* under lock */
 };
 
 /* What a client holds. */
@@ -32,7 +33,7 @@ struct vqp_end {
 	struct vqp_core *core;
 	struct vqp_rings *rings;
 	unsigned side;			/* 1: calls the rings the other way */
-	struct vqp_end *next;		/* under pair_lock */
+	struct vqp_end *next;		/* under lock */
 };
 
 VQP_STATIC_ASSERT(_Alignof(struct vqp_end) <= VQP_OS_ALIGNMENT, "vqp_os_alloc");
@@ -49,7 +50,7 @@ vqp_rings_local(const struct vqp_rings *rings)
 	return (rings->options.flags & VQP_QPAIR_LOCAL) != 0;
 }
 
-/* The device forgot it.  Under pair_lock. */
+/* The device forgot it.  Under pairs.lock. */
 static bool
 vqp_rings_lost(const struct vqp_rings *rings)
 {
@@ -81,10 +82,10 @@ static void
 vqp_rings_unreserve(struct vqp_core *core,
     const struct vqp_qpair_options *options)
 {
-	vqp_os_lock(&core->pair_lock);
-	core->pair_bytes -= vqp_rings_bytes(options);
-	core->pair_count--;
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
+	core->pairs.bytes -= vqp_rings_bytes(options);
+	core->pairs.count--;
+	vqp_os_unlock(&core->pairs.lock);
 }
 
 /* The pages and their share of the budget: clients and visitors have left. */
@@ -117,15 +118,15 @@ vqp_rings_reserve(struct vqp_core *core,
 {
 	int status = VQP_ERROR_NO_RESOURCES;
 
-	vqp_os_lock(&core->pair_lock);
-	if (core->pair_count < VQP_QPAIR_COUNT_MAX &&
+	vqp_os_lock(&core->pairs.lock);
+	if (core->pairs.count < VQP_QPAIR_COUNT_MAX &&
 	    vqp_rings_bytes(options) <=
-	    VQP_QPAIR_BYTES_MAX - core->pair_bytes) {
-		core->pair_count++;
-		core->pair_bytes += vqp_rings_bytes(options);
+	    VQP_QPAIR_BYTES_MAX - core->pairs.bytes) {
+		core->pairs.count++;
+		core->pairs.bytes += vqp_rings_bytes(options);
 		status = VQP_SUCCESS;
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return status;
 }
 
@@ -262,15 +263,15 @@ vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
 	struct vqp_core *core = rings->resource.core;
 	bool kept;
 
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	kept = !vqp_rings_lost(rings) &&
 	    vqp_core_state(core) != VQP_CORE_UNPLUGGED;
 	*asleep = !vqp_core_talks(core);
 	if (kept) {
-		rings->quarantine_next = core->quarantine;
-		core->quarantine = rings;
+		rings->quarantine_next = core->pairs.quarantine;
+		core->pairs.quarantine = rings;
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return kept;
 }
 
@@ -286,10 +287,10 @@ vqp_rings_close(struct vqp_rings *rings)
 	int64_t result = VQP_SUCCESS;
 	bool lost, said, asleep;
 
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	lost = vqp_rings_lost(rings);
 	said = rings->said;
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	if (!vqp_rings_local(rings) && !lost)
 		result = vqp_rings_detach_call(rings);
 	/* Of a pair that it does not know it has no pages. */
@@ -354,14 +355,14 @@ vqp_end_link(struct vqp_end *end)
 	struct vqp_core *core = end->core;
 	bool lives;
 
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	lives = !vqp_rings_lost(end->rings);
 	if (lives) {
-		end->next = core->ends;
-		core->ends = end;
+		end->next = core->pairs.ends;
+		core->pairs.ends = end;
 		end->rings->ready = true;
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return lives;
 }
 
@@ -371,14 +372,14 @@ vqp_end_unlink(struct vqp_core *core, const struct vqp_qpair *qpair)
 {
 	struct vqp_end **at, *end;
 
-	vqp_os_lock(&core->pair_lock);
-	for (at = &core->ends; (end = *at) != NULL; at = &end->next) {
+	vqp_os_lock(&core->pairs.lock);
+	for (at = &core->pairs.ends; (end = *at) != NULL; at = &end->next) {
 		if (&end->qpair == qpair) {
 			*at = end->next;
 			break;
 		}
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return end;
 }
 
@@ -389,10 +390,10 @@ vqp_end_give_up(struct vqp_end *end)
 	struct vqp_core *core = end->core;
 	bool last;
 
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	end->rings->taken[end->side] = false;
 	last = !end->rings->taken[end->side ^ 1];
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return last;
 }
 
@@ -471,7 +472,7 @@ vqp_qpair_name(struct vqp_core *core, const struct vqp_qpair_options *options,
 	return VQP_SUCCESS;
 }
 
-/* Whether another end may join, and on which side.  Under pair_lock. */
+/* Whether another end may join, and on which side.  Under pairs.lock. */
 static int
 vqp_rings_join(struct vqp_rings *rings,
     const struct vqp_qpair_options *options, unsigned *side)
@@ -511,9 +512,9 @@ vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
 	if (resource == NULL)
 		return VQP_ERROR_NOT_FOUND;
 	end->rings = (struct vqp_rings *)resource;
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	status = vqp_rings_join(end->rings, options, &end->side);
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	vqp_call_leave(resource, &call);
 	if (status != VQP_SUCCESS)
 		return status;
@@ -638,9 +639,9 @@ vqp_core_qpair_detach(struct vqp_core *core, struct vqp_qpair **qpair)
 	/* What was received may still be unsaid (vqp/pair.h). */
 	vqp_tx_publish(&end->qpair.pair.tx);
 	vqp_rx_publish(&end->qpair.pair.rx);
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	others = rings->taken[end->side ^ 1];
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	if (others)
 		vqp_end_tell(end, VQP_EVENT_QP_PEER_DETACH);
 	if (vqp_end_give_up(end))
@@ -654,15 +655,27 @@ vqp_core_qpair_detach(struct vqp_core *core, struct vqp_qpair **qpair)
  * ---- The device's life.
  */
 
+void
+vqp_qpairs_init(struct vqp_core *core)
+{
+	vqp_os_lock_init(&core->pairs.lock, VQP_OS_LOCK_PAIR);
+}
+
+void
+vqp_qpairs_destroy(struct vqp_core *core)
+{
+	vqp_os_lock_destroy(&core->pairs.lock);
+}
+
 static void
 vqp_qpairs_free_quarantine(struct vqp_core *core)
 {
 	struct vqp_rings *rings, *next;
 
-	vqp_os_lock(&core->pair_lock);
-	rings = core->quarantine;
-	core->quarantine = NULL;
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
+	rings = core->pairs.quarantine;
+	core->pairs.quarantine = NULL;
+	vqp_os_unlock(&core->pairs.lock);
 	for (; rings != NULL; rings = next) {
 		next = rings->quarantine_next;
 		vqp_rings_free(rings);
@@ -672,13 +685,14 @@ vqp_qpairs_free_quarantine(struct vqp_core *core)
 void
 vqp_qpairs_lose(struct vqp_core *core)
 {
-	vqp_os_lock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
 	vqp_core_epoch_next(core);
-	for (struct vqp_end *end = core->ends; end != NULL; end = end->next) {
+	for (struct vqp_end *end = core->pairs.ends; end != NULL;
+	    end = end->next) {
 		if (vqp_rings_lost(end->rings))
 			vqp_pair_abandon(&end->qpair.pair);
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	vqp_qpairs_free_quarantine(core);
 }
 
@@ -688,8 +702,8 @@ vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
 {
 	struct vqp_end *end;
 
-	vqp_os_lock(&core->pair_lock);
-	for (end = core->ends; end != NULL; end = end->next) {
+	vqp_os_lock(&core->pairs.lock);
+	for (end = core->pairs.ends; end != NULL; end = end->next) {
 		if (vqp_rings_lost(end->rings) && !end->rings->told)
 			break;
 	}
@@ -698,7 +712,7 @@ vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
 		data->payload.qpair.handle = end->rings->resource.handle;
 		data->payload.qpair.peer = end->rings->options.peer;
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return end != NULL;
 }
 
@@ -710,9 +724,9 @@ vqp_qpairs_tell(struct vqp_core *core)
 	while (vqp_qpairs_tell_one(core, &data)) {
 		if (vqp_event_dispatch(core, &data, NULL) != 0)
 			continue;
-		vqp_os_lock(&core->pair_lock);
-		core->pair_unheard = true;
-		vqp_os_unlock(&core->pair_lock);
+		vqp_os_lock(&core->pairs.lock);
+		core->pairs.unheard = true;
+		vqp_os_unlock(&core->pairs.lock);
 	}
 }
 
@@ -721,10 +735,10 @@ vqp_qpairs_unheard(struct vqp_core *core)
 {
 	bool unheard;
 
-	vqp_os_lock(&core->pair_lock);
-	unheard = core->pair_unheard;
-	core->pair_unheard = false;
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_lock(&core->pairs.lock);
+	unheard = core->pairs.unheard;
+	core->pairs.unheard = false;
+	vqp_os_unlock(&core->pairs.lock);
 	return unheard;
 }
 
@@ -734,8 +748,8 @@ vqp_qpairs_say_one(struct vqp_core *core, struct vqp_handle *name)
 {
 	struct vqp_end *end;
 
-	vqp_os_lock(&core->pair_lock);
-	for (end = core->ends; end != NULL; end = end->next) {
+	vqp_os_lock(&core->pairs.lock);
+	for (end = core->pairs.ends; end != NULL; end = end->next) {
 		if (!vqp_rings_local(end->rings) &&
 		    !vqp_rings_lost(end->rings) && !end->rings->said)
 			break;
@@ -744,7 +758,7 @@ vqp_qpairs_say_one(struct vqp_core *core, struct vqp_handle *name)
 		end->rings->said = true;
 		*name = end->rings->resource.handle;
 	}
-	vqp_os_unlock(&core->pair_lock);
+	vqp_os_unlock(&core->pairs.lock);
 	return end != NULL;
 }
 

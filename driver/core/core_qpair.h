@@ -7,6 +7,9 @@
 
 #include "core_private.h"
 
+void vqp_qpairs_init(struct vqp_core *core);
+void vqp_qpairs_destroy(struct vqp_core *core);
+
 /* The device forgets all pairs: mark them, and free what it refused to. */
 void vqp_qpairs_lose(struct vqp_core *core);
 

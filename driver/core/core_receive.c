@@ -26,6 +26,34 @@ vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
 	__asm__ volatile("" : : "r"(to) : "memory");
 }
 
+bool
+vqp_receive_init(struct vqp_core *core)
+{
+	core->receive.buffer = vqp_os_alloc(core->os, VQP_DATAGRAM_BYTES_MAX);
+	return core->receive.buffer != NULL;
+}
+
+void
+vqp_receive_destroy(struct vqp_core *core)
+{
+	vqp_os_free(core->os, core->receive.buffer, VQP_DATAGRAM_BYTES_MAX);
+}
+
+bool
+vqp_receive_memory_alloc(struct vqp_core *core)
+{
+	return vqp_os_dma_alloc(core->os, VQP_CORE_DMA_BYTES,
+	    &core->receive.dma);
+}
+
+void
+vqp_receive_memory_free(struct vqp_core *core)
+{
+	if (core->receive.dma.base != NULL)
+		vqp_os_dma_free(core->os, &core->receive.dma);
+	core->receive.dma.base = NULL;
+}
+
 /* One whole datagram, our own copy, its payload within the limit. */
 static void
 vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
@@ -40,7 +68,7 @@ vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
 	resource = vqp_resource_enter(core, VQP_RESOURCE_ENDPOINT,
 	    datagram->dst, &call);
 	if (resource != NULL && !resource->any_context &&
-	    datagram->dst.context != vqp_load_relaxed(&core->context)) {
+	    datagram->dst.context != vqp_context_known(core)) {
 		vqp_call_leave(resource, &call);
 		resource = NULL;
 	}

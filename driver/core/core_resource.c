@@ -23,7 +23,7 @@ vqp_resource_link(struct vqp_cell64 *link, struct vqp_resource *resource)
 static struct vqp_cell64 *
 vqp_resource_bucket(struct vqp_core *core, uint32_t resource)
 {
-	return &core->bucket[(resource * UINT32_C(2654435769)) >>
+	return &core->table.bucket[(resource * UINT32_C(2654435769)) >>
 	    (32 - VQP_TABLE_BITS)];
 }
 
@@ -109,9 +109,9 @@ vqp_resource_id_new(struct vqp_core *core)
 	uint32_t id;
 
 	do {
-		id = core->resource_id++;
-		if (core->resource_id == VQP_RESOURCE_ANY)
-			core->resource_id = VQP_RESOURCE_FREE_MIN;
+		id = core->table.id++;
+		if (core->table.id == VQP_RESOURCE_ANY)
+			core->table.id = VQP_RESOURCE_FREE_MIN;
 	} while (vqp_resource_id_used(core, id));
 	return id;
 }
@@ -123,8 +123,8 @@ vqp_resource_add(struct vqp_resource *resource, struct vqp_handle *handle)
 	struct vqp_cell64 *bucket;
 	int status = VQP_SUCCESS;
 
-	vqp_os_lock(&core->table_lock);
-	if (core->resource_count >= core->config.resource_count_max)
+	vqp_table_lock(core);
+	if (core->table.count >= core->config.resource_count_max)
 		status = VQP_ERROR_NO_HANDLE;
 	else if (handle->resource == VQP_RESOURCE_ANY)
 		handle->resource = vqp_resource_id_new(core);
@@ -135,9 +135,9 @@ vqp_resource_add(struct vqp_resource *resource, struct vqp_handle *handle)
 		bucket = vqp_resource_bucket(core, handle->resource);
 		vqp_store_relaxed(&resource->next, vqp_load_relaxed(bucket));
 		vqp_resource_link(bucket, resource);
-		core->resource_count++;
+		core->table.count++;
 	}
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	return status;
 }
 
@@ -147,7 +147,7 @@ vqp_resource_unlink(struct vqp_core *core, struct vqp_cell64 *link,
     struct vqp_resource *resource)
 {
 	vqp_resource_link(link, vqp_resource_at(&resource->next));
-	core->resource_count--;
+	core->table.count--;
 }
 
 struct vqp_resource *
@@ -157,13 +157,13 @@ vqp_resource_take(struct vqp_core *core, enum vqp_resource_type type,
 	struct vqp_cell64 *link = vqp_resource_bucket(core, handle.resource);
 	struct vqp_resource *resource;
 
-	vqp_os_lock(&core->table_lock);
+	vqp_table_lock(core);
 	while ((resource = vqp_resource_at(link)) != NULL &&
 	    !vqp_resource_is(resource, type, handle))
 		link = &resource->next;
 	if (resource != NULL)
 		vqp_resource_unlink(core, link, resource);
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	return resource;
 }
 
@@ -175,12 +175,12 @@ vqp_resource_withdraw(struct vqp_resource *resource)
 	    vqp_resource_bucket(core, resource->handle.resource);
 	struct vqp_resource *at;
 
-	vqp_os_lock(&core->table_lock);
+	vqp_table_lock(core);
 	while ((at = vqp_resource_at(link)) != NULL && at != resource)
 		link = &at->next;
 	if (at != NULL)
 		vqp_resource_unlink(core, link, at);
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_unlock(core);
 	return at != NULL;
 }
 
@@ -207,13 +207,13 @@ vqp_resource_retire(struct vqp_resource *resource)
 	struct vqp_core *core = resource->core;
 
 	/* Under the lock: who takes the list takes what was queued for it. */
-	vqp_os_lock(&core->table_lock);
-	core->due_count++;
-	resource->reap_next = core->reap;
-	core->reap = resource;
+	vqp_table_lock(core);
+	core->table.due_count++;
+	resource->reap_next = core->table.reap;
+	core->table.reap = resource;
 	if (resource->reap_next == NULL)
-		vqp_os_work_queue(core->os, &core->reaper);
-	vqp_os_unlock(&core->table_lock);
+		vqp_os_work_queue(core->os, &core->table.reaper);
+	vqp_table_unlock(core);
 }
 
 void
@@ -286,25 +286,26 @@ vqp_resource_end(struct vqp_resource *resource)
 		vqp_os_unlock(&resource->lock);
 	}
 	resource->finish(resource);
-	vqp_os_lock(&core->table_lock);
-	crowded = core->due_count >= VQP_CORE_DUE_MAX;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	crowded = core->table.due_count >= VQP_CORE_DUE_MAX;
+	vqp_table_unlock(core);
 	if (crowded)
 		vqp_os_synchronize(core->os);
 	vqp_resource_retire(resource);
 }
 
-void
+/* The reaper's work. */
+static void
 vqp_resource_reap(void *argument)
 {
 	struct vqp_core *core = argument;
 	struct vqp_resource *first, *resource, *next;
 	uint32_t count = 0;
 
-	vqp_os_lock(&core->table_lock);
-	first = core->reap;
-	core->reap = NULL;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	first = core->table.reap;
+	core->table.reap = NULL;
+	vqp_table_unlock(core);
 	for (resource = first; resource != NULL;
 	    resource = resource->reap_next) {
 		count++;
@@ -315,12 +316,19 @@ vqp_resource_reap(void *argument)
 		return;
 	/* E6: nobody stands on them any more /before/ they are freed */
 	vqp_os_synchronize(core->os);
-	vqp_os_lock(&core->table_lock);
-	core->due_count -= count;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	core->table.due_count -= count;
+	vqp_table_unlock(core);
 	/* The last may free the core, and the reaper with it. */
 	for (resource = first; resource != NULL; resource = next) {
 		next = resource->reap_next;
 		vqp_resource_free(resource);
 	}
+}
+
+void
+vqp_table_init(struct vqp_core *core)
+{
+	core->table.id = VQP_RESOURCE_FREE_MIN;
+	vqp_os_work_init(&core->table.reaper, vqp_resource_reap, core);
 }

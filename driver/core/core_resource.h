@@ -57,6 +57,8 @@ struct vqp_resource {
  */
 #define VQP_CORE_DUE_MAX	4096
 
+void vqp_table_init(struct vqp_core *core);
+
 void vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
     enum vqp_resource_type type, uint64_t bytes,
     void (*finish)(struct vqp_resource *));
@@ -96,9 +98,6 @@ void vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call);
  * It, and with it the core, may be gone on return.
  */
 void vqp_resource_end(struct vqp_resource *resource);
-
-/* The reaper's work. */
-void vqp_resource_reap(void *core);
 
 struct vqp_resource *vqp_resource_at(const struct vqp_cell64 *link);
 void vqp_resource_link(struct vqp_cell64 *link, struct vqp_resource *resource);

@@ -5,7 +5,31 @@
  */
 #include "core_doorbell.h"
 #include "core_receive.h"
+#include "core_service.h"
 #include "core_state.h"
+
+void
+vqp_service_init(struct vqp_core *core)
+{
+	vqp_os_lock_init(&core->service.lock, VQP_OS_LOCK_SERVICE);
+	vqp_os_event_init(&core->service.idle);
+	core->service.stopped = true;
+}
+
+void
+vqp_service_destroy(struct vqp_core *core)
+{
+	vqp_os_event_destroy(&core->service.idle);
+	vqp_os_lock_destroy(&core->service.lock);
+}
+
+void
+vqp_service_open(struct vqp_core *core)
+{
+	vqp_os_lock(&core->service.lock);
+	core->service.stopped = core->service.stopping = false;
+	vqp_os_unlock(&core->service.lock);
+}
 
 uint32_t
 vqp_core_causes(const struct vqp_core *core)
@@ -36,14 +60,22 @@ vqp_core_interrupt(struct vqp_core *core)
 	return causes & vqp_core_causes(core);
 }
 
+/* A thread is in one of the lanes.  Under service.lock. */
+static bool
+vqp_service_busy(const struct vqp_service *service)
+{
+	return service->lane[VQP_LANE_RECEIVE].busy ||
+	    service->lane[VQP_LANE_BELLS].busy;
+}
+
 /* The causes to work for now, 0 if someone else does. */
 static uint32_t
 vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
 {
 	uint32_t mine = 0;
 
-	vqp_os_lock(&core->service_lock);
-	if (!core->stopped && causes != 0) {
+	vqp_os_lock(&core->service.lock);
+	if (!core->service.stopped && causes != 0) {
 		lane->causes |= causes;
 		if (!lane->busy) {
 			lane->busy = true;
@@ -51,7 +83,7 @@ vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
 			lane->causes = 0;
 		}
 	}
-	vqp_os_unlock(&core->service_lock);
+	vqp_os_unlock(&core->service.lock);
 	return mine;
 }
 
@@ -61,22 +93,21 @@ vqp_lane_leave(struct vqp_core *core, struct vqp_lane *lane)
 {
 	uint32_t more;
 
-	vqp_os_lock(&core->service_lock);
+	vqp_os_lock(&core->service.lock);
 	lane->busy = false;
-	more = core->stopped ? 0 : lane->causes;
+	more = core->service.stopped ? 0 : lane->causes;
 	lane->causes = 0;
-	if (core->stopping && !core->lane[VQP_LANE_RECEIVE].busy &&
-	    !core->lane[VQP_LANE_BELLS].busy)
-		vqp_os_event_signal(&core->idle);
-	vqp_os_unlock(&core->service_lock);
+	if (core->service.stopping && !vqp_service_busy(&core->service))
+		vqp_os_event_signal(&core->service.idle);
+	vqp_os_unlock(&core->service.lock);
 	return more;
 }
 
 uint32_t
 vqp_core_service(struct vqp_core *core, uint32_t causes)
 {
-	struct vqp_lane *receive = &core->lane[VQP_LANE_RECEIVE];
-	struct vqp_lane *bells = &core->lane[VQP_LANE_BELLS];
+	struct vqp_lane *receive = &core->service.lane[VQP_LANE_RECEIVE];
+	struct vqp_lane *bells = &core->service.lane[VQP_LANE_BELLS];
 	uint32_t more = 0, mine;
 
 	causes &= vqp_core_causes(core);
@@ -105,17 +136,16 @@ vqp_core_stop(struct vqp_core *core)
 		vqp_os_reg_write(core->os, VQP_REG_CONTROL,
 		    VQP_CONTROL_INT_DISABLE);
 	}
-	vqp_os_lock(&core->service_lock);
-	core->stopped = true;
-	busy = core->lane[VQP_LANE_RECEIVE].busy ||
-	    core->lane[VQP_LANE_BELLS].busy;
-	core->stopping = busy;
-	vqp_os_unlock(&core->service_lock);
+	vqp_os_lock(&core->service.lock);
+	core->service.stopped = true;
+	busy = vqp_service_busy(&core->service);
+	core->service.stopping = busy;
+	vqp_os_unlock(&core->service.lock);
 	if (!busy)
 		return;
-	vqp_os_event_wait(&core->idle);
+	vqp_os_event_wait(&core->service.idle);
 	/* The last to leave signals under the lock. */
-	vqp_os_lock(&core->service_lock);
-	core->stopping = false;
-	vqp_os_unlock(&core->service_lock);
+	vqp_os_lock(&core->service.lock);
+	core->service.stopping = false;
+	vqp_os_unlock(&core->service.lock);
 }

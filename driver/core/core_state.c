@@ -6,14 +6,67 @@
 #include "core_state.h"
 
 void
+vqp_life_init(struct vqp_core *core, void (*free)(struct vqp_core *),
+    void (*broken)(void *core))
+{
+	struct vqp_life *life = &core->life;
+
+	vqp_os_lock_init(&life->table_lock, VQP_OS_LOCK_TABLE);
+	vqp_os_work_init(&life->breaker, broken, core);
+	life->object_count = 1;
+	life->free = free;
+	vqp_core_state_set(core, VQP_CORE_UNPLUGGED);
+}
+
+void
+vqp_life_drain(struct vqp_core *core)
+{
+	vqp_os_work_drain(core->os, &core->life.breaker);
+}
+
+void
+vqp_life_destroy(struct vqp_core *core)
+{
+	vqp_os_lock_destroy(&core->life.table_lock);
+}
+
+void
+vqp_core_dma_set(struct vqp_core *core, bool dma)
+{
+	vqp_store_relaxed(&core->life.dma, dma);
+}
+
+/* Clients that were held up meanwhile do not get in between. */
+void
+vqp_core_starting(struct vqp_core *core)
+{
+	vqp_store_relaxed(&core->life.starter, vqp_os_self(core->os));
+	vqp_store_relaxed(&core->life.is_up, false);
+	vqp_core_state_set(core, VQP_CORE_STARTING);
+}
+
+void
+vqp_core_up(struct vqp_core *core)
+{
+	vqp_store_relaxed(&core->life.is_up, true);
+}
+
+void
+vqp_core_agree(struct vqp_core *core, uint32_t caps)
+{
+	vqp_store_relaxed(&core->life.caps, caps);
+	vqp_os_reg_write(core->os, VQP_REG_CAPS, caps);
+}
+
+void
 vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)
 {
 	/* From a device that was torn out there is one way. */
-	if (vqp_load_relaxed(&core->state) == VQP_CORE_GONE &&
+	if (vqp_load_relaxed(&core->life.state) == VQP_CORE_GONE &&
 	    state != VQP_CORE_UNPLUGGED)
 		return;
 	/* E6: what was agreed on is in place /before/ the state says so */
-	vqp_store_release(&core->state, state);
+	vqp_store_release(&core->life.state, state);
 }
 
 bool
@@ -50,7 +103,7 @@ vqp_core_fail(struct vqp_core *core, const char *why)
 		return;
 	vqp_core_state_set(core, VQP_CORE_BROKEN);
 	vqp_core_reset(core);
-	vqp_os_work_queue(core->os, &core->breaker);
+	vqp_os_work_queue(core->os, &core->life.breaker);
 	vqp_os_log(core->os, VQP_OS_ERROR,
 	    "the device is out of order and was reset: %s", why);
 }
@@ -58,23 +111,10 @@ vqp_core_fail(struct vqp_core *core, const char *why)
 void
 vqp_core_epoch_next(struct vqp_core *core)
 {
+	uint64_t epoch = vqp_load_relaxed(&core->life.epoch);
+
 	/* E6: the device forgot us /before/ the epoch says so */
-	vqp_store_release(&core->epoch, vqp_load_relaxed(&core->epoch) + 1);
-}
-
-void
-vqp_core_free(struct vqp_core *core)
-{
-	struct vqp_os *os = core->os;
-
-	vqp_os_event_destroy(&core->idle);
-	vqp_os_lock_destroy(&core->pair_lock);
-	vqp_os_lock_destroy(&core->service_lock);
-	vqp_os_lock_destroy(&core->send.lock);
-	vqp_os_lock_destroy(&core->table_lock);
-	vqp_os_free(os, core->bell, VQP_BELL_COUNT * sizeof(core->bell[0]));
-	vqp_os_free(os, core->receive.buffer, VQP_DATAGRAM_BYTES_MAX);
-	vqp_os_free(os, core, sizeof(*core));
+	vqp_store_release(&core->life.epoch, epoch + 1);
 }
 
 bool
@@ -82,10 +122,10 @@ vqp_core_get(struct vqp_core *core)
 {
 	bool lives;
 
-	vqp_os_lock(&core->table_lock);
-	lives = !core->closed;
-	core->object_count += lives;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	lives = !core->life.closed;
+	core->life.object_count += lives;
+	vqp_table_unlock(core);
 	return lives;
 }
 
@@ -95,13 +135,21 @@ vqp_core_put(struct vqp_core *core)
 	struct vqp_os *os = core->os;
 	bool last;
 
-	vqp_os_lock(&core->table_lock);
-	last = --core->object_count == 0;
-	vqp_os_unlock(&core->table_lock);
+	vqp_table_lock(core);
+	last = --core->life.object_count == 0;
+	vqp_table_unlock(core);
 	if (!last)
 		return;
-	vqp_core_free(core);
+	core->life.free(core);
 	vqp_os_release(os);
+}
+
+void
+vqp_core_close(struct vqp_core *core)
+{
+	vqp_table_lock(core);
+	core->life.closed = true;
+	vqp_table_unlock(core);
 }
 
 void
@@ -111,6 +159,6 @@ vqp_core_counters(const struct vqp_core *core,
 	uint64_t values[sizeof(*counters) / sizeof(uint64_t)];
 
 	for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); i++)
-		values[i] = vqp_load_relaxed(&core->counter[i]);
+		values[i] = vqp_load_relaxed(&core->life.counter[i]);
 	__builtin_memcpy(counters, values, sizeof(values));
 }

@@ -423,11 +423,11 @@ TEST(case_63_all_were_given,
 
 		id[0] = case_subscribe(1, &told);
 		id[1] = case_subscribe(2, &told);
-		mock.core->subscription_sequence = UINT32_MAX;
-		mock.core->subscription_id = id[0] - 1;
+		mock.core->events.sequence = UINT32_MAX;
+		mock.core->events.id = id[0] - 1;
 		id[2] = case_subscribe(3, &told);
 		CHECK_EQ(id[2], id[1] + 1);
-		mock.core->subscription_id = UINT32_MAX;
+		mock.core->events.id = UINT32_MAX;
 		id[3] = case_subscribe(1, &told);
 		CHECK(id[3] != 0 && id[3] != id[0] && id[3] != id[1] &&
 		    id[3] != id[2]);

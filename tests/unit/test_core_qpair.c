@@ -345,8 +345,8 @@ TEST(case_32_limits, "32: 128 MiB in all and not a byte more, round by round")
 			CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair[0]),
 			    0);
 			/* 16384 pairs would take half a minute. */
-			CHECK_EQ(mock.core->pair_count, 0);
-			CHECK_EQ(mock.core->pair_bytes, 0);
+			CHECK_EQ(mock.core->pairs.count, 0);
+			CHECK_EQ(mock.core->pairs.bytes, 0);
 		}
 		handle = invalid;
 		CHECK_EQ(alloc(UINT64_C(16) << 20, UINT64_C(16) << 20,
