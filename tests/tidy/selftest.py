@@ -125,6 +125,15 @@ PLANTED = (
      "there is no driver/gone.c"),
     ("page", "docs/wire.md", "See [it](../tests/gone.md#there).\n",
      "there is no tests/gone.md"),
+    ("core", "driver/core/core_event.c", '#include "core_service.h"\n',
+     "core_event may not include core_service.h, which is above it"),
+    ("core", "driver/core/core_event.c", "\tobject->core->life.caps = 0;\n",
+     "life of struct vqp_core is core_state.c's own"),
+    ("core", "driver/core/core_stray.c", "",
+     "a file of the core without a row"),
+    ("core", "driver/core/core_private.h",
+     "struct vqp_core {\n\tstruct vqp_os *os;\n\tbool stray;\n};\n",
+     "stray of struct vqp_core is no file's own"),
     ("own", "engine/pair.c", "vqp_tx_fill(tx)\n{\n"
      "\tn = vqp_load_relaxed(tail_cell);\n}\n", "own index read back"),
     ("own", "engine/pair.c", "fill(tx, rx)\n{\n"

@@ -55,6 +55,16 @@ ROOMS = (
                "fuzz/"), ANY),
     ("tests/", ("",), ANY),
 )
+# The files of the driver core from the bottom up, each with the field of struct
+# vqp_core that it alone touches.  It includes headers of rows above its own.
+CORE = (
+    ("core_state", "life"), ("core_resource", "table"), ("core_call", "send"),
+    ("core_event", "events"), ("core_qpair", "pairs"),
+    ("core_doorbell", "bells"), ("core_endpoint", ""),
+    ("core_receive", "receive"), ("core_service", "service"),
+    ("core_attach", ""),
+)
+CORE_COMMON = {"os", "config"}      # of all, and never changed
 BY_PATH = {"vqp_atomic_backend.h", "vqp_os_types.h"}    # several, on purpose
 SHIM = re.compile(r"(^|/)shim/")                        # C headers for kernels
 
@@ -204,6 +214,8 @@ def judge_file(path, lines, tree):
         yield from judge_order(lines, code)
         yield from judge_cells(lines)
         yield from judge_own_index(code)
+    if path.startswith("driver/core/"):
+        yield from judge_core(path, lines, code)
     if path.startswith("engine/"):
         for i, line in enumerate(code, 1):
             if LIBC.search(line):
@@ -233,6 +245,37 @@ def judge_page(path, lines, paths):
         for word in named:
             if word.rstrip("/") not in paths:
                 yield i, "there is no " + word
+
+
+def judge_core(path, lines, code):
+    """In the driver core each file keeps to its own field, and calls down."""
+    files = [file for file, _ in CORE]
+    owner = {field: file for file, field in CORE if field}
+    me = os.path.splitext(os.path.basename(path))[0]
+    if me == "core_private":
+        inside = False
+        for i, line in enumerate(code, 1):
+            inside = line.startswith("struct vqp_core {") or \
+                (inside and not line.startswith("}"))
+            member = re.search(r"(\w+)(\[.*\])?;", line)
+            if inside and member and member.group(1) not in owner and \
+                    member.group(1) not in CORE_COMMON:
+                yield i, "%s of struct vqp_core is no file's own" % \
+                    member.group(1)
+    elif me != "vqp_core" and me not in files:
+        yield 1, "a file of the core without a row in tidy.py's CORE"
+        return
+    for i, line in enumerate(lines, 1):
+        other = re.match(r'#include "(core_\w+)\.h"', line)
+        if other and other.group(1) in files and me in files and \
+                files.index(other.group(1)) > files.index(me):
+            yield i, "%s may not include %s.h, which is above it" % (
+                me, other.group(1))
+    for i, line in enumerate(code, 1):
+        for field in re.findall(r"\bcore\)?(?:->|\.)(\w+)", line):
+            if owner.get(field, me) != me:
+                yield i, "%s of struct vqp_core is %s.c's own" % (
+                    field, owner[field])
 
 
 def judge_names(paths):
