@@ -14,140 +14,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "sim_os.h"
+#include "sim_private.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SIM_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SIM_ASAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SIM_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SIM_TSAN 1
-#endif
-#endif
-
-#ifdef SIM_ASAN
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
-#ifdef SIM_TSAN
-#include <sanitizer/tsan_interface.h>
-#endif
-
-#define ALIVE UINT32_C(0x51ba11fe)
-#define THREADS_MAX 256
-#define STACK_BYTES (512 * 1024)
-#define HELD_MAX 8
-#define SILENT_SECONDS 5		/* of the processor, with no step: a loop */
-#define QUARANTINE_BYTES_MAX (UINT64_C(8) << 20)
-#define POISON 0xdd
-#define RAM_BYTES (UINT64_C(1) << 40)	/* sparse */
-#define PAGE UINT64_C(4096)
-#define PAGE_SHIFT 12
-
-enum state { READY, WAITING, SLEEPING, DONE };
-
-struct sim_thread {
-	unsigned id;
-	const char *name;
-	enum sim_kind kind;
-	enum state state;
-	bool is_worker;
-	bool stopped;			/* by sim_stop() */
-	void (*run)(void *);
-	void *argument;
-	const void *channel;
-	uint64_t until_ns;
-	uint64_t priority;
-	const char *where;
-	uint64_t value;
-	struct vqp_os_lock *held[HELD_MAX];
-	unsigned held_count;
-	unsigned read_count;
-	struct vqp_os_work *working;	/* a worker's item */
-	ucontext_t context;
-	void *stack;
-#ifdef SIM_ASAN
-	void *fake_stack;
-	const void *stack_bottom;
-	size_t stack_bytes;
-#endif
-#ifdef SIM_TSAN
-	void *fiber;
-#endif
-};
-
-enum memory_kind { MEMORY_ALLOC, MEMORY_PAGES, MEMORY_DMA };
-
-struct memory {
-	enum memory_kind kind;
-	uint8_t *base;
-	uint64_t bytes;
-	uint64_t mapped;	/* of pages and DMA: what to unmap, guards too */
-	uint64_t guard;		/* one of them, bytes */
-	uint64_t offset;	/* in the machine's memory */
-	uint64_t *page_numbers;	/* of pages and DMA */
-	bool forgotten;		/* by the bus */
-	struct memory *next;
-};
-
-/* Which page of memory a page number of the bus is. */
-struct bus_page {
-	uint64_t number;
-	uint8_t *at;
-	struct memory *memory;
-	struct bus_page *next;
-};
-
-#define BUCKETS 1024
-
-struct vqp_os {
-	struct sim_os_options options;
-	unsigned id;
-	bool released, pulled, no_ports;
-	struct memory *memory[BUCKETS];
-	struct bus_page *bus[BUCKETS];
-	uint64_t bytes_live;
-	uint64_t page_next, page_bytes;
-	int ram;
-	uint64_t ram_next, maps_alive;
-	uint64_t requests, fail_at;
-	bool fail_all;
-	uint32_t fail_per_million;
-	uint64_t log_count;
-	struct vqp_os_read *readers;
-	struct vqp_os_work *work_first, **work_last;
-	struct sim_thread *worker[4];
-	bool closing;
-	char name[16];
-	char worker_name[4][24];
-	struct vqp_os *next;
-};
-
-static struct {
-	bool on;
-	struct sim_options options;
-	struct rng rng;
-	struct sim_thread *thread[THREADS_MAX];
-	unsigned thread_count;
-	struct sim_thread *current, *previous;
-	uint64_t steps, now_ns, hash;
-	/* The way of choosing who goes on, of this seed. */
-	bool by_priority;
-	uint64_t switch_one_in;
-	uint64_t reads_began;
-	unsigned locks_alive, events_alive;
-	/* What is freed stays poisoned for a while. */
-	struct memory *freed_first, **freed_last;
-	uint64_t freed_bytes;
-	struct vqp_os *machines;
-	unsigned machine_count;
-} sim;
+struct sim sim;
 
 /* Of all simulations: whether there was one since somebody looked. */
 static volatile bool stepped;
@@ -315,8 +184,8 @@ choose(bool self_too)
 	return best;
 }
 
-static void
-step(const char *where, uint64_t value)
+void
+sim_step(const char *where, uint64_t value)
 {
 	struct sim_thread *self = sim.current;
 
@@ -340,7 +209,7 @@ step(const char *where, uint64_t value)
 
 /* Not to go on until somebody makes this thread ready. */
 static void
-stop(enum state state)
+stop(enum thread_state state)
 {
 	struct sim_thread *next;
 
@@ -356,7 +225,7 @@ sim_point(const char *where, uint64_t value)
 {
 	struct sim_thread *self = sim.current;
 
-	step(where, value);
+	sim_step(where, value);
 	if (sim.by_priority) {
 		if (rng_below(&sim.rng, 4 * sim.switch_one_in) == 0)
 			self->priority = rng_next(&sim.rng);
@@ -366,21 +235,20 @@ sim_point(const char *where, uint64_t value)
 	switch_to(choose(true));
 }
 
-/* As a point, but others come first, since this one waits for them. */
-static void
-give_way(const char *where, uint64_t value)
+void
+sim_give_way(const char *where, uint64_t value)
 {
 	struct sim_thread *next;
 
-	step(where, value);
+	sim_step(where, value);
 	sim.current->priority = rng_next(&sim.rng) >> 32;
 	next = choose(false);
 	if (next != NULL && rng_below(&sim.rng, 8) != 0)
 		switch_to(next);
 }
 
-static void
-may_sleep(const char *where)
+void
+sim_may_sleep(const char *where)
 {
 	const struct sim_thread *self = sim.current;
 
@@ -414,8 +282,8 @@ sim_wake(const void *channel)
 void
 sim_sleep(uint64_t nanoseconds)
 {
-	may_sleep("sim_sleep");
-	step("sleep", nanoseconds);
+	sim_may_sleep("sim_sleep");
+	sim_step("sleep", nanoseconds);
 	sim.current->until_ns = sim.now_ns + nanoseconds;
 	stop(SLEEPING);
 }
@@ -446,7 +314,7 @@ thread_main(void)
 	if (self->held_count != 0 || self->read_count != 0)
 		sim_fail("%s returns with a lock or in a read section",
 		    self->name);
-	step("return", 0);
+	sim_step("return", 0);
 	sim_wake(self);
 	stop(DONE);
 	abort();
@@ -466,8 +334,8 @@ stack_get(void)
 	return stack + PAGE;
 }
 
-static struct sim_thread *
-thread_new(const char *name, enum sim_kind kind)
+struct sim_thread *
+sim_thread_new(const char *name, enum sim_kind kind)
 {
 	struct sim_thread *thread = calloc(1, sizeof(*thread));
 
@@ -485,7 +353,7 @@ struct sim_thread *
 sim_spawn(const char *name, enum sim_kind kind, void (*run)(void *),
     void *argument)
 {
-	struct sim_thread *thread = thread_new(name, kind);
+	struct sim_thread *thread = sim_thread_new(name, kind);
 
 	thread->run = run;
 	thread->argument = argument;
@@ -508,7 +376,7 @@ sim_spawn(const char *name, enum sim_kind kind, void (*run)(void *),
 void
 sim_join(struct sim_thread *thread)
 {
-	may_sleep("sim_join");
+	sim_may_sleep("sim_join");
 	while (thread->state != DONE)
 		sim_wait(thread, "join");
 }
@@ -527,6 +395,20 @@ sim_stop(struct sim_thread *thread, bool stopped)
 	thread->stopped = stopped;
 }
 
+void
+sim_threads_free(void)
+{
+	for (unsigned i = 0; i < sim.thread_count; i++) {
+		if (sim.thread[i]->stack != NULL)
+			stacks[stack_count++] = sim.thread[i]->stack;
+#ifdef SIM_TSAN
+		if (i != 0)
+			__tsan_destroy_fiber(sim.thread[i]->fiber);
+#endif
+		free(sim.thread[i]);
+	}
+}
+
 /* It may be in the middle of anything; but it will not come out of there. */
 static void
 look_for_steps(int number)
@@ -537,8 +419,8 @@ look_for_steps(int number)
 	stepped = false;
 }
 
-static void
-look_every(unsigned seconds)
+void
+sim_look_every(unsigned seconds)
 {
 	const struct sigaction action = {
 		.sa_handler = look_for_steps,
@@ -569,14 +451,12 @@ sim_begin(const struct sim_options *options)
 	sim.by_priority = rng_below(&sim.rng, 4) == 0;
 	sim.switch_one_in = UINT64_C(1) << (1 + rng_below(&sim.rng, 5));
 	sim.freed_last = &sim.freed_first;
-	sim.current = thread_new("main", SIM_TASK);
+	sim.current = sim_thread_new("main", SIM_TASK);
 #ifdef SIM_TSAN
 	sim.current->fiber = __tsan_get_current_fiber();
 #endif
-	look_every(SILENT_SECONDS);
+	sim_look_every(SILENT_SECONDS);
 }
-
-static void memory_release(struct memory *memory);
 
 void
 sim_end(void)
@@ -598,34 +478,17 @@ sim_end(void)
 		struct memory *memory = sim.freed_first;
 
 		sim.freed_first = memory->next;
-		memory_release(memory);
+		sim_memory_release(memory);
 	}
-	for (unsigned i = 0; i < sim.thread_count; i++) {
-		if (sim.thread[i]->stack != NULL)
-			stacks[stack_count++] = sim.thread[i]->stack;
-#ifdef SIM_TSAN
-		if (i != 0)
-			__tsan_destroy_fiber(sim.thread[i]->fiber);
-#endif
-		free(sim.thread[i]);
-	}
+	sim_threads_free();
 	sim.on = false;
-	look_every(0);
+	sim_look_every(0);
 }
 
 /* ---- Machines. */
 
-static void
-machine_check(const struct vqp_os *os, const char *where)
-{
-	if (os == NULL || os->closing)
-		sim_fail("%s() of no machine", where);
-	if (os->released)
-		sim_fail("%s() after vqp_os_release()", where);
-}
-
-static void
-worker_main(void *argument)
+void
+sim_worker_main(void *argument)
 {
 	struct vqp_os *os = argument;
 	struct sim_thread *self = sim.current;
@@ -691,15 +554,15 @@ sim_os_open(const struct sim_os_options *options)
 		snprintf(os->worker_name[i], sizeof(os->worker_name[i]),
 		    "%s.work%u", os->name, i);
 		os->worker[i] = sim_spawn(os->worker_name[i], SIM_TASK,
-		    worker_main, os);
+		    sim_worker_main, os);
 	}
 	os->next = sim.machines;
 	sim.machines = os;
 	return os;
 }
 
-static bool
-os_works(const struct vqp_os *os)
+bool
+sim_os_works(const struct vqp_os *os)
 {
 	for (unsigned i = 0; i < 4; i++) {
 		if (os->worker[i] != NULL && os->worker[i]->working != NULL)
@@ -711,7 +574,7 @@ os_works(const struct vqp_os *os)
 void
 sim_os_settle(struct vqp_os *os)
 {
-	while (os_works(os))
+	while (sim_os_works(os))
 		sim_sleep(1000);
 }
 
@@ -725,7 +588,7 @@ sim_os_close(struct vqp_os *os, bool must_be_released)
 		sim_os_settle(os);
 	if (must_be_released && !os->released)
 		sim_fail("%s: no vqp_os_release()", os->name);
-	if (os_works(os))
+	if (sim_os_works(os))
 		sim_fail("%s: work is left", os->name);
 	if (os->readers != NULL)
 		sim_fail("%s: somebody is still in a read section", os->name);
@@ -765,7 +628,7 @@ sim_os_no_ports(struct vqp_os *os)
 bool
 vqp_os_has_ports(struct vqp_os *os)
 {
-	machine_check(os, "has_ports");
+	sim_machine_check(os, "has_ports");
 	return !os->no_ports;
 }
 
@@ -853,8 +716,8 @@ memory_poison(struct memory *memory)
 {
 	memset(memory->base, POISON, (size_t)memory->bytes);
 	if (memory->mapped != 0)
-		mprotect(memory->base, (size_t)(memory->mapped - 2 * memory->guard),
-		    PROT_NONE);
+		mprotect(memory->base, (size_t)(memory->mapped -
+		    2 * memory->guard), PROT_NONE);
 #ifdef SIM_ASAN
 	if (memory->mapped == 0)
 		ASAN_POISON_MEMORY_REGION(memory->base,
@@ -892,7 +755,7 @@ memory_retire(struct vqp_os *os, const void *base, enum memory_kind kind,
 
 		sim.freed_first = old->next;
 		sim.freed_bytes -= old->bytes;
-		memory_release(old);
+		sim_memory_release(old);
 	}
 }
 
@@ -911,8 +774,8 @@ poison_ends(const uint8_t *base, uint64_t bytes)
 	return i;
 }
 
-static void
-memory_release(struct memory *memory)
+void
+sim_memory_release(struct memory *memory)
 {
 	uint64_t i;
 
@@ -946,8 +809,8 @@ vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
 	void *memory;
 
-	machine_check(os, "alloc");
-	may_sleep("alloc");
+	sim_machine_check(os, "alloc");
+	sim_may_sleep("alloc");
 	sim_point("alloc", bytes);
 	if (bytes == 0)
 		sim_fail("alloc() of no bytes");
@@ -963,8 +826,8 @@ vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 void
 vqp_os_free(struct vqp_os *os, void *memory, uint64_t bytes)
 {
-	machine_check(os, "free");
-	may_sleep("free");
+	sim_machine_check(os, "free");
+	sim_may_sleep("free");
 	sim_point("free", bytes);
 	if (memory != NULL)
 		memory_retire(os, memory, MEMORY_ALLOC, bytes, "free");
@@ -973,7 +836,7 @@ vqp_os_free(struct vqp_os *os, void *memory, uint64_t bytes)
 uint32_t
 vqp_os_page_shift(struct vqp_os *os)
 {
-	machine_check(os, "page_shift");
+	sim_machine_check(os, "page_shift");
 	return (uint32_t)__builtin_ctzll(os->page_bytes);
 }
 
@@ -1050,7 +913,8 @@ ram_new(struct vqp_os *os, enum memory_kind kind, uint64_t bytes,
 static const struct bus_page *
 bus_find(const struct vqp_os *os, uint64_t address)
 {
-	const struct bus_page *page = os->bus[(address / os->page_bytes) % BUCKETS];
+	const struct bus_page *page =
+	    os->bus[(address / os->page_bytes) % BUCKETS];
 
 	while (page != NULL && page->number != address / os->page_bytes)
 		page = page->next;
@@ -1102,9 +966,10 @@ sim_os_map(struct vqp_os *os, const uint64_t *addresses, uint32_t count)
 			    next->at != page->at + run * os->page_bytes)
 				break;
 		}
-		if (mmap(base + i * os->page_bytes, (size_t)(run * os->page_bytes),
-		    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, os->ram,
-		    (off_t)offset) == MAP_FAILED)
+		if (mmap(base + i * os->page_bytes,
+		    (size_t)(run * os->page_bytes), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_FIXED, os->ram, (off_t)offset) ==
+		    MAP_FAILED)
 			abort();
 	}
 	os->maps_alive++;
@@ -1128,8 +993,8 @@ vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 	struct memory *memory;
 	bool mirrored;
 
-	machine_check(os, "pages_alloc");
-	may_sleep("pages_alloc");
+	sim_machine_check(os, "pages_alloc");
+	sim_may_sleep("pages_alloc");
 	sim_point("pages_alloc", page_count);
 	if (page_count == 0)
 		sim_fail("pages_alloc() of no pages");
@@ -1162,8 +1027,8 @@ vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages)
 {
 	struct memory *memory = pages->shell;
 
-	machine_check(os, "pages_free");
-	may_sleep("pages_free");
+	sim_machine_check(os, "pages_free");
+	sim_may_sleep("pages_free");
 	sim_point("pages_free", pages->page_count);
 	if (memory == NULL || memory->base != pages->base ||
 	    memory->page_numbers != pages->page_numbers)
@@ -1182,7 +1047,8 @@ sim_os_forget(struct vqp_os *os)
 			if (memory->kind == MEMORY_DMA)
 				sim_fail("DMA memory outlives its device");
 			if (memory->kind == MEMORY_PAGES)
-				bus_remove(os, memory, memory->bytes / os->page_bytes);
+				bus_remove(os, memory,
+				    memory->bytes / os->page_bytes);
 		}
 	}
 }
@@ -1193,8 +1059,8 @@ vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes, struct vqp_os_dma *dma)
 	const uint64_t count = (bytes + os->page_bytes - 1) / os->page_bytes;
 	struct memory *memory;
 
-	machine_check(os, "dma_alloc");
-	may_sleep("dma_alloc");
+	sim_machine_check(os, "dma_alloc");
+	sim_may_sleep("dma_alloc");
 	sim_point("dma_alloc", bytes);
 	if (is_short(os, "dma_alloc"))
 		return false;
@@ -1218,8 +1084,8 @@ vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
 {
 	struct memory *memory = dma->shell;
 
-	machine_check(os, "dma_free");
-	may_sleep("dma_free");
+	sim_machine_check(os, "dma_free");
+	sim_may_sleep("dma_free");
 	sim_point("dma_free", dma->bytes);
 	if (memory == NULL || memory->base != dma->base)
 		sim_fail("dma_free() of what was not allocated");
@@ -1234,7 +1100,7 @@ vqp_os_reg_read(struct vqp_os *os, uint32_t reg)
 {
 	uint32_t value;
 
-	machine_check(os, "reg_read");
+	sim_machine_check(os, "reg_read");
 	sim_point("reg_read", reg);
 	if (os->pulled)
 		return UINT32_MAX;
@@ -1247,7 +1113,7 @@ vqp_os_reg_read(struct vqp_os *os, uint32_t reg)
 void
 vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
 {
-	machine_check(os, "reg_write");
+	sim_machine_check(os, "reg_write");
 	sim_point("reg_write", reg);
 	sim_note("reg 0x%02x := 0x%08x", (unsigned)reg, (unsigned)value);
 	if (!os->pulled)
@@ -1271,7 +1137,7 @@ vqp_os_stream_read(struct vqp_os *os, uint32_t reg, void *to, uint64_t bytes)
 {
 	uint8_t *at = to;
 
-	machine_check(os, "stream_read");
+	sim_machine_check(os, "stream_read");
 	while (bytes > 0) {
 		const uint64_t n = piece(bytes, os->options.bus.whole_reads);
 
@@ -1292,7 +1158,7 @@ vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 {
 	const uint8_t *at = from;
 
-	machine_check(os, "stream_write");
+	sim_machine_check(os, "stream_write");
 	if (os->no_ports)
 		sim_fail("stream_write() without ports");
 	while (bytes > 0) {
@@ -1389,7 +1255,7 @@ vqp_os_unlock(struct vqp_os_lock *lock)
 void
 vqp_os_read_enter(struct vqp_os *os, struct vqp_os_read *section)
 {
-	machine_check(os, "read_enter");
+	sim_machine_check(os, "read_enter");
 	for (const struct vqp_os_read *r = os->readers; r != NULL;
 	    r = r->next) {
 		if (r == section)
@@ -1412,7 +1278,7 @@ vqp_os_read_leave(struct vqp_os *os, struct vqp_os_read *section)
 {
 	struct vqp_os_read **link = &os->readers;
 
-	machine_check(os, "read_leave");
+	sim_machine_check(os, "read_leave");
 	sim_point("read_leave", 0);
 	if (section->alive != ALIVE || section->os != os ||
 	    section->owner != sim.current)
@@ -1431,8 +1297,8 @@ vqp_os_synchronize(struct vqp_os *os)
 	const uint64_t now = sim.reads_began;
 	bool older;
 
-	machine_check(os, "synchronize");
-	may_sleep("synchronize");
+	sim_machine_check(os, "synchronize");
+	sim_may_sleep("synchronize");
 	sim_point("synchronize", 0);
 	do {
 		older = false;
@@ -1465,7 +1331,7 @@ vqp_os_work_init(struct vqp_os_work *work, void (*function)(void *),
 void
 vqp_os_work_queue(struct vqp_os *os, struct vqp_os_work *work)
 {
-	machine_check(os, "work_queue");
+	sim_machine_check(os, "work_queue");
 	if (work->alive != ALIVE)
 		sim_fail("work_queue() of what is no work");
 	sim_point("work_queue", work->queued);
@@ -1493,8 +1359,8 @@ is_working(const struct vqp_os *os, const struct vqp_os_work *work)
 void
 vqp_os_work_drain(struct vqp_os *os, struct vqp_os_work *work)
 {
-	machine_check(os, "work_drain");
-	may_sleep("work_drain");
+	sim_machine_check(os, "work_drain");
+	sim_may_sleep("work_drain");
 	if (work->alive != ALIVE)
 		sim_fail("work_drain() of what is no work");
 	if (sim.current->working == work)
@@ -1554,7 +1420,7 @@ vqp_os_event_signal(struct vqp_os_event *event)
 void
 vqp_os_event_wait(struct vqp_os_event *event)
 {
-	may_sleep("event_wait");
+	sim_may_sleep("event_wait");
 	sim_point("event_wait", 0);
 	if (event->alive != ALIVE || event->waiter != NULL)
 		sim_fail("event_wait() of no event, or by two");
@@ -1571,7 +1437,7 @@ vqp_os_event_wait(struct vqp_os_event *event)
 uint64_t
 vqp_os_now_ns(struct vqp_os *os)
 {
-	machine_check(os, "now_ns");
+	sim_machine_check(os, "now_ns");
 	return sim.now_ns;
 }
 
@@ -1580,20 +1446,20 @@ vqp_os_relax(struct vqp_os *os)
 {
 	const struct sim_thread *self = sim.current;
 
-	machine_check(os, "relax");
+	sim_machine_check(os, "relax");
 	sim.now_ns += 1000;
 	/* One in a while is stopped by others for longer than it hoped. */
 	if (self->kind == SIM_TASK && self->held_count == 0 &&
 	    self->read_count == 0 && rng_below(&sim.rng, 64) == 0)
 		sim_sleep(rng_below(&sim.rng, 500000));
 	else
-		give_way("relax", 0);
+		sim_give_way("relax", 0);
 }
 
 uintptr_t
 vqp_os_self(struct vqp_os *os)
 {
-	machine_check(os, "self");
+	sim_machine_check(os, "self");
 	return sim.current->id + 1;
 }
 
@@ -1603,7 +1469,7 @@ vqp_os_log(struct vqp_os *os, enum vqp_os_level level, const char *format, ...)
 	static const char *const level_name[] = { "error", "warning", "info" };
 	va_list arguments;
 
-	machine_check(os, "log");
+	sim_machine_check(os, "log");
 	sim_point("log", level);
 	os->log_count++;
 	if (sim.options.quiet && !sim.options.trace)
@@ -1618,7 +1484,7 @@ vqp_os_log(struct vqp_os *os, enum vqp_os_level level, const char *format, ...)
 void
 vqp_os_release(struct vqp_os *os)
 {
-	machine_check(os, "release");
+	sim_machine_check(os, "release");
 	sim_point("release", 0);
 	if (os->released)
 		sim_fail("release() twice");
