@@ -16,7 +16,8 @@ elseif(VQP_SANITIZE)
 endif()
 
 add_library(vqp_sim_os STATIC support/os/sim_locks.c support/os/sim_memory.c
-	support/os/sim_os.c support/os/sim_registers.c support/os/sim_threads.c)
+	support/os/sim_os.c support/os/sim_registers.c support/os/sim_threads.c
+	support/os/sim_work.c)
 target_include_directories(vqp_sim_os PUBLIC support/os support ../driver/os)
 target_compile_definitions(vqp_sim_os PRIVATE
 	_GNU_SOURCE _FILE_OFFSET_BITS=64)
