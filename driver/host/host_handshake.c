@@ -230,15 +230,23 @@ host_handshake_offer(struct host *host, struct host_stream *stream,
 	    VQP_QPAIR_ATTACH_ONLY, stream->size);
 }
 
+/* The next port or resource in turn; the largest number means "any". */
+static uint32_t
+next_name(uint32_t *last, uint32_t min)
+{
+	if (++*last < min || *last == UINT32_MAX)
+		*last = min;
+	return *last;
+}
+
 /* A pair of a name that nobody has, as far as we know. */
 static void
 create_pair(struct host *host, struct host_stream *stream)
 {
 	struct vqp_handle handle = { .context = host->link.cid };
 
-	if (++host->streams.last_resource < RESOURCE_MIN)
-		host->streams.last_resource = RESOURCE_MIN;
-	handle.resource = host->streams.last_resource;
+	handle.resource = next_name(&host->streams.last_resource,
+	    RESOURCE_MIN);
 	host_pair_open(host, &stream->link, handle, stream->cid, 0,
 	    stream->size);
 }
@@ -317,15 +325,14 @@ host_stream_connect(struct host *host, uint32_t cid, uint32_t port,
     struct host_end *end)
 {
 	struct host_stream *stream;
+	uint32_t own_port;
 
 	if (too_many(host))
 		return VQP_ERROR_NO_RESOURCES;
-	do {
-		if (++host->streams.last_port < PORT_MIN)
-			host->streams.last_port = PORT_MIN;
-	} while (host_stream_find(host, cid, port, host->streams.last_port,
-	    false) != NULL);
-	stream = host_stream_new(host, cid, port, host->streams.last_port, end);
+	do
+		own_port = next_name(&host->streams.last_port, PORT_MIN);
+	while (host_stream_find(host, cid, port, own_port, false) != NULL);
+	stream = host_stream_new(host, cid, port, own_port, end);
 	stream->ours = true;
 	request(host, stream);
 	return stream->own_port;

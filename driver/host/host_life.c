@@ -8,14 +8,29 @@
 
 #include "host_stream_private.h"
 
+/* Refused packets find their stream by it, so no two that live share one. */
+static uint32_t
+new_tag(struct host *host)
+{
+	struct host_streams *streams = &host->streams;
+	const struct host_stream *other;
+
+	do {
+		streams->last_tag = (streams->last_tag + 2) & TAG_MASK;
+		other = streams->first;
+		while (other != NULL && other->tag != streams->last_tag)
+			other = other->next;
+	} while (streams->last_tag == 0 || other != NULL);
+	return streams->last_tag;
+}
+
 struct host_stream *
 host_stream_new(struct host *host, uint32_t cid, uint32_t port,
     uint32_t own_port, struct host_end *end)
 {
 	struct host_stream *stream = host_alloc(sizeof(*stream));
 
-	host->streams.last_tag += 2;
-	stream->tag = host->streams.last_tag & UINT32_C(0x3ffffffe);
+	stream->tag = new_tag(host);
 	stream->cid = cid;
 	stream->port = port;
 	stream->own_port = own_port;

@@ -21,6 +21,7 @@
 
 /* In the tags of RSTs; streams have tags without this bit. */
 #define RESET_TAG	UINT32_C(0x40000000)
+#define TAG_MASK	UINT32_C(0x3ffffffe)
 
 enum host_stream_state {
 	STATE_ASKED,		/* one of the two sent REQUEST2 */
@@ -37,7 +38,7 @@ struct host_stream {
 	enum host_stream_state state;
 	bool ours;		/* we connected */
 	bool hypervisor;	/* the guest connected to context 0 */
-	uint32_t tag;		/* even; odd for packets of the handshake */
+	uint32_t tag;		/* even, not 0; odd for the handshake's packets */
 	uint32_t cid, port, own_port;
 	uint64_t size;
 	unsigned names_tried;	/* for its pair */

@@ -1617,6 +1617,65 @@ TEST(reset_forgotten, "the refusal of a RST that is no more held repeats none")
 	rig_close();
 }
 
+/* What was said without room comes again, from that stream alone. */
+static void
+check_said_again(uint32_t own_port, struct vqp_pair *guest)
+{
+	struct vqp_vsock_packet packet;
+
+	rig.qemu.send_status = VQP_ERROR_NO_RESOURCES;
+	CHECK_EQ(vqp_pair_send(guest, "x", 1), 1);
+	fake_guest_say(&rig.qemu, VQP_VSOCK_WROTE, own_port, 7, 0, NULL);
+	packet = said_again();
+	CHECK_EQ(packet.type, VQP_VSOCK_WROTE);
+	while (packet.type != 255) {
+		CHECK_EQ(packet.dst_port, own_port);
+		packet = fake_guest_hear(&rig.qemu);
+	}
+}
+
+TEST(tags_begin_again, "after 2^29 streams no tag is nobody's or another's")
+{
+	struct vqp_pair *guest[4];
+
+	rig_open("--echo", "7");
+	rig_later(1);
+	for (uint32_t i = 0; i < 4; i++) {
+		if (i == 2)
+			rig.host.streams.last_tag = 0x3ffffffe;
+		guest[i] = connect_as(PORT + i, 7,
+		    (struct vqp_handle){ FAKE_CID, 50 + i });
+		CHECK(guest[i] != NULL);
+	}
+	for (uint32_t i = 0; i < 4; i++)
+		check_said_again(PORT + i, guest[i]);
+	rig_close();
+}
+
+TEST(names_begin_again, "no port and no pair of ours has the name of any")
+{
+	struct vqp_vsock_packet packet;
+	int fd[2];
+
+	open_with_vsock();
+	rig.host.streams.last_port = UINT32_MAX - 1;
+	rig.host.streams.last_resource = UINT32_MAX - 1;
+	packet = call_guest("CONNECT 22\n", &fd[0]);
+	CHECK_EQ(packet.src_port, 1024);
+	answer(&packet, VQP_VSOCK_NEGOTIATE2,
+	    (union vqp_vsock_body){ .size = RING });
+	packet = fake_guest_hear(&rig.qemu);
+	CHECK_EQ(packet.type, VQP_VSOCK_OFFER);
+	CHECK_EQ(packet.body.handle.resource, 1024);
+	/* That port is still in use when its turn comes again. */
+	rig.host.streams.last_port = UINT32_MAX - 1;
+	packet = call_guest("CONNECT 22\n", &fd[1]);
+	CHECK_EQ(packet.src_port, 1025);
+	close(fd[0]);
+	close(fd[1]);
+	rig_close();
+}
+
 TEST(reset_open, "the RST of an open stream is said once: its pair goes, too")
 {
 	rig_open("--echo", "7");
