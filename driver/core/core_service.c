@@ -141,11 +141,7 @@ vqp_core_stop(struct vqp_core *core)
 	busy = vqp_service_busy(&core->service);
 	core->service.stopping = busy;
 	vqp_os_unlock(&core->service.lock);
-	if (!busy)
-		return;
-	vqp_os_event_wait(&core->service.idle);
-	/* The last to leave signals under the lock. */
-	vqp_os_lock(&core->service.lock);
-	core->service.stopping = false;
-	vqp_os_unlock(&core->service.lock);
+	/* Who leaves may hold the lock still: the core stays until it returned. */
+	if (busy)
+		vqp_os_event_wait(&core->service.idle);
 }

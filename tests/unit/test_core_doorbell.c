@@ -582,6 +582,47 @@ TEST(ends_before_the_start,
 	}
 }
 
+/* What the device knows of one bell. */
+static bool is_linked;
+
+static void
+see_links(struct mock *mock_, const struct vqp_datagram *datagram)
+{
+	(void)mock_;
+	if (datagram->dst.resource == VQP_HYPERCALL_DOORBELL_LINK)
+		is_linked = true;
+	else if (datagram->dst.resource == VQP_HYPERCALL_DOORBELL_UNLINK)
+		is_linked = false;
+}
+
+TEST(ends_at_any_step_of_a_plug,
+    "a bell that ends while all are linked anew does not stay linked")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		bool met = true;
+
+		mock.sees = see_links;
+		for (uint64_t step = 1; met; step++) {
+			shared = case_bell(&counted, 0);
+			vqp_core_unplug(mock.core);
+			is_linked = false;
+			won = 0;
+			meeting_plan(destroy_shared, NULL, step);
+			CHECK_EQ(vqp_core_plug(mock.core, case_dma),
+			    VQP_SUCCESS);
+			vqp_core_start(mock.core);
+			met = meeting_end();
+			if (met) {
+				CHECK_EQ(won, 1);
+				CHECK(!is_linked);
+			}
+		}
+		CHECK_EQ(vqp_core_doorbell_destroy(mock.core, shared),
+		    VQP_SUCCESS);
+	}
+}
+
 static bool held;
 
 static void

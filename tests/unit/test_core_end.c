@@ -109,6 +109,65 @@ TEST(end_waits_for_nobody,
 	}
 }
 
+/* ---- The last to leave has signalled, and holds the lock still. */
+
+static bool inside, ending, has_ended;
+
+static void
+receive_until_ending(void *argument, const struct vqp_datagram *datagram)
+{
+	(void)argument, (void)datagram;
+	inside = true;
+	while (!ending)
+		sim_sleep(1000);
+	/* Its end waits for us by now. */
+	sim_sleep(1000000);
+}
+
+static void
+see_end(void *argument)
+{
+	(void)argument;
+	while (!has_ended)
+		sim_sleep(1000);
+	sim_os_settle(mock.os);
+}
+
+static void
+serve_last(void *argument)
+{
+	(void)argument;
+	meeting_plan(see_end, "signalled", 1);
+	mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+}
+
+TEST(last_has_left,
+    "what ends is not free before the last to leave has let go of its lock")
+{
+	FOR_EACH_CASE() {
+		const struct vqp_endpoint_options options = {
+			.resource = VQP_RESOURCE_ANY,
+			.receive = receive_until_ending,
+		};
+		struct vqp_handle handle = invalid;
+		struct sim_thread *thread;
+
+		inside = ending = has_ended = false;
+		CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
+		    &handle), VQP_SUCCESS);
+		mock_datagram(&mock, case_host, handle, NULL, 0);
+		thread = sim_spawn("serves", SIM_TASK, serve_last, NULL);
+		while (!inside)
+			sim_sleep(1000);
+		ending = true;
+		CHECK_EQ(vqp_core_endpoint_destroy(mock.core, handle),
+		    VQP_SUCCESS);
+		has_ended = true;
+		sim_join(thread);
+		CHECK(meeting_end());
+	}
+}
+
 static unsigned ended;
 
 static void

@@ -811,6 +811,74 @@ TEST(case_39_no_answer,
 	CHECK(unanswered > 0);
 }
 
+/* ---- A device that comes back with narrower page numbers. */
+
+static uint64_t resume_at;
+
+static void
+resume_narrow(void *argument)
+{
+	(void)argument;
+	mock.caps &= ~VQP_CAP_PPN64;
+	CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+}
+
+static void
+suspend_wide(void *argument)
+{
+	(void)argument;
+	vqp_core_suspend(mock.core);
+	meeting.run = resume_narrow;
+	meeting.where = NULL;
+	meeting.left = resume_at;
+}
+
+/* Four pages. */
+static void
+see_alloc(struct mock *mock_, const struct vqp_datagram *datagram)
+{
+	if (datagram->dst.resource == VQP_HYPERCALL_QPAIR_ALLOC)
+		CHECK_EQ(datagram->payload_size,
+		    sizeof(struct vqp_hypercall_qpair_alloc) -
+		    sizeof(*datagram) + 4 *
+		    ((mock_->caps_acked & VQP_CAP_PPN64) != 0 ? 8U : 4U));
+}
+
+TEST(case_71_width_changes,
+    "71: page numbers are as wide as the device that is told them agreed")
+{
+	FOR_EACH_CASE() {
+		bool met = true;
+
+		mock.sees = see_alloc;
+		for (resume_at = 1; met; resume_at++) {
+			struct vqp_handle handle = invalid;
+			struct vqp_qpair *qpair = NULL;
+			int status;
+
+			vqp_core_suspend(mock.core);
+			mock.caps |= VQP_CAP_PPN64;
+			CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+			/* It works when it is asked, and no more after that. */
+			meeting_plan(suspend_wide, "alloc", 1);
+			status = alloc(4096, 4096, 0, &handle, &qpair);
+			met = meeting.left == 0;
+			CHECK(meeting_end());
+			if (!met)
+				resume_narrow(NULL);
+			CHECK(status == VQP_ERROR_UNAVAILABLE || status == 0);
+			if (status == 0)
+				vqp_core_qpair_detach(mock.core, &qpair);
+			/* Each message was whole, and it was answered. */
+			CHECK(vqp_core_hypercall(mock.core,
+			    &(struct vqp_datagram){ .dst = {
+			    VQP_CONTEXT_HYPERVISOR,
+			    VQP_HYPERCALL_GET_CONTEXT_ID },
+			    .src = invalid }, NULL) >= 0);
+		}
+	}
+}
+
 static void
 suspend_once(void)
 {

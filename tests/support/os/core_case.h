@@ -153,6 +153,55 @@ case_subscribe(uint32_t event, struct counted *counted)
 	return id;
 }
 
+/*
+ * While another thread takes a step, this one runs until it returns or can go no
+ * farther.  The step: the `left`-th of those that it takes in such a call of the
+ * seam, NULL for any.
+ */
+struct meeting {
+	void (*run)(void *);
+	const char *where;
+	uint64_t left;			/* 0: it took place */
+	uintptr_t self;			/* who takes the step */
+	struct sim_thread *thread;
+	bool lasts;
+};
+
+static struct meeting meeting;
+
+static inline void
+meeting_step(const char *where)
+{
+	if (vqp_os_self(mock.os) != meeting.self || meeting.lasts ||
+	    meeting.left == 0 || (meeting.where != NULL &&
+	    strcmp(where, meeting.where) != 0) || --meeting.left != 0)
+		return;
+	meeting.lasts = true;
+	meeting.thread = sim_spawn("meets", SIM_TASK, meeting.run, NULL);
+	for (unsigned i = 0; i < 2000 && !sim_is_done(meeting.thread); i++)
+		sim_point("meets", i);
+	meeting.lasts = false;
+}
+
+/* Of a step that the caller will take. */
+static inline void
+meeting_plan(void (*run)(void *), const char *where, uint64_t left)
+{
+	meeting = (struct meeting){ .run = run, .where = where, .left = left,
+	    .self = vqp_os_self(mock.os) };
+	sim_on_step = meeting_step;
+}
+
+/* False if there was no such step. */
+static inline bool
+meeting_end(void)
+{
+	sim_on_step = NULL;
+	if (meeting.thread != NULL)
+		sim_join(meeting.thread);
+	return meeting.thread != NULL;
+}
+
 static const struct vqp_handle case_host = { VQP_CONTEXT_HOST, 77 };
 
 #endif

@@ -66,6 +66,8 @@ bool sim_is_done(const struct sim_thread *thread);
 /* Another thread does not run while it is stopped; with a lock, it goes on. */
 void sim_stop(struct sim_thread *thread, bool stopped);
 void sim_point(const char *where, uint64_t value);
+/* Called in every step, by the thread that takes it; or NULL. */
+extern void (*sim_on_step)(const char *where);
 void sim_sleep(uint64_t nanoseconds);
 /* Wait until somebody wakes this channel; and wake all who wait for it. */
 void sim_wait(const void *channel, const char *where);

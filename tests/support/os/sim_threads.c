@@ -23,6 +23,7 @@ static void *stacks[THREADS_MAX];
 static unsigned stack_count;
 
 void (*sim_on_fail)(void);
+void (*sim_on_step)(const char *where);
 
 /* ---- Failing, and telling. */
 
@@ -201,6 +202,8 @@ sim_step(const char *where, uint64_t value)
 		printf("# %8llu %-14s %s(%llu)\n",
 		    (unsigned long long)sim.steps, self->name, where,
 		    (unsigned long long)value);
+	if (sim_on_step != NULL)
+		sim_on_step(where);
 }
 
 /* Not to go on until somebody makes this thread ready. */

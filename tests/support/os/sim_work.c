@@ -157,7 +157,8 @@ vqp_os_event_signal(struct vqp_os_event *event)
 		sim_fail("event_signal() of no event");
 	event->signals++;
 	sim_wake(event);
-	/* No step behind it: the waiter may destroy it at once. */
+	/* The waiter may destroy it at once. */
+	sim_step("signalled", 0);
 }
 
 void
