@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The simulator, and the driver core on it.  One backend is enough: a coroutine
-# loses the processor in the seam only.  Sanitizers see nothing of ck.
+# loses the processor in the seam only.
 
-set(sim_backend ck)
-if("gnu" IN_LIST VQP_BACKENDS_BUILT)
-	set(sim_backend gnu)
-endif()
 # Worlds: fewer where all is slow (support/effort.h).
 set(sim_worlds 200)
 if(VQP_SANITIZE MATCHES "thread" OR
@@ -21,7 +17,7 @@ add_library(vqp_sim_os STATIC support/os/sim_locks.c support/os/sim_memory.c
 target_include_directories(vqp_sim_os PUBLIC support/os support ../driver/os)
 target_compile_definitions(vqp_sim_os PRIVATE
 	_GNU_SOURCE _FILE_OFFSET_BITS=64)
-target_link_libraries(vqp_sim_os PRIVATE vqp_flags PUBLIC vqp_engine_${sim_backend})
+target_link_libraries(vqp_sim_os PRIVATE vqp_flags PUBLIC vqp_engine_${VQP_BACKEND_ONCE})
 
 add_library(vqp_core_sim STATIC ${VQP_CORE_SOURCES} support/os/mock_device.c)
 target_include_directories(vqp_core_sim PUBLIC ../driver/core)
@@ -45,13 +41,13 @@ endforeach()
 # Worlds: real cores on real devices.
 add_library(vqp_rig STATIC support/os/sim_rig.c)
 target_link_libraries(vqp_rig PRIVATE vqp_flags
-	PUBLIC vqp_core_sim vqp_device_${sim_backend})
+	PUBLIC vqp_core_sim vqp_device_${VQP_BACKEND_ONCE})
 vqp_sim_test(sim/test_receive vqp_rig)
 
 # The behaviour of VMCI, written once; the simulator is the first subject.
 add_library(vqp_conform STATIC conform/conform.c)
 target_include_directories(vqp_conform PUBLIC conform ../engine/include)
-target_link_libraries(vqp_conform PRIVATE vqp_flags PUBLIC vqp_engine_${sim_backend})
+target_link_libraries(vqp_conform PRIVATE vqp_flags PUBLIC vqp_engine_${VQP_BACKEND_ONCE})
 vqp_sim_test(conform/subject_sim vqp_rig vqp_conform)
 
 add_executable(sim_main sim/sim_main.c sim/sim_world.c sim/sim_schedule.c
