@@ -438,10 +438,22 @@ s64 vmci_qpair_produce_buf_ready(const struct vmci_qp *qpair)
 }
 EXPORT_SYMBOL_GPL(vmci_qpair_produce_buf_ready);
 
+/*
+ * Clients read what a peer left that is gone.  Behind it they see the end by
+ * the event, and take an error here for a damaged pair.
+ */
 s64 vmci_qpair_consume_buf_ready(const struct vmci_qp *qpair)
 {
-	return qpair ? vqp_pair_consume_ready(pair_of(qpair)) :
-		       VMCI_ERROR_INVALID_ARGS;
+	struct vqp_pair *pair;
+	s64 ready;
+
+	if (!qpair)
+		return VMCI_ERROR_INVALID_ARGS;
+	pair = pair_of(qpair);
+	ready = vqp_pair_consume_ready(pair);
+	if (ready < 0 && vqp_load_relaxed(&pair->rx.broken) == VQP_BROKEN_LOST)
+		return 0;
+	return ready;
 }
 EXPORT_SYMBOL_GPL(vmci_qpair_consume_buf_ready);
 

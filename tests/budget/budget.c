@@ -501,6 +501,12 @@ PATH(pair_consume_ready_look, ready, 0, MIDDLE,
     vqp_pair_consume_ready(pair));
 PATH(pair_produce_indexes, full, 0, VQP_SUCCESS,
     vqp_pair_produce_indexes(pair, &w->tail, &w->head));
+#define POLL vqp_pair_poll(pair)
+PATH(pair_poll_look, ready, 0, MIDDLE, POLL);
+PATH(pair_poll_publish, at_give_back, 0, MIDDLE - VQP_GIVE_BACK_BYTES, POLL);
+PATH(pair_poll_empty, empty, 0, 0, POLL);
+PATH(pair_poll_broken, consumer_broken, 0, VQP_ERROR_INVALID_SIZE, POLL);
+
 PATH(pair_consume_indexes, ready, 0, VQP_SUCCESS,
     vqp_pair_consume_indexes(pair, &w->tail, &w->head));
 

@@ -13,7 +13,8 @@ import qdevice
 import scene
 import vm
 
-# Beside what happens: a stream that is busy, one asleep, a datagram socket.
+# Beside what happens: a stream that is busy, one asleep, one with bytes that are
+# not read yet, a datagram socket.
 # Each has a file until it may end.
 BESIDE = r"""
 begin()		# VERB PORT
@@ -38,6 +39,7 @@ begin_all()
 {
 	begin stream 7
 	begin idle 7
+	begin unread 7
 	begin keep 5007
 	begin near 7001
 }
@@ -46,6 +48,7 @@ finish_all()	# AFTER-WHAT
 {
 	finish stream "a stream goes on or is lost $1"
 	finish idle "who sleeps is woken $1"
+	finish unread "what came before is read $1"
 	finish keep "a datagram socket works on $1"
 	finish near "a stream within the guest goes on $1"
 }
@@ -133,6 +136,7 @@ unplugged()	# HOW
 	    until_true [ ! -e /sys/bus/pci/devices/$device ]
 	finish stream "a stream ends with it"
 	finish idle "who sleeps is woken by it"
+	finish unread "what came before is read"
 	check 'nobody is reached' sh -c '! vtest echo 2 7 1 2>/dev/null'
 	check 'and nobody waits' sh -c '! echo 1 2>/dev/null >$resident/check'
 }
@@ -188,10 +192,12 @@ begin near 7001
 for round in 1 2 3 4 5 6; do
 	begin stream 7
 	begin idle 7
+	begin unread 7
 	check "unbind, round $round" sh -c "echo $device >$driver/unbind"
 	check "bind, round $round" sh -c "echo $device >$driver/bind"
 	finish stream "a stream ends with it"
 	finish idle "who sleeps is woken by it"
+	finish unread "what came before is read"
 done
 rm /tmp/load
 wait $load
@@ -208,6 +214,7 @@ check 'it is of another driver' \
     sh -c "! echo $device 2>/dev/null >$driver/bind"
 finish stream "a stream ends with it"
 finish idle "who sleeps is woken by it"
+finish unread "what came before is read"
 echo >$override
 check 'and then ours' sh -c "echo $device >/sys/bus/pci/drivers_probe"
 finish keep 'a datagram socket works on'

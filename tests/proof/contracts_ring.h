@@ -435,19 +435,18 @@ vqp_tx_may_sleep(struct vqp_tx *tx);
     requires \valid(tail) && \valid(head) && \separated(tail, head);	\
     requires \separated(end, tail) && \separated(end, head);		\
     requires \separated(tail, cell) && \separated(head, cell);
-#define QUERY(size, broken)						\
+#define QUERY(size, broken, closed)					\
     ensures \result == VQP_ERROR_INVALID_SIZE || 0 <= \result < size;	\
     ensures \result >= 0 ==> *tail < size && *head < size;		\
     ensures \result >= 0 ==> \result == distance(*head, *tail, size);	\
-    ensures \old(broken) != VQP_INTACT ==> broken == \old(broken);	\
-    ensures \old(broken) != VQP_INTACT ==>				\
-      \result == VQP_ERROR_INVALID_SIZE;				\
+    ensures \old(closed) ==> broken == \old(broken);			\
+    ensures \old(closed) ==> \result == VQP_ERROR_INVALID_SIZE;		\
     ensures size == 0 ==> \result == VQP_ERROR_INVALID_SIZE;
 
 /*@ requires tx_holds(tx);
     QUERY_INTO(tx, tx->head_cell)
     assigns *tail, *head, tx->broken.v_;
-    QUERY(tx->size, tx->broken.v_)
+    QUERY(tx->size, tx->broken.v_, tx_broken(tx))
     ensures own_word(&tx->broken) && tx->size != 0 && *head >= tx->size ==>
       tx_broken(tx);
     ensures *tail == tx->tail_published.v_;
@@ -504,7 +503,7 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head);
 #define rx_broken(rx)							\
     (rx->broken.v_ != VQP_INTACT)
 
-/* Of a peer that is gone, and did not lie, the rest is offered. */
+/* Of a peer that is gone, and did not lie, what is there is offered. */
 #define rx_lied(rx)							\
     (rx_broken(rx) && rx->broken.v_ != VQP_BROKEN_LOST)
 
@@ -549,14 +548,11 @@ vqp_rx_set_soft(struct vqp_rx *rx);
 static inline uint64_t
 vqp_rx_ready(const struct vqp_rx *rx);
 
-/*@ requires rx_memory(rx) && rx_indices(rx);
-    assigns \nothing;
-    ensures \result ==> rx->size != 0 &&
-      (broken == VQP_INTACT || broken == VQP_BROKEN_LOST);
-    ensures \result && broken == VQP_BROKEN_LOST ==> rx_ready(rx) != 0;
+/*@ assigns \nothing;
+    ensures \result == (broken <= VQP_BROKEN_LOST ? 1 : 0);
 */
 static inline bool
-vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken);
+vqp_rx_believes(uint64_t broken);
 
 /*@ requires \valid(rx) && \separated(rx, ring) && ring_given(ring);
     requires apart(rx, ring->head_cell) && apart(rx, ring->tail_cell) &&
@@ -596,15 +592,16 @@ vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken);
 static inline int
 vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring);
 
-/*@ requires rx_memory(rx) && rx_indices(rx) && reason != VQP_INTACT;
+/*@ requires rx_memory(rx) && rx_indices(rx) && reason != VQP_INTACT &&
+      reason != VQP_BROKEN_LOST;
     assigns rx->broken.v_, rx->soft;
     RX_SOFT
     ensures rx->soft == rx->head;
-    ensures own_word(&rx->broken) ==> rx_broken(rx);
-    ensures \old(rx_broken(rx)) ==> rx->broken.v_ == \old(rx->broken.v_);
+    ensures own_word(&rx->broken) ==> rx_lied(rx);
+    ensures \old(rx_lied(rx)) ==> rx->broken.v_ == \old(rx->broken.v_);
     ensures \result == VQP_ERROR_INVALID_SIZE;
 */
-static inline int64_t
+static int64_t
 vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason);
 
 /* The soft limit stays: a later published head allows more. */
@@ -671,9 +668,9 @@ vqp_rx_look(struct vqp_rx *rx, uint64_t want);
     ensures \result ==> distance(rx->head_published, tail, rx->size) >=
       distance(rx->head_published, \old(rx->tail_seen), rx->size);
     ensures !\result ==> rx->soft == rx->head;
-    ensures !\result && own_word(&rx->broken) ==> rx_broken(rx);
+    ensures !\result && own_word(&rx->broken) ==> rx_lied(rx);
     ensures !\result ==> rx->tail_seen == \old(rx->tail_seen);
-    ensures \old(rx_broken(rx)) ==> rx_broken(rx);
+    ensures \old(rx_lied(rx)) ==> rx_lied(rx);
 */
 static inline bool
 vqp_rx_accept(struct vqp_rx *rx, uint64_t tail);
@@ -832,9 +829,10 @@ vqp_rx_may_sleep(struct vqp_rx *rx);
 /*@ requires rx_holds(rx);
     QUERY_INTO(rx, rx->tail_cell)
     assigns *tail, *head, rx->broken.v_;
-    QUERY(rx->size, rx->broken.v_)
+    QUERY(rx->size, rx->broken.v_, rx_lied(rx))
     ensures own_word(&rx->broken) && rx->size != 0 && *tail >= rx->size ==>
-      rx_broken(rx);
+      rx_lied(rx);
+    ensures \old(rx_broken(rx)) ==> \result != 0;
     ensures *head == rx->head_released.v_;
 */
 static inline int64_t

@@ -131,7 +131,7 @@ TEST(trace_tx, "a producer's verbs publish in order and look as they should")
 	vqp_store_relaxed(&loop.head_cell, 8);
 	CHECK_TRACE(tx, CHECK_EQ(vqp_tx_reserve(tx, 1, out),
 	    VQP_ERROR_INVALID_SIZE),
-	    ACQUIRE(&loop.head_cell, 8), STORE(&tx->broken, 1));
+	    ACQUIRE(&loop.head_cell, 8), STORE(&tx->broken, VQP_BROKEN_RANGE));
 	CHECK_NO_TRACE(tx, vqp_tx_reserve(tx, 1, out));
 	loop_close(&loop);
 }
@@ -179,7 +179,7 @@ TEST(trace_rx, "a consumer's verbs publish in order and look as they should")
 	vqp_store_relaxed(&loop.tail_cell, 9);
 	CHECK_TRACE(rx, CHECK_EQ(vqp_rx_peek(rx, 1, out),
 	    VQP_ERROR_INVALID_SIZE),
-	    ACQUIRE(&loop.tail_cell, 9), STORE(&rx->broken, 1));
+	    ACQUIRE(&loop.tail_cell, 9), STORE(&rx->broken, VQP_BROKEN_RANGE));
 	CHECK_NO_TRACE(rx, vqp_rx_peek(rx, 1, out));
 	loop_close(&loop);
 }

@@ -815,7 +815,7 @@ TEST(poll_keeps_staged, "to ask gives back no byte that is still looked at")
 }
 
 /* Bytes that wrap, so that the last of them lie beyond the soft limit. */
-TEST(abandon_keeps_accepted, "of a peer that is gone what was accepted is read")
+TEST(abandon_keeps_published, "what a peer that is gone had published is read")
 {
 	uint8_t bytes[64], got[64];
 	struct loop_pair pair;
@@ -826,20 +826,24 @@ TEST(abandon_keeps_accepted, "of a peer that is gone what was accepted is read")
 		loop_pair_open(&pair, 64, layouts[at % 2]);
 		start_at(&pair, at, at);
 		CHECK_EQ(vqp_pair_send(a, bytes, 20), 20);
+		/* Some of it was seen before, some was not. */
 		CHECK_EQ(vqp_pair_peek(b, got, 20), 20);
 		CHECK_EQ(vqp_pair_send(a, bytes + 20, 9), 9);
 		vqp_pair_abandon(b);
-		CHECK_EQ(vqp_pair_consume_ready(b), VQP_ERROR_INVALID_SIZE);
-		CHECK_EQ(vqp_pair_poll(b), 20);
-		CHECK_EQ(vqp_pair_receive(b, got, 15), 15);
-		CHECK(pattern_matches(got, 0, 15));
-		/* No more than were accepted, and no waiting for more. */
+		CHECK_EQ(vqp_pair_consume_ready(b), 29);
+		CHECK_EQ(vqp_pair_consume_free(b), 34);
+		CHECK_EQ(vqp_pair_poll(b), 29);
+		CHECK_EQ(vqp_pair_receive(b, got, 24), 24);
+		CHECK(pattern_matches(got, 0, 24));
+		/* No more than there is, and no waiting for more. */
 		CHECK_EQ(vqp_pair_receive(b, got, 6), VQP_ERROR_INVALID_SIZE);
 		CHECK_EQ(vqp_pair_receive_batch(b, got, 6, 2),
 		    VQP_ERROR_INVALID_SIZE);
 		CHECK_EQ(vqp_pair_receive_batch(b, got, 1, 2), 2);
 		CHECK_EQ(vqp_pair_dequeue(b, got, 64), 3);
-		CHECK(pattern_matches(got, 17, 3));
+		CHECK(pattern_matches(got, 26, 3));
+		CHECK_EQ(vqp_pair_consume_ready(b), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_consume_free(b), VQP_ERROR_INVALID_SIZE);
 		CHECK_EQ(vqp_pair_poll(b), VQP_ERROR_INVALID_SIZE);
 		CHECK_EQ(vqp_pair_dequeue(b, got, 64), VQP_ERROR_INVALID_SIZE);
 		CHECK_EQ(vqp_pair_receive(b, got, 1), VQP_ERROR_INVALID_SIZE);
@@ -847,6 +851,29 @@ TEST(abandon_keeps_accepted, "of a peer that is gone what was accepted is read")
 		/* What is below the soft limit still goes. */
 		(void)vqp_pair_send(b, bytes, 63);
 		CHECK_EQ(vqp_pair_send(b, bytes, 1), VQP_ERROR_INVALID_SIZE);
+		loop_pair_close(&pair);
+	}
+}
+
+TEST(abandon_finds_lie, "a lie that a peer left behind breaks its direction")
+{
+	struct loop_pair pair;
+	uint8_t got[8];
+
+	for (int query = 0; query < 2; query++) {
+		loop_pair_open(&pair, 64, VQP_LAYOUT_COMPAT);
+		CHECK_EQ(vqp_pair_send(&pair.b, "12345678", 8), 8);
+		CHECK_EQ(vqp_pair_peek(&pair.a, got, 8), 8);
+		vqp_store_relaxed(pair.b.tx.tail_cell, query == 0 ? 4 : 64);
+		vqp_pair_abandon(&pair.a);
+		CHECK_EQ(query == 0 ? vqp_rx_refill(&pair.a.rx, 9) :
+		    vqp_pair_poll(&pair.a), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_load_relaxed(&pair.a.rx.broken), query == 0 ?
+		    VQP_BROKEN_STEP : VQP_BROKEN_RANGE);
+		vqp_store_relaxed(pair.b.tx.tail_cell, 8);
+		CHECK_EQ(vqp_pair_poll(&pair.a), VQP_ERROR_INVALID_SIZE);
+		CHECK_EQ(vqp_pair_dequeue(&pair.a, got, 16),
+		    VQP_ERROR_INVALID_SIZE);
 		loop_pair_close(&pair);
 	}
 }

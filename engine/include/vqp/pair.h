@@ -99,9 +99,9 @@ int vqp_pair_attach(struct vqp_pair *pair,
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_SPACE	the ring is full; also for a total of 0
  *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, the
- *				peer was abandoned (receiving: and what was
- *				accepted of it is read), or the direction has
- *				no bytes
+ *				peer was abandoned (receiving: and what it
+ *				published is read), or the direction has no
+ *				bytes
  *	VQP_ERROR_INVALID_ARGS	the lengths add up to 2^63 or more
  * and on an error nothing was copied, and nothing published but, with
  * NO_SPACE, what was sent by vqp_pair_send_more() or staged before.
@@ -332,7 +332,8 @@ vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
  * is out of a ring, though the peer may not have seen it yet: these publish
  * nothing, and a consumer that waits by asking asks vqp_pair_poll().  All of
  * them answer VQP_ERROR_INVALID_SIZE for a direction that is broken or has no
- * bytes, and break one with a bad index of the peer's.
+ * bytes, and break one with a bad index of the peer's.  What a peer left that
+ * was abandoned is counted; once that is nothing, it is INVALID_SIZE, too.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */
@@ -375,9 +376,7 @@ vqp_pair_consume_ready(struct vqp_pair *pair)
 
 /*
  * As vqp_pair_consume_ready(), and what we received is given back: a producer
- * may wait for just that space.  Once the peer is gone it answers what can
- * still be read, and VQP_ERROR_INVALID_SIZE when that is nothing.  Staged bytes
- * count until they are released, but not once the peer is gone.
+ * may wait for just that space.  Staged bytes count until they are released.
  *
  * Context: any.  Wait-free.  Role: consumer.
  */
@@ -386,14 +385,10 @@ vqp_pair_poll(struct vqp_pair *pair)
 {
 	struct vqp_rx *rx = &pair->rx;
 	const uint64_t released = vqp_load_relaxed(&rx->head_released);
-	int64_t ready;
 
 	if (released != rx->head_published)
 		vqp_rx_publish_to(rx, released);
-	ready = vqp_pair_consume_ready(pair);
-	if (ready < 0 && vqp_rx_offers(rx, vqp_load_relaxed(&rx->broken)))
-		return (int64_t)vqp_rx_ready(rx);
-	return ready;
+	return vqp_pair_consume_ready(pair);
 }
 
 /*
@@ -406,11 +401,11 @@ int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
     uint64_t *head);
 
 /*
- * The peer is gone for good.  The consumer can still read the bytes that it
- * has accepted; after them its verbs answer VQP_ERROR_INVALID_SIZE.  The
- * producer's verbs answer that once they leave the fast path.  A broken
- * direction keeps its first reason; if two arrive at the same moment, it keeps
- * one of them.
+ * The peer is gone for good.  The consumer can still read the bytes that the
+ * peer published; after them its verbs answer VQP_ERROR_INVALID_SIZE.  The
+ * producer's verbs answer that once they leave the fast path.  A direction
+ * whose peer lied stays broken for that reason, also if the lie is found later;
+ * if two reasons arrive at the same moment, it keeps one of them.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */

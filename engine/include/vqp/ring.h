@@ -35,10 +35,10 @@
 /* Why an end refuses to work with its peer any more. */
 enum vqp_broken {
 	VQP_INTACT = 0,
+	VQP_BROKEN_LOST,	/* gone for good: vqp_pair_abandon(); what it
+				   published is still read */
 	VQP_BROKEN_RANGE,	/* the peer's index is not below the size */
 	VQP_BROKEN_STEP,	/* it went back, or past what we published */
-	VQP_BROKEN_LOST,	/* gone for good: vqp_pair_abandon(); what was
-				   accepted of it is still read */
 };
 
 /* A piece of the ring.  Never longer than what its offer answered. */
@@ -738,12 +738,11 @@ vqp_rx_ready(const struct vqp_rx *rx)
 	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
 }
 
-/* Offer nothing of a peer that lied; of one that is gone, what was accepted. */
+/* Whether the peer never lied: one that is gone has left what is in the ring. */
 static inline bool
-vqp_rx_offers(const struct vqp_rx *rx, uint64_t broken)
+vqp_rx_believes(uint64_t broken)
 {
-	return rx->size != 0 && (broken == VQP_INTACT ||
-	    (broken == VQP_BROKEN_LOST && vqp_rx_ready(rx) != 0));
+	return broken <= VQP_BROKEN_LOST;
 }
 
 /*
@@ -757,7 +756,7 @@ vqp_rx_set_soft(struct vqp_rx *rx)
 	uint64_t held, most;
 
 	rx->soft = rx->head;
-	if (!vqp_rx_offers(rx, vqp_load_relaxed(&rx->broken)))
+	if (rx->size == 0 || !vqp_rx_believes(vqp_load_relaxed(&rx->broken)))
 		return;
 	held = vqp_ring_distance(rx->head_published,
 	    rx->head, rx->size);
@@ -853,11 +852,11 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	return VQP_SUCCESS;
 }
 
-/* Refuse from now on.  The first reason is kept. */
-static inline int64_t
+/* Refuse from now on.  The first lie is kept. */
+VQP_SLOW int64_t
 vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
 {
-	if (vqp_load_relaxed(&rx->broken) == VQP_INTACT)
+	if (vqp_rx_believes(vqp_load_relaxed(&rx->broken)))
 		vqp_store_relaxed(&rx->broken, reason);
 	rx->soft = rx->head;
 	return VQP_ERROR_INVALID_SIZE;
@@ -1007,13 +1006,13 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 	const uint64_t broken = vqp_load_relaxed(&rx->broken);
 	uint64_t ready, tail, released, found = 0;
 
-	if (!vqp_rx_offers(rx, broken)) {
+	if (rx->size == 0 || !vqp_rx_believes(broken)) {
 		rx->soft = rx->head;
 		return VQP_ERROR_INVALID_SIZE;
 	}
 	vqp_rx_give_back(rx, want);
 	ready = vqp_rx_ready(rx);
-	if (broken == VQP_INTACT && (ready < want || ready == 0)) {
+	if (ready < want || ready == 0) {
 		tail = vqp_rx_look(rx, want);
 		if (tail != rx->tail_seen) {
 			found = ready;
@@ -1028,7 +1027,8 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 		    released != rx->head_published)
 			vqp_rx_publish_to(rx, released);
 		if (ready == 0)
-			return VQP_ERROR_NO_DATA;
+			return broken == VQP_INTACT ? VQP_ERROR_NO_DATA :
+			    VQP_ERROR_INVALID_SIZE;
 	}
 	vqp_rx_set_soft(rx);
 	return (int64_t)(want < ready ? want : ready);
@@ -1081,8 +1081,8 @@ vqp_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
  *				bytes; a caller that waits publishes them
  *				first
  *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes;
- *				if the peer is gone, once all that was seen
- *				of it is read
+ *				if the peer is gone, once all that it
+ *				published is read
  * An offer of less than `want`, or none, publishes what was released lazily.
  * Reads the peer's cache line only when the tail it keeps is not enough, and
  * behind a stream waits up to VQP_GATE_PAUSES_MAX pauses before it does.
@@ -1216,19 +1216,26 @@ vqp_rx_may_sleep(struct vqp_rx *rx)
 
 /*
  * The peer's tail and the released head, published or not, for any thread at
- * any time: vqp_tx_query() for the other end, with its answers.
+ * any time: vqp_tx_query() for the other end, with its answers.  Of a peer that
+ * is gone it answers what can still be read, and INVALID_SIZE for nothing.
  */
 static inline int64_t
 vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head)
 {
+	const uint64_t broken = vqp_load_relaxed(&rx->broken);
+	uint64_t ready;
+
 	vqp_ring_snapshot(&rx->head_released, rx->tail_cell, head, tail);
-	if (vqp_load_relaxed(&rx->broken) != VQP_INTACT || rx->size == 0)
+	if (!vqp_rx_believes(broken) || rx->size == 0)
 		return VQP_ERROR_INVALID_SIZE;
 	if (*tail >= rx->size) {
 		vqp_store_relaxed(&rx->broken, VQP_BROKEN_RANGE);
 		return VQP_ERROR_INVALID_SIZE;
 	}
-	return (int64_t)vqp_ring_distance(*head, *tail, rx->size);
+	ready = vqp_ring_distance(*head, *tail, rx->size);
+	if (ready == 0 && broken != VQP_INTACT)
+		return VQP_ERROR_INVALID_SIZE;
+	return (int64_t)ready;
 }
 
 #endif

@@ -25,6 +25,7 @@
  *
  *	vtest stream CID PORT FILE	back and forth, or until it is lost
  *	vtest idle CID PORT FILE	asleep until it is lost
+ *	vtest unread CID PORT FILE	what came before is read after
  *	vtest keep CID PORT FILE	a datagram before and one after, one socket
  *	vtest sleep			as for an image to hibernate with, and back
  */
@@ -550,6 +551,36 @@ idle(int fd, const char *file)
 	lost(fd, file, n == 0 ? "ended" : strerror(errno), 0);
 }
 
+/* Whatever became of the peer, what it had sent is ours; then the end. */
+static void
+unread(int fd, const char *file)
+{
+	unsigned char bytes[1000];
+	ssize_t n;
+
+	fill(bytes, sizeof(bytes), 0);
+	if (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) !=
+	    (ssize_t)sizeof(bytes))
+		fail("send");
+	while ((n = recv(fd, bytes, sizeof(bytes), MSG_PEEK)) !=
+	    (ssize_t)sizeof(bytes)) {
+		if (n <= 0)
+			fail("peek");
+		usleep(1000);
+	}
+	up(file);
+	while (!may_end(file))
+		usleep(20000);
+	memset(bytes, 0, sizeof(bytes));
+	n = recv(fd, bytes, sizeof(bytes), MSG_WAITALL);
+	if (n != (ssize_t)sizeof(bytes))
+		wrong("not all of what had come", n, errno);
+	judge(bytes, sizeof(bytes), 0);
+	n = recv(fd, bytes, 1, MSG_DONTWAIT);
+	if (n > 0 || (n < 0 && errno != EAGAIN))
+		wrong("no end behind it", n, errno);
+}
+
 /* Bytes in order from one end to the other. */
 static void
 pass(int from, int to, unsigned long long at)
@@ -682,6 +713,8 @@ main(int argc, char **argv)
 		stream(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
 	} else if (strcmp(verb, "idle") == 0) {
 		idle(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
+	} else if (strcmp(verb, "unread") == 0) {
+		unread(dial((unsigned)a[0], (unsigned)a[1]), argv[4]);
 	} else if (strcmp(verb, "keep") == 0) {
 		keep(address((unsigned)a[0], (unsigned)a[1]), argv[4]);
 	} else if (strcmp(verb, "near") == 0) {

@@ -14,8 +14,9 @@
 /*
  * Which words can be trusted is said by the contracts that use them.  An own
  * word holds what we stored last.  A flag is raised by us or, at any moment,
- * by an observer, stays what it was raised to, and is lowered by nobody but us;
- * a flag that is an own word too has no observer.  All others are the peer's.
+ * by an observer, and is lowered by nobody but us.  It stays what it was raised
+ * to, but for 1, VQP_BROKEN_LOST, which an observer may raise to a lie.  A flag
+ * that is an own word too has no observer.  All others are the peer's.
  */
 /*@ axiomatic Words {
       predicate own_word(struct vqp_cell64 *cell) reads \nothing;
@@ -26,7 +27,9 @@
 /*@ requires \valid_read(cell);
     assigns \result \from *cell;
     ensures own_word(cell) ==> \result == cell->v_;
-    ensures flag_word(cell) && cell->v_ != 0 ==> \result == cell->v_;
+    ensures flag_word(cell) && cell->v_ != 0 ==> \result != 0;
+    ensures flag_word(cell) && cell->v_ > 1 ==>
+      \result == cell->v_;
 */
 uint64_t vqp_load_relaxed(const struct vqp_cell64 *cell);
 
