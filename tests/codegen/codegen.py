@@ -48,8 +48,12 @@ EDGE = {"census_tx_publish_edge", "census_rx_publish_edge",
         "census_tx_commit_edge", "census_rx_release_edge",
         "census_tx_may_sleep", "census_rx_may_sleep"}
 # The loop of a query, and as clang unrolls it.
-SNAPSHOT = {word: (" ".join([word] * 2), " ".join([word] * 16))
+QUERY_TRIES = 8
+SNAPSHOT = {word: (" ".join([word] * 2), " ".join([word] * 2 * QUERY_TRIES))
             for word in ("ish", "ldar")}
+# Of ours and of the peer's; the last look of the last try tells nothing.
+SNAPSHOT_LOADS = {(2, 1), (2 * QUERY_TRIES, QUERY_TRIES),
+                  (2 * QUERY_TRIES - 1, QUERY_TRIES)}
 ORDER = {
     ("x86-64", "ck"): {
         "census_load_relaxed": "", "census_load_acquire": "",
@@ -177,9 +181,10 @@ def order(name, body):
     return " ".join(words)
 
 
-def foreign_loads(body, offset):
-    """Loads through the pointer that lies at `offset` of an end."""
-    pointers, loads = set(), 0
+def foreign_loads(body, offset=None, pointers=()):
+    """Loads through the pointer that lies at `offset` of an end, or through
+    these registers."""
+    pointers, loads = set(pointers), 0
     for line in body:
         load = re.match(r"(?:lda?r|ldp) (x\d+)(?:, (x\d+))?, "
                         r"\[(x\d+)(?:, #(\d+))?\]", line)
@@ -264,6 +269,12 @@ def check_foreign_loads(world, cc, backend):
         loads = foreign_loads(found[name], offset[end])
         if loads != expected:
             yield "%s: %d loads, not %d" % (name, loads, expected)
+    # A query takes both words by address: ours, the peer's, ours again.
+    own, foreign = (foreign_loads(found["vqp_ring_snapshot"], None, {register})
+                    for register in ("x0", "x1"))
+    if (own, foreign) not in SNAPSHOT_LOADS:
+        yield "vqp_ring_snapshot: %d loads of our index, %d of the peer's" % (
+            own, foreign)
 
 
 def check_core(world, cc, backend):

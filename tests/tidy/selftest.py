@@ -50,6 +50,8 @@ vqp_tx_publish(struct vqp_tx *tx)
     "tests/support/test.h": SPDX + "#include <stdio.h>\n",
     "tests/kernel/shim/stdint.h": SPDX + "#include <linux/types.h>\n",
     "tests/mutants/mutants.txt": MUTANT,
+    "tests/proof/goals.txt": "# SPDX\n\nvqp_tx_stage 3 3\nvqp_rx_stage 4 4\n",
+    "docs/proofs.md": "7 goals of 2 functions\n",
     "docs/ordering.md": "E1  data\n",
     "docs/wire.md": "VMCI_MAX_DG_SIZE\n\n"
                     "    cmake --build --preset dev\n\n"
@@ -134,6 +136,10 @@ PLANTED = (
     ("core", "driver/core/core_private.h",
      "struct vqp_core {\n\tstruct vqp_os *os;\n\tbool stray;\n};\n",
      "stray of struct vqp_core is no file's own"),
+    ("figures", "docs/proofs.md", "8 goals of 2 functions\n",
+     "8 goals of: tests/proof/goals.txt has 7"),
+    ("figures", "docs/proofs.md", "7 goals of 3 functions\n",
+     "goals of 3 functions: tests/proof/goals.txt has 2"),
     ("own", "engine/pair.c", "vqp_tx_fill(tx)\n{\n"
      "\tn = vqp_load_relaxed(tail_cell);\n}\n", "own index read back"),
     ("own", "engine/pair.c", "fill(tx, rx)\n{\n"

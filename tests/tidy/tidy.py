@@ -12,6 +12,7 @@
 Complaints are `path:line: what`.  selftest.py plants a violation of each rule.
 """
 import collections
+import itertools
 import os
 import pathlib
 import re
@@ -98,6 +99,15 @@ BUILT = re.compile(r"cmake (?:--build|--workflow) --preset (\w+)")
 TESTED = re.compile(r"ctest --preset (\w+)")
 PUBLIC_SOCKET = re.compile(r"/tmp/(vmci|vsock|link)\b|socket=/tmp/|"
                            r"UNIX-\w+:/tmp/")
+
+# What a page counts, the table that it was taken from, and how that is counted.
+FIGURES = (
+    (r"(\d+) goals of", "tests/proof/goals.txt",
+     lambda rows: sum(int(row.split()[-1]) for row in rows)),
+    (r"goals of (\d+) functions", "tests/proof/goals.txt", len),
+    (r"each of (\d+) planted faults", "tests/proof/faults.txt", len),
+    (r"(\d+) paths of the verbs", "tests/budget/budget.txt", len),
+)
 
 # A load of our own index from where the peer can write.
 OWN = {"vqp_tx_": r"vqp_load_\w+\([^;]*\btail_cell\b",
@@ -278,6 +288,19 @@ def judge_core(path, lines, code):
                     field, owner[field])
 
 
+def judge_figures(lines, files):
+    """A figure of a page is what the table has that it was taken from."""
+    for i, line in enumerate(lines, 1):
+        for pattern, table, count in FIGURES:
+            rows = [row for row in files.get(table, [])
+                    if row and not row.startswith("#")]
+            for figure in re.findall(pattern, line):
+                if int(figure) != count(rows):
+                    yield i, "%s: %s has %d" % (
+                        pattern.replace(r"(\d+)", figure), table,
+                        count(rows))
+
+
 def judge_names(paths):
     seen = collections.defaultdict(list)
     for path in paths:
@@ -335,7 +358,9 @@ def judge_tree(root):
         for line, what in judge_file(path, lines, tree):
             yield path, line, what
         if path.endswith(".md"):
-            for line, what in judge_page(path, lines, everything):
+            for line, what in itertools.chain(
+                    judge_page(path, lines, everything),
+                    judge_figures(lines, files)):
                 yield path, line, what
     yield from judge_names(files)
     yield from judge_edges(files)
