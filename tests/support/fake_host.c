@@ -31,11 +31,42 @@ hub_free(void *context, void *memory, size_t bytes)
 
 	hub->taken--;
 	hub->taken_bytes -= bytes;
-	/* Whoever looks at it later is not to find what was there. */
-	memset(memory, 0xa5, bytes);
+	/*
+	 * Whoever looks at it later is not to find what was there, but bools
+	 * that are true, and pointers to nowhere.
+	 */
+	memset(memory, 1, bytes);
 	__asm__ volatile("" : : "r"(memory) : "memory");
 	free(memory);
 }
+
+/* What is answered with each count, if it is always the same; else 0. */
+static const int64_t status_of[VQP_DEVICE_COUNTS] = {
+	[VQP_COUNT_BAD_REGISTER] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_BAD_CONTROL] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_BAD_CAPS] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_BAD_PAGE_SHIFT] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_BAD_IMR] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_NESTED_ACCESS] = VQP_ERROR_UNAVAILABLE,
+	[VQP_COUNT_BAD_ADDRESS] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_DMA_SHORT] = VQP_ERROR_MORE_DATA,
+	[VQP_COUNT_OVERSIZE] = VQP_ERROR_PAYLOAD_TOO_LARGE,
+	[VQP_COUNT_BAD_HYPERCALL] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_UNKNOWN_HYPERCALL] = VQP_ERROR_INVALID_RESOURCE,
+	[VQP_COUNT_SPOOFED_SOURCE] = VQP_ERROR_NO_ACCESS,
+	[VQP_COUNT_DENIED] = VQP_ERROR_NO_ACCESS,
+	[VQP_COUNT_NO_MEMORY] = VQP_ERROR_NO_MEM,
+	[VQP_COUNT_QUEUE_LIMIT] = VQP_ERROR_NO_RESOURCES,
+	[VQP_COUNT_EVENT_LIMIT] = VQP_ERROR_NO_RESOURCES,
+	[VQP_COUNT_NOT_LISTENING] = VQP_ERROR_UNAVAILABLE,
+	[VQP_COUNT_DOORBELL_LIMIT] = VQP_ERROR_NO_RESOURCES,
+	[VQP_COUNT_NO_DOORBELL] = VQP_ERROR_NOT_FOUND,
+	[VQP_COUNT_QPAIR_BYTES_LIMIT] = VQP_ERROR_NO_RESOURCES,
+	[VQP_COUNT_QPAIR_COUNT_LIMIT] = VQP_ERROR_NO_RESOURCES,
+	[VQP_COUNT_QPAIR_BAD_PAGES] = VQP_ERROR_INVALID_ARGS,
+	[VQP_COUNT_QPAIR_LOST] = VQP_ERROR_NOT_ATTACHED,
+	[VQP_COUNT_CONTEXT_LIMIT] = VQP_ERROR_NO_RESOURCES,
+};
 
 static void
 hub_log(void *context, uint32_t cid, enum vqp_device_count count,
@@ -43,6 +74,9 @@ hub_log(void *context, uint32_t cid, enum vqp_device_count count,
 {
 	struct fake_hub *hub = context;
 
+	if (status_of[count] != 0)
+		CHECK_EQ(status, status_of[count]);
+	CHECK(status < 0);
 	hub->logged_cid = cid;
 	hub->logged = count;
 	hub->logged_status = status;

@@ -81,6 +81,45 @@ TEST(ids, "H 89: reserved ids are refused, ids are had once, ANY finds one")
 	fake_hub_close(&hub);
 }
 
+TEST(one_bucket, "contexts are found whatever ids the others have")
+{
+	const struct vqp_datagram hello = { .src = { VQP_CONTEXT_ANY, 1 } };
+	struct fake_program program[4];
+	struct fake_guest guest;
+
+	fake_hub_open(&hub, NULL);
+	/* A table of buckets has a power of two of them. */
+	for (uint32_t i = 0; i < 4; i++)
+		fake_program_open(&program[i], &hub, 20 + 4096 * i, 0);
+	fake_guest_open(&guest, &hub, 17, ALL);
+	CHECK_EQ(vqp_device_set_cid(guest.device, 20 + 4096),
+	    VQP_ERROR_ALREADY_EXISTS);
+	CHECK_EQ(vqp_device_cid(guest.device), 17);
+	CHECK_EQ(vqp_device_set_cid(guest.device, 20 + 4 * 4096),
+	    VQP_SUCCESS);
+	CHECK_EQ(try_program(17, 0), VQP_SUCCESS);
+	for (uint32_t left = 4; left > 0; left--) {
+		for (uint32_t i = 0; i < left; i++) {
+			struct vqp_datagram datagram = hello;
+
+			datagram.dst = (struct vqp_handle){ 20 + 4096 * i, 1 };
+			CHECK_EQ(vqp_program_send(program[0].program,
+			    &datagram, NULL), 24);
+			CHECK_EQ(program[i].datagrams, 5 - left);
+			CHECK_EQ(try_program(20 + 4096 * i, 0),
+			    VQP_ERROR_ALREADY_EXISTS);
+		}
+		CHECK_EQ(try_program(20 + 4096 * left, 0), left == 4 ?
+		    (int)VQP_ERROR_ALREADY_EXISTS : (int)VQP_SUCCESS);
+		fake_program_close(&program[left - 1]);
+	}
+	CHECK_EQ(try_guest(20 + 4 * 4096, 0), VQP_ERROR_ALREADY_EXISTS);
+	fake_guest_close(&guest);
+	CHECK_EQ(try_guest(20 + 4 * 4096, 0), VQP_SUCCESS);
+	CHECK_EQ(try_program(17, 0), VQP_SUCCESS);
+	fake_hub_close(&hub);
+}
+
 TEST(context_limit, "a hub has as many contexts as it was told")
 {
 	const struct vqp_hub_limits limits = { .context_count = 1 };
@@ -345,6 +384,7 @@ ask_at_the_end(struct fake_program *program, const char *call)
 	    VQP_ERROR_UNAVAILABLE;
 	refused += vqp_program_qpair_alloc(program->program, &request) ==
 	    VQP_ERROR_UNAVAILABLE;
+	vqp_program_destroy(program->program);	/* which is under way */
 }
 
 TEST(asks_at_the_end, "a program that is being unplugged gets nothing new")
@@ -367,6 +407,35 @@ TEST(asks_at_the_end, "a program that is being unplugged gets nothing new")
 	fake_program_close(&program);
 	CHECK_EQ(refused, 4);
 	fake_guest_close(&guest);
+	fake_hub_close(&hub);
+}
+
+TEST(ends_in_a_row, "who is being unplugged is told of no other's end")
+{
+	struct vqp_qpair_request request = { .handle = { 20, 1 }, .peer = 21,
+	    .produce_size = 10, .shared = &request };
+	struct fake_program going, other;
+
+	fake_hub_open(&hub, NULL);
+	fake_program_open(&going, &hub, 20, 0);
+	fake_program_open(&other, &hub, 21, 0);
+	/* Two pairs between two programs. */
+	for (; request.handle.resource < 3; request.handle.resource++) {
+		struct vqp_qpair_request crossed = { .handle = request.handle,
+		    .peer = 20, .consume_size = 10 };
+
+		CHECK_EQ(vqp_program_qpair_alloc(going.program, &request),
+		    VQP_SUCCESS_CREATED);
+		CHECK_EQ(vqp_program_qpair_alloc(other.program, &crossed),
+		    VQP_SUCCESS_ATTACHED);
+	}
+	/* At the end of one the other goes, too: the second pair with it. */
+	going.events = 0;
+	other.hook = destroy_other;
+	other.hook_arg = &other;
+	fake_program_close(&going);
+	CHECK_EQ(going.events, 0);
+	CHECK(other.program == NULL);
 	fake_hub_close(&hub);
 }
 

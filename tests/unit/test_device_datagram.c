@@ -16,6 +16,10 @@ static const struct vqp_handle hypervisor = { 0, 15 };
 static const struct vqp_handle anybody = { VQP_INVALID_ID, VQP_INVALID_ID };
 static const struct vqp_handle own = { 16, 1030 };
 
+/* With eight bytes more. */
+static const struct vqp_datagram short_one = { { VQP_CONTEXT_HOST, 5000 },
+    { 16, 1030 }, 8 };
+
 static struct fake_hub hub;
 static struct fake_guest guest;
 static struct fake_program host;
@@ -152,6 +156,7 @@ TEST(pieces, "DATA_OUT in pieces of any size is the same datagram")
 	vqp_device_write(guest.device, VQP_REG_DATA_OUT, 2, 0);
 	vqp_device_write(guest.device, VQP_REG_DATA_OUT, 2, 0);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_RESULT_LOW), 16);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), 0);
 	close_all();
 }
 
@@ -228,14 +233,20 @@ TEST(lying_lengths, "C 46-48: a length beyond the maximum is answered, swallowed
 			CHECK_EQ(fake_count(&guest, VQP_COUNT_OVERSIZE), 1);
 			CHECK_EQ(host.datagrams, 0);
 			if (left <= UINT64_C(1) << 20) {
-				while (left > 0) {
-					const uint64_t n = left < 60000 ?
-					    left : 60000;
-
+				while (left > 60000) {
 					vqp_device_data_out(guest.device,
-					    payload, n);
-					left -= n;
+					    payload, 60000);
+					left -= 60000;
 				}
+				/* Its end, and the next, in one piece. */
+				memcpy(got, payload, left);
+				memcpy(got + left, &short_one, 24);
+				memset(got + left + 24, 0, 8);
+				vqp_device_data_out(guest.device, got,
+				    left + 32);
+				CHECK_EQ(fake_read32(&guest,
+				    VQP_REG_RESULT_LOW), 32);
+				CHECK_EQ(host.datagrams, 1);
 			} else {
 				/* Nobody can send as much: a reset helps. */
 				vqp_device_data_out(guest.device, payload,
@@ -503,6 +514,32 @@ TEST(flood, "C 54: bytes are bounded, events have their reserve, order is kept")
 	close_all();
 }
 
+TEST(flood_and_reset, "a reset gives the queue back, and tells of no loss before")
+{
+	const struct vqp_hub_limits limits = { .event_count = 3,
+	    .queue_bytes = 5000 };
+
+	open_all(ALL, &limits);
+	for (int round = 0; round < 3; round++) {
+		fake_write32(&guest, VQP_REG_CAPS, ALL);
+		for (uint32_t i = 0; i < 6; i++)
+			CHECK_EQ(vqp_device_set_cid(guest.device, 17 - i % 2),
+			    VQP_SUCCESS);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_EVENT_LIMIT),
+		    3 * ((unsigned)round + 1));
+		for (uint32_t i = 0; i < 5; i++)
+			CHECK_EQ(host_sends(1000), i < 4 ? 1024 :
+			    (int)VQP_ERROR_NO_RESOURCES);
+		vqp_device_reset(guest.device);
+	}
+	fake_write32(&guest, VQP_REG_CAPS, ALL);
+	CHECK_EQ(vqp_device_set_cid(guest.device, 17), VQP_SUCCESS);
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 40);
+	CHECK_EQ(got[24], VQP_EVENT_CTX_ID_UPDATE);
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 0);
+	close_all();
+}
+
 TEST(one_message_limit, "a queue takes two of the largest datagrams less a byte")
 {
 	open_all(ALL, NULL);
@@ -594,7 +631,8 @@ TEST(dma_garbage, "F 77: garbage in a DMA header moves nothing it does not say")
 		put_operation(1, 0xdeadbeef, bad[i].opcode, bad[i].size);
 		memcpy(guest.memory + FAKE_PAGE + 24, &datagram, 24);
 		start(VQP_REG_DATA_OUT_LOW, 1);
-		CHECK((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW) < 0);
+		CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+		    VQP_ERROR_INVALID_ARGS);
 		CHECK_EQ(get_operation(1).busy, 0);
 		CHECK_EQ((int64_t)get_operation(1).result, (int32_t)
 		    fake_read32(&guest, VQP_REG_RESULT_LOW));
@@ -603,6 +641,18 @@ TEST(dma_garbage, "F 77: garbage in a DMA header moves nothing it does not say")
 	put_operation(1, 1, VQP_DMA_INLINE, 32);
 	start(VQP_REG_DATA_OUT_LOW, 1);
 	CHECK_EQ((int32_t)get_operation(1).result, VQP_ERROR_INVALID_ARGS);
+	/* A header that is there, and a payload that is not. */
+	put_operation(1, 1, VQP_DMA_SCATTER, 2);
+	put_element(1, 0, FAKE_BASE + 2 * FAKE_PAGE, 24);
+	put_element(1, 1, FAKE_BASE - 8, 8);
+	memcpy(guest.memory + 2 * FAKE_PAGE, &short_one, 24);
+	start(VQP_REG_DATA_OUT_LOW, 1);
+	CHECK_EQ((int32_t)get_operation(1).result, VQP_ERROR_INVALID_ARGS);
+	CHECK_EQ(host.datagrams, 0);
+	put_element(1, 1, FAKE_BASE, 8);
+	start(VQP_REG_DATA_OUT_LOW, 1);
+	CHECK_EQ(get_operation(1).result, 32);
+	CHECK_EQ(host.datagrams, 1);
 	/* No memory there, or at the end of all addresses. */
 	fake_write32(&guest, VQP_REG_DATA_OUT_HIGH, 1);
 	start(VQP_REG_DATA_OUT_LOW, 1);
@@ -692,8 +742,13 @@ TEST(dma_large_pair, "DMA takes the page list of the largest queue pair")
 {
 	const struct fake_qpair qpair = { .handle = { 16, 1024 }, .peer = 2,
 	    .produce = (64 << 20) + 1, .consume = (64 << 20) - 1 };
+	const struct vqp_datagram half = { { 0, VQP_HYPERCALL_QPAIR_ALLOC },
+	    anybody, 100000 };
 
 	open_all(DMA, NULL);
+	/* The port has half of one that is smaller. */
+	vqp_device_data_out(guest.device, &half, sizeof(half));
+	vqp_device_data_out(guest.device, payload, 100);
 	CHECK_EQ(fake_qpair_alloc(&guest, &qpair), VQP_SUCCESS_CREATED);
 	CHECK_EQ(fake_qpair_detach(&guest, qpair.handle),
 	    VQP_SUCCESS_LAST_DETACH);
@@ -802,6 +857,9 @@ TEST(dma_aborts_port, "a DMA operation gives up what the port has half of")
 	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
 	    16);
 	guest.dma = false;
+	/* Of another length. */
+	CHECK_EQ(fake_send(&guest, endpoint, own, payload, 8), 32);
+	CHECK_EQ(host.last.payload_size, 8);
 	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
 	    16);
 	close_all();

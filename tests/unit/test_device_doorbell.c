@@ -297,6 +297,11 @@ TEST(suspended, "rings at a suspended guest arrive when it resumes")
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_NOTIFY_PAGE), 1);
 	CHECK_EQ(vqp_program_ring(host.program, bell(1024)), VQP_SUCCESS);
 	CHECK_EQ(guest.interrupts[1], 1);
+	/* And then it is no page any more, even if it comes back. */
+	vqp_device_suspend(guest.device);
+	vqp_device_resume(guest.device, false);
+	CHECK_EQ(guest.mapped, 0);
+	CHECK_EQ(guest.interrupts[1], 1);
 	close_all();
 }
 

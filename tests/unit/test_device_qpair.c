@@ -158,6 +158,7 @@ TEST(host_creates_guest_attaches, "a pair without memory waits for a guest's")
 {
 	struct vqp_qpair_memory memory;
 	struct vqp_qpair_indexes indexes;
+	struct vqp_queue_header *header;
 
 	open_all();
 	CHECK_EQ(host_takes(), VQP_SUCCESS_CREATED);
@@ -175,6 +176,12 @@ TEST(host_creates_guest_attaches, "a pair without memory waits for a guest's")
 	    VQP_SUCCESS);
 	CHECK_EQ(memory.produce.size, 100);
 	CHECK(memory.produce.header == host.memory.produce.header);
+	/* Each index is judged by the size of its own ring. */
+	header = (void *)(guest.memory + FAKE_PAGE);
+	vqp_store_relaxed(&header->producer_tail, 4000);
+	CHECK_EQ(vqp_program_qpair_indexes(host.program, handle, &indexes),
+	    VQP_SUCCESS);
+	CHECK_EQ(indexes.consume_tail, 4000);
 	/* The host leaves: the guest keeps its end. */
 	CHECK_EQ(host_leaves(), VQP_SUCCESS);
 	CHECK(!host.has_memory);
@@ -330,6 +337,56 @@ TEST(named_peer, "B 26: only the named peer may attach, others cause no event")
 	CHECK_EQ(next_event(&peer), -1);
 	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
 	fake_program_close(&other);
+	close_all();
+}
+
+TEST(strangers, "a guest cannot attach where it cannot talk, or in a row")
+{
+	const struct vqp_device_config config = {
+		.context = { .cid = 17 }, .data_in = VQP_DATA_IN_STREAM,
+	};
+	struct fake_qpair pair = of_guest(), crossed = pair;
+	struct fake_guest other;
+
+	open_all();
+	CHECK_EQ(fake_guest_create(&other, &hub, &config), VQP_SUCCESS);
+	pair.peer = VQP_CONTEXT_ANY;
+	crossed.produce = pair.consume;
+	crossed.consume = pair.produce;
+	CHECK_EQ(fake_qpair_alloc(&guest, &pair), VQP_SUCCESS_CREATED);
+	CHECK_EQ(fake_qpair_alloc(&other, &crossed),
+	    VQP_ERROR_DST_UNREACHABLE);
+	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
+	fake_guest_close(&other);
+	close_all();
+}
+
+TEST(one_bucket, "pairs are found whatever names the others have")
+{
+	struct fake_qpair pair = of_guest();
+	struct vqp_qpair_request request = of_host();
+
+	open_all();
+	/* A table of buckets has a power of two of them. */
+	for (uint32_t i = 0; i < 4; i++) {
+		pair.handle.resource = request.handle.resource = i << 16;
+		CHECK_EQ(fake_qpair_alloc(&guest, &pair), VQP_SUCCESS_CREATED);
+		CHECK_EQ(fake_qpair_alloc(&guest, &pair),
+		    VQP_ERROR_ALREADY_EXISTS);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		request.handle.resource = (i ^ 2) << 16;
+		CHECK_EQ(vqp_program_qpair_alloc(host.program, &request),
+		    VQP_SUCCESS_ATTACHED);
+		CHECK_EQ(host.memory.handle.resource, (i ^ 2) << 16);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		const struct vqp_handle name = { 16, (i ^ 1) << 16 };
+
+		CHECK_EQ(fake_qpair_detach(&guest, name), VQP_SUCCESS);
+		CHECK_EQ(vqp_program_qpair_detach(host.program, name),
+		    VQP_SUCCESS_LAST_DETACH);
+	}
 	close_all();
 }
 
@@ -672,7 +729,7 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
 	CHECK_EQ(next_event(&peer), VQP_EVENT_QP_PEER_ATTACH);
 	header = (void *)(guest.memory + FAKE_PAGE);
-	vqp_store_relaxed(&header->producer_tail, 77);
+	vqp_store_relaxed(&header->producer_tail, 777);
 	vqp_store_relaxed(&header->consumer_head, 5);
 	/* The other queue's header lies behind its two pages. */
 	header = (void *)(guest.memory + 4 * FAKE_PAGE);
@@ -688,7 +745,7 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	vqp_store_relaxed(&header->producer_tail, 4000);
 	CHECK_EQ(vqp_program_qpair_indexes(host.program, handle, &indexes),
 	    VQP_SUCCESS);
-	CHECK_EQ(indexes.consume_tail, 77);
+	CHECK_EQ(indexes.consume_tail, 777);
 	CHECK_EQ(indexes.consume_head, 9);
 	CHECK_EQ(indexes.produce_tail, 33);
 	CHECK_EQ(indexes.produce_head, 5);
@@ -841,9 +898,11 @@ meddle(struct fake_program *program, const char *call)
 		vqp_program_destroy(program->program);
 		program->program = NULL;
 		break;
-	default:		/* nothing is left of the pair */
+	default:		/* nothing is left of the pair; or its name */
 		vqp_device_reset(guest.device);
 		vqp_program_qpair_detach(program->program, handle);
+		if (then == 4)
+			host_takes();
 		break;
 	}
 }
@@ -852,11 +911,12 @@ TEST(calls_within_calls, "a program may detach, reset, unplug in any call")
 {
 	static const char *const calls[] = { "memory", "no memory", "event" };
 
-	for (int way = 0; way < 2 * 2 * 3 * 4; way++) {
+	for (int way = 0; way < 2 * 2 * 3 * 5; way++) {
 		const bool host_first = way & 1, suspends = way & 2;
+		int status;
 
-		then = way >> 2 & 3;
-		when = calls[way >> 4];
+		then = way / 4 % 5;
+		when = calls[way / 20];
 		open_all();
 		host.hook = meddle;
 		if (host_first)
@@ -868,7 +928,9 @@ TEST(calls_within_calls, "a program may detach, reset, unplug in any call")
 			vqp_device_suspend(guest.device);
 			vqp_device_resume(guest.device, true);
 		}
-		fake_qpair_detach(&guest, handle);
+		status = fake_qpair_detach(&guest, handle);
+		if (then > 2 && !suspends && when == calls[1])
+			CHECK_EQ(status, VQP_SUCCESS_LAST_DETACH);
 		if (host.program != NULL)
 			host_leaves();
 		if (host.program != NULL)

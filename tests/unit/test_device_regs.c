@@ -330,6 +330,9 @@ TEST(reset_forgets, "a reset drops all that the guest brought about")
 		    VQP_SUCCESS_ATTACHED);
 		CHECK_EQ(send_one(), 24);
 		fake_write32(&guest, VQP_REG_GUEST_PAGE_SHIFT, 14);
+		fake_write32(&guest, VQP_REG_DATA_OUT_HIGH, 1);
+		fake_write32(&guest, VQP_REG_DATA_IN_HIGH, 1);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_PAGE_SHIFT), 0);
 		vqp_device_data_out(guest.device, half, sizeof(half));
 		CHECK(guest.level);
 		CHECK(guest.mapped > 0);
@@ -360,6 +363,12 @@ TEST(reset_forgets, "a reset drops all that the guest brought about")
 		fake_write32(&guest, VQP_REG_CAPS, 0x3c);
 		CHECK_EQ(fake_set_notify(&guest, FAKE_PPN(0)), VQP_SUCCESS);
 		CHECK_EQ(fake_link(&guest, bell, 7), VQP_SUCCESS);
+		/* Nothing is left of the high words of DMA. */
+		memset(guest.memory, 0, 3 * sizeof(struct vqp_dma_operation));
+		fake_write32(&guest, VQP_REG_DATA_IN_LOW, FAKE_BASE);
+		CHECK_EQ(guest.memory[0], 1);
+		fake_write32(&guest, VQP_REG_DATA_OUT_LOW, FAKE_BASE);
+		CHECK_EQ(guest.memory[0], 0);
 		close_all();
 	}
 }
@@ -393,7 +402,10 @@ touch_registers(struct fake_program *program, const char *call)
 	vqp_device_data_out(guest.device, &byte, 1);
 	vqp_device_data_in(guest.device, in, sizeof(in));
 	CHECK_EQ(in[7], VQP_DATAGRAM_FILLER);
-	CHECK_EQ(fake_count(&guest, VQP_COUNT_NESTED_ACCESS), 4);
+	in[0] = 0;
+	vqp_device_data_in(guest.device, in, 1);
+	CHECK_EQ(in[0], VQP_DATAGRAM_FILLER);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_NESTED_ACCESS), 5);
 }
 
 TEST(nested_access, "a program cannot use the registers of who is served")
