@@ -48,10 +48,19 @@ receive_inside(void *argument, const struct vqp_datagram *datagram)
 }
 
 static void
+ring_inside(void *argument)
+{
+	inside++;
+	for (unsigned i = 0; i < 20; i++)
+		sim_point("test", i);
+	inside--;
+	receive_inside(argument, NULL);
+}
+
+static void
 serve(void *argument)
 {
-	(void)argument;
-	(void)vqp_core_service(mock.core, VQP_CAUSE_DATAGRAM);
+	(void)vqp_core_service(mock.core, *(const uint32_t *)argument);
 }
 
 TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
@@ -61,17 +70,29 @@ TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
 			.resource = VQP_RESOURCE_ANY,
 			.receive = receive_inside,
 		};
-		struct vqp_handle handle;
+		const struct vqp_doorbell_options bell_options = {
+			.ring = ring_inside,
+		};
+		struct vqp_handle handle, bell = { VQP_INVALID_ID,
+		    VQP_INVALID_ID };
 		struct sim_thread *thread[2];
+		uint32_t cause;
 		unsigned before;
 
 		CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
 		    &handle), VQP_SUCCESS);
-		for (unsigned round = 0; round < 20; round++) {
+		CHECK_EQ(vqp_core_doorbell_create(mock.core, &bell_options,
+		    &bell), VQP_SUCCESS);
+		for (unsigned round = 0; round < 30; round++) {
 			mock_datagram(&mock, case_host, handle, NULL, 0);
+			mock_bitmap(&mock)[0] = 1;
+			/* One lane, the other, and both at once. */
+			cause = round % 3 == 2 ? VQP_CAUSE_DATAGRAM |
+			    VQP_CAUSE_NOTIFICATION : round % 3 == 0 ?
+			    VQP_CAUSE_DATAGRAM : VQP_CAUSE_NOTIFICATION;
 			for (unsigned i = 0; i < 2; i++)
 				thread[i] = sim_spawn("serves", SIM_TASK,
-				    serve, NULL);
+				    serve, &cause);
 			for (unsigned i = 0; i < round; i++)
 				sim_point("test", i);
 			vqp_core_stop(mock.core);
@@ -80,8 +101,7 @@ TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
 				sim_join(thread[i]);
 			CHECK_EQ(inside, 0);
 			before = served;
-			CHECK_EQ(vqp_core_service(mock.core,
-			    VQP_CAUSE_DATAGRAM), 0);
+			CHECK_EQ(vqp_core_service(mock.core, cause), 0);
 			CHECK_EQ(served, before);
 			vqp_core_suspend(mock.core);
 			CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
@@ -89,6 +109,7 @@ TEST(stop_waits, "abi 1.8: when stop returns no service runs, nor begins")
 		}
 		CHECK(served > 0);
 		vqp_core_endpoint_destroy(mock.core, handle);
+		vqp_core_doorbell_destroy(mock.core, bell);
 	}
 }
 

@@ -403,6 +403,30 @@ TEST(l2_too_many_pages,
 	}
 }
 
+TEST(l2_narrow_pages,
+    "L2: of narrow page numbers a message without ports has twice as many")
+{
+	FOR_EACH_BARE_CASE() {
+		/* 64 bytes, two headers, and so many pages in each ring. */
+		const uint64_t most = (VQP_DATAGRAM_BYTES_MAX - 64) / 4 / 2 - 1;
+		struct vqp_handle handle = invalid;
+		struct vqp_qpair *qpair = NULL;
+
+		if (!case_dma || case_seed > 0)
+			continue;
+		mock.caps &= ~VQP_CAP_PPN64;
+		CHECK_EQ(mock_attach(&mock), VQP_SUCCESS);
+		vqp_core_start(mock.core);
+		sim_os_no_ports(mock.os);
+		CHECK_EQ(alloc(most << 12, (most << 12) + 1, 0, &handle,
+		    &qpair), VQP_ERROR_PAYLOAD_TOO_LARGE);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_ALLOC), 0);
+		CHECK_EQ(alloc(most << 12, most << 12, 0, &handle, &qpair),
+		    VQP_SUCCESS);
+		CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair), 0);
+	}
+}
+
 static struct vqp_handle sends_from;
 
 static void
@@ -765,6 +789,56 @@ TEST(case_39_unplugged_meanwhile,
 	}
 }
 
+static struct vqp_qpair *to_detach;
+
+static void
+detach_when_said(void *argument)
+{
+	while (!*(const bool *)argument)
+		sim_point("test", 0);
+	CHECK_EQ(vqp_core_qpair_detach(mock.core, &to_detach), VQP_SUCCESS);
+}
+
+/* The device was told of a first pair. */
+static bool was_said;
+
+static void
+see_detach(struct mock *of, const struct vqp_datagram *datagram)
+{
+	(void)of;
+	was_said |= datagram->dst.resource == VQP_HYPERCALL_QPAIR_DETACH;
+}
+
+TEST(case_39_said_before,
+    "39: what the device would not let go as it went is no client's failure")
+{
+	FOR_EACH_CASE() {
+		struct vqp_qpair *qpair[20];
+		struct sim_thread *thread;
+
+		for (unsigned i = 0; i < 20; i++) {
+			struct vqp_handle handle = invalid;
+
+			CHECK_EQ(alloc(64, 64, 0, &handle, &qpair[i]), 0);
+		}
+		/* The last one made is the first that it is told of. */
+		to_detach = qpair[19];
+		was_said = false;
+		mock.sees = see_detach;
+		mock.answers[VQP_HYPERCALL_QPAIR_DETACH] = true;
+		mock.answer[VQP_HYPERCALL_QPAIR_DETACH] = VQP_ERROR_NO_ACCESS;
+		thread = sim_spawn("detaches", SIM_TASK, detach_when_said,
+		    &was_said);
+		vqp_core_unplug(mock.core);
+		sim_join(thread);
+		CHECK_EQ(case_counters().pairs_quarantined, 0);
+		CHECK_EQ(sim_os_log_count(mock.os), 0);
+		for (unsigned i = 0; i < 19; i++)
+			CHECK_EQ(vqp_core_qpair_detach(mock.core, &qpair[i]),
+			    0);
+	}
+}
+
 /* An alloc that the device may have heard of, but that got no answer. */
 static unsigned unanswered;
 
@@ -981,6 +1055,11 @@ TEST(local_pair, "abi 4.6, B15, B17: two ends here, data both ways, events")
 			    VQP_ERROR_NOT_FOUND);
 			CHECK_EQ(alloc(p, q, VQP_QPAIR_LOCAL, &handle, &a),
 			    VQP_SUCCESS_CREATED);
+			/* Both headers have the name, as a device's have. */
+			CHECK(memcmp(a->pair.tx.tail_cell - 1, &handle,
+			    sizeof(handle)) == 0);
+			CHECK(memcmp(a->pair.rx.tail_cell - 1, &handle,
+			    sizeof(handle)) == 0);
 			/* 24: neither swapped nor off by one. */
 			CHECK_EQ(alloc(p, q, VQP_QPAIR_LOCAL, &handle, &b),
 			    VQP_ERROR_MISMATCH);
