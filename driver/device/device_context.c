@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Devices and programs as contexts of a hub: how they come, get another id,
- * sleep and go; and what a program calls.
+ * Devices and host contexts as contexts of a hub: how they are created, change
+ * their id, are suspended and destroyed, and the calls that a host context
+ * makes.
  */
 #include "device_private.h"
 
-/* A context that could talk to `gone` and was not told of this removal. */
+/* A context that could talk to `gone` and has no event of this removal yet. */
 static struct hub_context *
 next_to_tell(struct hub_context *gone, uint64_t removal)
 {
@@ -40,10 +41,12 @@ free_context(struct hub_context *context)
 }
 
 /*
- * Everything that the context was an end or owner of goes, then the others
- * are told, then it is freed.  A program that is told may unplug itself or
- * others; these wait in a row for their turn, so that everybody is told of
- * everyone once.  Each look starts anew, for who was there may be gone.
+ * First everything goes that the context was a side or an owner of; then the
+ * others are notified; then the context is freed.  A host context that is
+ * notified may unplug itself or others.  Those are appended to hub->gone and
+ * wait for their turn, so that each context hears of each removal once.  The
+ * search for the next context starts from the beginning each time, because a
+ * callback may have freed any of them.
  */
 static void
 unplug(struct hub_context *context)
@@ -188,7 +191,7 @@ vqp_device_count(const struct vqp_device *device, enum vqp_device_count count)
 }
 
 /*
- * ---- Programs.
+ * ---- Host contexts.
  */
 
 int
@@ -215,7 +218,7 @@ vqp_program_create(struct vqp_hub *hub,
 void
 vqp_program_destroy(struct vqp_program *program)
 {
-	/* Its own `memory` may call this again while it is on its way out. */
+	/* The context's own `memory` may call this again during unplug(). */
 	if (program->context.closing)
 		return;
 	unplug(&program->context);

@@ -4,7 +4,7 @@
  */
 #include "device_private.h"
 
-/* Up to n bytes of the message being given; how many they were. */
+/* Copy up to n bytes of the current message; returns how many. */
 static uint64_t
 give(struct vqp_device *device, uint8_t *to, uint64_t n)
 {
@@ -29,8 +29,8 @@ begin(struct vqp_device *device)
 }
 
 /*
- * IMAGE: lay out what the next reads of the driver will give, in one of three
- * lengths that it cannot misread (docs/wire.md 2.6).
+ * IMAGE: lay out what the driver's next reads return, in one of three lengths
+ * that the driver cannot misread (docs/wire.md 2.6).
  */
 static void
 plan_image(struct vqp_device *device)
@@ -78,7 +78,7 @@ give_image(struct vqp_device *device, uint8_t *to, uint64_t length)
 	}
 }
 
-/* STREAM, and each part of PIECE: n bytes that end where the driver looks. */
+/* STREAM, and each part of PIECE: n bytes, after which the driver parses. */
 static void
 give_stream(struct vqp_device *device, uint8_t *to, uint64_t n)
 {
@@ -86,7 +86,7 @@ give_stream(struct vqp_device *device, uint8_t *to, uint64_t n)
 		uint64_t given;
 
 		if (device->in == NULL) {
-			/* A header is never cut: the driver would drop it. */
+			/* Never cut a header: the driver would drop it. */
 			if (device->head == NULL || n < DATAGRAM_BYTES) {
 				__builtin_memset(to, VQP_DATAGRAM_FILLER,
 				    (size_t)n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Datagrams by DMA, both ways (docs/wire.md 1.9).  The operation and its
- * elements are copied once; a walk over guest memory never goes beyond what
- * they say.
+ * Datagrams by DMA, in both directions (docs/wire.md 1.9).  The operation and
+ * its elements are copied once, so a walk over guest memory never goes beyond
+ * the lengths that were checked.
  */
 #include "device_private.h"
 
@@ -11,8 +11,8 @@ struct dma_walk {
 	struct vqp_dma_element element[DMA_ELEMENTS_MAX];
 	uint32_t count;
 	uint32_t at;		/* element */
-	uint64_t done;		/* bytes of it */
-	uint64_t left;		/* bytes of all that is left */
+	uint64_t done;		/* bytes of this element */
+	uint64_t left;		/* bytes left in all elements */
 };
 
 static bool
@@ -32,7 +32,7 @@ guest_copy(struct vqp_device *device, uint64_t address, void *ours,
 	return good;
 }
 
-/* Read the operation, and where it wants its bytes. */
+/* Copy the operation and the list of elements that it names. */
 static bool
 dma_open(struct dma_walk *walk, uint64_t address,
     struct vqp_dma_operation *operation)
@@ -68,7 +68,7 @@ dma_open(struct dma_walk *walk, uint64_t address,
 	return true;
 }
 
-/* The next `bytes` bytes, at most walk->left. */
+/* Move the next `bytes` bytes, at most walk->left. */
 static bool
 dma_move(struct dma_walk *walk, void *ours, uint64_t bytes, bool to_guest)
 {
@@ -125,7 +125,7 @@ dma_hypercall(struct dma_walk *walk)
 	return vqp_device_execute(device, size);
 }
 
-/* Calls of programs were refused in vqp_device_write() already. */
+/* vqp_device_write() has refused accesses by host contexts already. */
 static bool
 dma_refused(struct vqp_device *device)
 {
@@ -148,7 +148,7 @@ vqp_device_dma_send(struct vqp_device *device, uint64_t address)
 		return;
 	}
 	walk.device = device;
-	/* A datagram that the port has half of is given up. */
+	/* A datagram that is half-written through the port is dropped. */
 	vqp_device_out_clear(device);
 	device->swallow = 0;
 	if (!dma_open(&walk, address, &operation)) {
@@ -157,7 +157,7 @@ vqp_device_dma_send(struct vqp_device *device, uint64_t address)
 	}
 	device->result = dma_hypercall(&walk);
 	vqp_device_out_clear(device);
-	/* The register and the header: some drivers read one, some both. */
+	/* The result goes to both: some drivers read one, some both. */
 	result = (uint64_t)device->result;
 	guest_copy(device, address + offsetof(struct vqp_dma_operation, result),
 	    &result, sizeof(result), true);
@@ -198,7 +198,7 @@ vqp_device_dma_receive(struct vqp_device *device, uint64_t address)
 	vqp_device_raise(device, VQP_CAUSE_DMA_DATAGRAM);
 	if (device->head == NULL)
 		return;
-	/* Whoever posts too little is not asked again at once, for ever. */
+	/* A driver that posts too little would be interrupted endlessly. */
 	if (some)
 		vqp_device_raise(device, VQP_CAUSE_DATAGRAM);
 	else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Doorbells, road 2: a handle is looked up, its byte of the guest's
- * notification page is set, and the cause is raised.  Rings coalesce: what
- * cannot be written now, for there is no page, is one mark at the link.
+ * Doorbells, data path 2: find the handle, set its byte of the guest's
+ * notification page, raise the cause.  Rings coalesce: while there is no page,
+ * one mark at the doorbell link stands for all rings that wait.
  */
 #include "device_private.h"
 
@@ -82,14 +82,14 @@ vqp_hub_drop_links(struct hub_context *context)
 	context->link_count = 0;
 }
 
-/* Write a ring, if there is a page to write it on. */
+/* Write a ring to the page, if there is one. */
 static bool
 deliver(struct vqp_device *device, struct device_link *link)
 {
 	if (device->notify == NULL)
 		return false;
 	link->pending = false;
-	/* The page may be smaller than the one it was linked for. */
+	/* The page may be smaller than at the time the doorbell was linked. */
 	if (link->index >= device->notify_bytes)
 		return false;
 	/* E4: what the ringer wrote is out /before/ the guest sees the bit */
@@ -107,7 +107,7 @@ vqp_hub_ring(struct hub_context *from, struct vqp_handle handle)
 	    handle.resource == VQP_RESOURCE_ANY)
 		return bad_doorbell(from, VQP_ERROR_INVALID_ARGS);
 	to = vqp_hub_find(from->hub, handle.context);
-	/* A guest is not told whether an id that it cannot reach is taken. */
+	/* The answer must not tell a guest which foreign ids are in use. */
 	if (to == NULL ? from->device != NULL &&
 	    handle.context > VQP_CONTEXT_HOST : !vqp_hub_reachable(from, to))
 		return vqp_hub_refuse(from, VQP_COUNT_UNREACHABLE,
@@ -115,7 +115,7 @@ vqp_hub_ring(struct hub_context *from, struct vqp_handle handle)
 	if (to != NULL && vqp_hub_denied(from, to))
 		return vqp_hub_refuse(from, VQP_COUNT_DENIED,
 		    VQP_ERROR_NO_ACCESS);
-	/* By resource alone: links of a guest outlive a change of its id. */
+	/* Compare the resource alone: links outlive a change of the id. */
 	link = to != NULL ? *bucket_of(to, handle.resource) : NULL;
 	while (link != NULL && link->handle.resource != handle.resource)
 		link = link->next;
@@ -153,7 +153,7 @@ bad_page(struct vqp_device *device, int status)
 	    status);
 }
 
-/* Use this page from now on, and write what waited for one. */
+/* Use this page from now on, and write the rings that waited for it. */
 static int
 map_notify(struct vqp_device *device, uint64_t address, uint64_t bytes)
 {
@@ -178,7 +178,7 @@ map_notify(struct vqp_device *device, uint64_t address, uint64_t bytes)
 	return VQP_SUCCESS;
 }
 
-/* A second page takes the place of the first; a bad one leaves it. */
+/* A second page replaces the first; a bad one changes nothing. */
 int
 vqp_device_set_notify(struct vqp_device *device, uint64_t page_number)
 {

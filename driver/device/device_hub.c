@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The hub: who is plugged in, under which id, and who may talk to whom.  Every
- * call that crosses from one context to another asks here first.
+ * The hub: which contexts are plugged in, under which ids, and who may talk to
+ * whom.  Every call from one context to another is checked here first.
  */
 #include "device_private.h"
 
@@ -89,7 +89,7 @@ bucket_of(struct vqp_hub *hub, uint32_t cid)
 	return &hub->contexts[cid % CONTEXT_BUCKETS];
 }
 
-/* As vqp_hub_find(), closing ones too: an id is taken until it is free. */
+/* As vqp_hub_find(), closing ones too: an id is taken until it is freed. */
 static struct hub_context *
 find_any(struct vqp_hub *hub, uint32_t cid)
 {
@@ -126,13 +126,13 @@ vqp_hub_denied(const struct hub_context *a, const struct hub_context *b)
 	    (a->privileges & VQP_PRIVILEGE_TRUSTED) == 0);
 }
 
-/* An id that this kind of context may have. */
+/* True for an id that this kind of context may have. */
 static bool
 cid_allowed(const struct hub_context *context, uint32_t cid)
 {
 	if (cid == VQP_CONTEXT_HOST)
 		return context->program != NULL;
-	/* GET_CONTEXT_ID answers it: no error may be among them. */
+	/* GET_CONTEXT_ID returns the id, so no id may look like an error. */
 	return cid >= VQP_CONTEXT_FREE_MIN && cid <= VQP_CONTEXT_FREE_MAX;
 }
 
@@ -157,7 +157,7 @@ vqp_hub_plug(struct vqp_hub *hub, struct hub_context *context,
 		return vqp_hub_refuse(context, VQP_COUNT_CONTEXT_LIMIT,
 		    VQP_ERROR_NO_RESOURCES);
 	if (cid == VQP_CONTEXT_ANY) {
-		/* Bounded: fewer are taken than there are. */
+		/* The loop ends: fewer ids are taken than exist. */
 		cid = VQP_CONTEXT_FREE_MIN;
 		while (find_any(hub, cid) != NULL)
 			cid++;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a guest sends: taken from DATA_OUT, judged, carried out if it is a
- * hypercall and routed if not.  device_dma.c brings it by DMA instead.
+ * What a guest sends: read from DATA_OUT and checked; a hypercall is carried
+ * out, any other datagram is routed.  device_dma.c brings it by DMA instead.
  */
 #include "device_private.h"
 
 /*
- * ---- Hypercalls.  `at` is all of the datagram, in memory of ours that the
- * guest cannot reach.
+ * ---- Hypercalls.  `at` is the whole datagram, in memory of the device model
+ * that the guest cannot reach.
  */
 
 static int
@@ -66,7 +66,7 @@ set_notify_bitmap(struct vqp_device *device, const uint8_t *at, uint64_t size)
 	if (size != sizeof(call))
 		return bad_hypercall(device);
 	device_copy(&call, at, sizeof(call));
-	/* FreeBSD leaves the high half as its stack had it. */
+	/* FreeBSD leaves stack garbage in the high half. */
 	if ((device->caps & VQP_CAP_PPN64) == 0)
 		call.page_number &= UINT32_MAX;
 	return vqp_device_set_notify(device, call.page_number);
@@ -99,7 +99,7 @@ qpair_alloc(struct vqp_device *device, const uint8_t *at, uint64_t size)
 		return bad_hypercall(device);
 	device_copy(&call, at, sizeof(call));
 	asked.handle = call.handle;
-	/* Stream sockets to context 0: the host's program is the other end. */
+	/* Stream sockets to context 0 are served by the host context. */
 	asked.peer = call.peer == VQP_CONTEXT_HYPERVISOR ? VQP_CONTEXT_HOST :
 	    call.peer;
 	asked.flags = call.flags;
@@ -165,8 +165,8 @@ vqp_device_out_clear(struct vqp_device *device)
 }
 
 /*
- * Only the largest hypercall may take more than a datagram may, and only then
- * is memory asked for.
+ * Only the largest hypercall may be larger than a datagram, and memory is
+ * allocated only for that one.
  */
 int
 vqp_device_out_judge(struct vqp_device *device)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Interrupts: which causes happened, which of them the guest may see, and when
- * one goes out.  `causes` is all that happened and was not delivered, so a
- * cause from before INT_ENABLE, or behind the mask, waits there.
+ * an interrupt is sent.  `causes` holds each cause that happened and was not
+ * delivered, so a cause waits there before INT_ENABLE or while it is masked.
  */
 #include "device_private.h"
 
@@ -14,8 +14,8 @@ visible(const struct vqp_device *device)
 
 /*
  * A message is a write to an address of the guest's choice, which may be one
- * of our registers: what it does there is refused, or it would find us in the
- * middle of something, and bring the next interrupt by itself.
+ * of our own registers.  Such an access is refused: it would find the device in
+ * the middle of a change, and each interrupt could raise the next.
  */
 static void
 interrupt(struct vqp_device *device, uint32_t vector, bool level)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of driver/device share.  A call comes in through one of
- * them, and the rule that keeps calls back harmless is this: whoever calls a
- * program holds no pointer to a pair, a link or a program across the call,
- * unless the comment there says what keeps it alive.
+ * What the files of driver/device share.  One rule keeps callbacks harmless:
+ * code that calls a host context holds no pointer to a pair, a doorbell link
+ * or a host context across the call, unless the comment there says what keeps
+ * it alive.
  */
 #ifndef DEVICE_PRIVATE_H
 #define DEVICE_PRIVATE_H
@@ -16,13 +16,13 @@
 #define QPAIR_BUCKETS	1024
 #define LINK_BUCKETS	64
 
-/* Sizes of page that GUEST_PAGE_SHIFT may say: 4 KiB to 64 KiB. */
+/* Page sizes that GUEST_PAGE_SHIFT accepts: 4 KiB to 64 KiB. */
 #define PAGE_SHIFT_MAX	16
 
 /* Elements of one DMA operation: a hypercall of 262,232 bytes, and slack. */
 #define DMA_ELEMENTS_MAX	128
 
-/* A doorbell: the resource of a context, for a guest also a byte to set. */
+/* A doorbell: a resource of a context; for a guest also a byte to set. */
 struct device_link {
 	struct device_link *next;
 	struct vqp_handle handle;
@@ -41,27 +41,27 @@ struct device_message {
 
 struct hub_qpair;
 
-/* An end of a pair, on the list of the context that it is. */
+/* One side of a pair, on the list of the context that is this side. */
 struct qpair_end {
-	struct hub_context *context;	/* NULL: nobody, yet or any more */
+	struct hub_context *context;	/* NULL: not attached, or detached */
 	struct hub_qpair *pair;
 	struct qpair_end *next;
 	struct qpair_end **link;
-	bool told;		/* this program has the memory */
+	bool told;		/* this host context has the memory */
 };
 
 enum { CREATOR, ATTACHER };
-/* The four parts of a guest's memory, as the guest calls them. */
+/* The four parts of a guest's memory, named from the guest's side. */
 enum { PRODUCE_HEADER, PRODUCE_DATA, CONSUME_HEADER, CONSUME_DATA, PARTS };
 
 /*
  * A queue pair.  Sizes are those of the creator.  States (docs/wire.md 4.7):
- * CREATED until `met`, then ATTACHED while both ends are there, then SHUTDOWN;
- * with memory while `mapped`, or for two programs from the start.
+ * CREATED until `met`, then ATTACHED while both sides are there, then SHUTDOWN.
+ * A pair has memory while `mapped`; a pair of two host contexts always has it.
  */
 struct hub_qpair {
 	struct hub_qpair *next;		/* in its bucket */
-	uint64_t serial;		/* tells it from a later namesake */
+	uint64_t serial;		/* differs for a later pair */
 	struct vqp_handle handle;
 	uint32_t peer;
 	uint32_t flags;
@@ -72,7 +72,7 @@ struct hub_qpair {
 	bool creator_trusted;
 	bool creator_restricted;
 	void *shared;
-	/* The guest whose pages these are, while it is an end. */
+	/* The guest whose pages these are, while it is attached. */
 	struct hub_context *guest;
 	uint64_t *addresses;
 	uint32_t page_count;
@@ -81,10 +81,10 @@ struct hub_qpair {
 	void *part[PARTS];
 	bool mapped;
 	bool saved;
-	struct vqp_qpair_indexes copy;	/* as the guest calls them */
+	struct vqp_qpair_indexes copy;	/* from the guest's side */
 };
 
-/* What a device and a program have in common. */
+/* What a device and a host context have in common. */
 struct hub_context {
 	struct vqp_hub *hub;
 	struct hub_context *next;	/* in its bucket */
@@ -94,9 +94,9 @@ struct hub_context {
 	struct vqp_device *device;	/* one of the two is NULL */
 	struct vqp_program *program;
 	bool closing;
-	uint64_t removal_told;		/* the last removal it was told */
+	uint64_t removal_told;		/* the last it was notified of */
 	struct qpair_end *ends;
-	struct qpair_end *cursor;	/* of a walk over ends */
+	struct qpair_end *cursor;	/* of a walk over pairs */
 	uint32_t qpair_count;
 	uint64_t qpair_bytes;
 	struct device_link *links[LINK_BUCKETS];
@@ -109,7 +109,7 @@ struct vqp_hub {
 	struct vqp_hub_limits limits;
 	struct hub_context *contexts[CONTEXT_BUCKETS];
 	uint32_t context_count;
-	struct hub_context *gone;	/* unplugged, others to be told */
+	struct hub_context *gone;	/* unplugged; others to be notified */
 	uint64_t removals;
 	uint64_t serials;
 	struct hub_qpair *qpairs[QPAIR_BUCKETS];
@@ -127,9 +127,9 @@ struct vqp_device {
 	enum vqp_data_in data_in;
 	uint32_t caps_offered;
 	bool suspended;
-	bool serving;		/* a hypercall or datagram is under way */
-	bool interrupting;	/* host.interrupt() is under way */
-	uint32_t cid_before;	/* still believed as a source */
+	bool serving;		/* in a hypercall or datagram */
+	bool interrupting;	/* in host.interrupt() */
+	uint32_t cid_before;	/* still accepted as a source */
 
 	/* Registers. */
 	uint32_t caps;
@@ -143,15 +143,15 @@ struct vqp_device {
 	uint32_t out_high;
 	uint32_t in_high;
 
-	/* DATA_OUT: what has come of a datagram, in `out`. */
+	/* DATA_OUT: the part of a datagram that came so far, in `out`. */
 	uint8_t *small;		/* VQP_DATAGRAM_BYTES_MAX, always there */
 	uint8_t *out;		/* small, or larger for a large hypercall */
 	uint64_t out_room;
 	uint64_t out_have;
-	uint64_t out_want;	/* all of it; 0 while the header comes */
-	uint64_t swallow;	/* bytes of a refused one still to come */
+	uint64_t out_want;	/* whole size; 0: header incomplete */
+	uint64_t swallow;	/* bytes of a refused one to discard */
 
-	/* The queue, first in first out, and what DATA_IN is giving. */
+	/* The queue, first in first out, and the message DATA_IN returns. */
 	struct device_message *head;
 	struct device_message **tail;
 	uint64_t queue_bytes;	/* of datagrams */
@@ -180,14 +180,14 @@ struct vqp_device {
 void *vqp_hub_alloc(struct vqp_hub *hub, uint64_t bytes);
 void vqp_hub_free(struct vqp_hub *hub, void *memory, uint64_t bytes);
 
-/* Count a refusal of this context, tell the log, and answer the status. */
+/* Count a refusal of this context, log it, and return the status. */
 int vqp_hub_refuse(struct hub_context *context, enum vqp_device_count count,
     int status);
 
 /* The context of an id that is plugged in and open, or NULL. */
 struct hub_context *vqp_hub_find(struct vqp_hub *hub, uint32_t cid);
 
-/* May these two meet at all; and do their privileges forbid it? */
+/* True if these two may meet; true if their privileges forbid it. */
 bool vqp_hub_reachable(const struct hub_context *a,
     const struct hub_context *b);
 bool vqp_hub_denied(const struct hub_context *a, const struct hub_context *b);
@@ -195,35 +195,35 @@ bool vqp_hub_denied(const struct hub_context *a, const struct hub_context *b);
 int vqp_hub_plug(struct vqp_hub *hub, struct hub_context *context,
     const struct vqp_context_config *config);
 int vqp_hub_rename(struct hub_context *context, uint32_t cid);
-/* Out of the table: its id is free. */
+/* Take a context out of the table, which frees its id. */
 void vqp_hub_take_out(struct hub_context *context);
 
 /* ---- device_interrupt.c */
 
-/* These causes happened. */
+/* Record that these causes happened. */
 void vqp_device_raise(struct vqp_device *device, uint32_t causes);
-/* Deliver what may be.  `fresh`: causes that happened just now. */
+/* Deliver what the guest may see.  `fresh`: causes that just happened. */
 void vqp_device_deliver(struct vqp_device *device, uint32_t fresh);
-/* The causes that the guest may see, which are delivered with it. */
+/* The causes that the guest may see, and that this delivers. */
 uint32_t vqp_device_read_icr(struct vqp_device *device);
 
 /*
- * True, and counted, when an access must not come in here: a program called
- * accesses the registers, or an interrupt is a message that the guest aimed
- * at them.
+ * True, and counted, when this access must be refused: a host context accesses
+ * the registers from a callback, or the guest aimed an interrupt message at
+ * them.
  */
 bool vqp_device_nested(struct vqp_device *device);
 
 /* ---- device_route.c */
 
-/* Judge a datagram's src for this context and put its id there. */
+/* Check a datagram's src for this context and set its id there. */
 int vqp_hub_stamp(struct hub_context *from, struct vqp_datagram *datagram);
 
-/* Route a stamped datagram.  Bytes accepted, or an error. */
+/* Route a stamped datagram.  Returns bytes accepted, or an error. */
 int64_t vqp_hub_route(struct hub_context *from,
     const struct vqp_datagram *datagram, const void *payload);
 
-/* Events: to a guest's queue or to a program, at once. */
+/* Events: to a guest's queue, or to a host context at once. */
 void vqp_hub_event_qpair(struct hub_context *to, enum vqp_event event,
     struct vqp_handle handle, uint32_t peer);
 void vqp_hub_event_context(struct hub_context *to, enum vqp_event event,
@@ -250,15 +250,15 @@ void vqp_device_resume_notify(struct vqp_device *device);
 
 /* ---- device_qpair.c */
 
-/* An end asks for a pair; a guest brings pages. */
+/* A context asks for a pair; a guest brings pages. */
 struct qpair_asked {
 	struct vqp_handle handle;
 	uint32_t peer;
 	uint32_t flags;
 	uint64_t produce_size;
 	uint64_t consume_size;
-	void *shared;		/* a program's; else NULL */
-	uint64_t page_count;	/* a guest's, as it says */
+	void *shared;		/* a host context's; else NULL */
+	uint64_t page_count;	/* a guest's, as it claims */
 	const uint8_t *pages;	/* page_count page numbers, or fewer */
 	uint64_t pages_bytes;	/* bytes that are there */
 	uint32_t page_width;	/* 4 or 8 */
@@ -277,13 +277,13 @@ bool vqp_device_resume_qpairs(struct vqp_device *device);
 /* ---- device_hypercall.c */
 
 /*
- * The header of a guest's datagram is in device->out: VQP_SUCCESS if what it
- * announces is within bounds, and then there is room for all of it.
+ * Call with the header of a guest's datagram in device->out.  VQP_SUCCESS if
+ * the size it announces is within bounds; then `out` has room for all of it.
  */
 int vqp_device_out_judge(struct vqp_device *device);
-/* Carry out a whole datagram of `size` bytes in device->out; its result. */
+/* Carry out the datagram of `size` bytes in device->out; its result. */
 int64_t vqp_device_execute(struct vqp_device *device, uint64_t size);
-/* Make ready for the next datagram of the guest. */
+/* Get ready for the next datagram of the guest. */
 void vqp_device_out_clear(struct vqp_device *device);
 
 /* ---- device_dma.c */
@@ -293,7 +293,7 @@ void vqp_device_dma_receive(struct vqp_device *device, uint64_t address);
 
 /* ---- device_regs.c */
 
-/* Forget queue, half-read and half-written datagrams. */
+/* Drop the queue and all half-read and half-written datagrams. */
 void vqp_device_drop_datagrams(struct vqp_device *device);
 
 static inline void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The broker of queue pairs, road 3: who created, who attached, whose memory.
- * The checks, their order and their answers are those of docs/wire.md 4.7.
- * The memory is always a guest's, but for pairs between two programs, whose
- * memory the hub only names.
+ * The broker of queue pairs, data path 3: who created a pair, who attached to
+ * it, and whose memory it is.  The checks, their order and their answers are
+ * those of docs/wire.md 4.7.  The memory is a guest's, except for a pair
+ * between two host contexts, whose memory the hub only names.
  */
 #include "device_private.h"
 
@@ -30,7 +30,7 @@ find(struct vqp_hub *hub, struct vqp_handle handle)
 	return pair;
 }
 
-/* The same pair again after a call back, or NULL. */
+/* Find the same pair again after a callback; NULL if it is gone. */
 static struct hub_qpair *
 find_again(struct vqp_hub *hub, struct vqp_handle handle, uint64_t serial)
 {
@@ -39,7 +39,10 @@ find_again(struct vqp_hub *hub, struct vqp_handle handle, uint64_t serial)
 	return pair != NULL && pair->serial == serial ? pair : NULL;
 }
 
-/* Which end a context is; -1 for none.  It may be an address of the past. */
+/*
+ * The side that a context is, or -1.  `context` may be stale; it is compared,
+ * never dereferenced.
+ */
 static int
 end_of(const struct hub_qpair *pair, const struct hub_context *context)
 {
@@ -91,7 +94,7 @@ end_leave(struct qpair_end *end)
  * ---- Memory.
  */
 
-/* Our end's sizes: those of the creator, or crossed. */
+/* This side's sizes: the creator's, or the same two exchanged. */
 static uint64_t
 size_of(const struct hub_qpair *pair, int which, bool produce)
 {
@@ -148,7 +151,7 @@ drop_memory(struct hub_qpair *pair)
 	pair->saved = false;
 }
 
-/* As the guest calls them; its produce header is the one it writes. */
+/* Named from the guest's side: the guest writes the produce header. */
 static void
 read_indexes(const struct hub_qpair *pair, struct vqp_qpair_indexes *indexes)
 {
@@ -171,7 +174,7 @@ view(const struct hub_qpair *pair, int which, struct vqp_qpair_memory *memory)
 	memory->consume.size = size_of(pair, which, false);
 	if (!pair->mapped)
 		return;
-	/* What the guest consumes is what we produce. */
+	/* The queue that the guest consumes is the one this side produces. */
 	memory->produce.header = pair->part[CONSUME_HEADER];
 	memory->produce.data = pair->part[CONSUME_DATA];
 	memory->consume.header = pair->part[PRODUCE_HEADER];
@@ -184,7 +187,7 @@ has_memory(const struct hub_qpair *pair)
 	return pair->mapped || pair->shared != NULL;
 }
 
-/* Calls back: the pair and the program may be gone afterwards. */
+/* Calls back: the pair and the host context may be gone afterwards. */
 static void
 tell_memory(struct hub_qpair *pair, int which)
 {
@@ -224,7 +227,7 @@ pages_of(uint64_t bytes, uint64_t page_bytes)
 	return (bytes + page_bytes - 1) / page_bytes;
 }
 
-/* What can be said without looking who is there. */
+/* The checks that need no knowledge of who is plugged in. */
 static int
 judge(struct hub_context *context, const struct qpair_asked *asked)
 {
@@ -256,7 +259,7 @@ judge(struct hub_context *context, const struct qpair_asked *asked)
 	return VQP_SUCCESS;
 }
 
-/* May this context name that one as the peer of a pair it creates? */
+/* True if this context may name that one as the peer of a pair it creates. */
 static bool
 is_possible_peer(struct hub_context *context, uint32_t cid)
 {
@@ -267,7 +270,7 @@ is_possible_peer(struct hub_context *context, uint32_t cid)
 	if (cid < VQP_CONTEXT_HOST || cid == context->cid)
 		return false;
 	if (context->device == NULL)
-		return true;	/* a guest that is still to come */
+		return true;	/* a guest that may be plugged in later */
 	peer = vqp_hub_find(context->hub, cid);
 	return peer != NULL && vqp_hub_reachable(context, peer);
 }
@@ -311,7 +314,7 @@ may_attach(struct hub_context *context, const struct qpair_asked *asked,
 	    asked->consume_size != pair->produce_size)
 		return refuse(context, VQP_ERROR_MISMATCH);
 	if (context->device != NULL || asked->shared != NULL) {
-		/* Only one may bring memory, and a pair that waits needs it. */
+		/* One side alone brings memory, and a waiting pair needs it. */
 		if (has_memory(pair) || pair->guest != NULL)
 			return refuse(context, VQP_ERROR_INVALID_ARGS);
 	}
@@ -328,7 +331,7 @@ has_room(struct hub_context *context, const struct qpair_asked *asked)
 	if (context->qpair_count >= limits->qpair_count)
 		return vqp_hub_refuse(context, VQP_COUNT_QPAIR_COUNT_LIMIT,
 		    VQP_ERROR_NO_RESOURCES);
-	/* A program serves many guests; each of these has its limit. */
+	/* A host context serves many guests; the limit is for each guest. */
 	if (context->device != NULL && context->qpair_bytes >
 	    limits->qpair_bytes - (asked->produce_size + asked->consume_size))
 		return vqp_hub_refuse(context, VQP_COUNT_QPAIR_BYTES_LIMIT,
@@ -337,8 +340,8 @@ has_room(struct hub_context *context, const struct qpair_asked *asked)
 }
 
 /*
- * Take the pages a guest brings.  All or nothing: on an error the pair has no
- * memory, as before.
+ * Map the pages that a guest brings, all or none: after an error the pair has
+ * no memory, as before.
  */
 static int
 bring_pages(struct hub_qpair *pair, struct hub_context *guest,
@@ -362,7 +365,7 @@ bring_pages(struct hub_qpair *pair, struct hub_context *guest,
 	pair->part_pages[CONSUME_DATA] =
 	    (uint32_t)pages_of(asked->consume_size, pair->page_bytes);
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t number = 0;	/* its low half, if that is all */
+		uint64_t number = 0;	/* page_width 4 fills the low half */
 
 		device_copy(&number, asked->pages +
 		    (uint64_t)i * asked->page_width, asked->page_width);
@@ -433,7 +436,7 @@ attach(struct hub_context *context, const struct qpair_asked *asked,
 	}
 	end_join(pair, ATTACHER, context);
 	pair->met = true;
-	/* The state is whole; from here programs are called. */
+	/* The state is complete; host contexts are called from here on. */
 	tell_memory(pair, context->device != NULL ? CREATOR : ATTACHER);
 	pair = find_again(hub, handle, serial);
 	if (pair != NULL && pair->ends[CREATOR].context != NULL &&
@@ -481,10 +484,10 @@ forget(struct vqp_hub *hub, struct hub_qpair *pair)
 }
 
 /*
- * A context stops being an end.  Programs learn that the memory goes before it
- * does, and that the peer went when everything is done.  The first call may
- * detach by itself, and even unplug `context`; that it still is an end then
- * shows that it still is.
+ * A context leaves a pair.  Host contexts are notified before the memory goes,
+ * and notified of the peer's detach when everything is done.  The first
+ * callback may detach by itself, and may even unplug `context`; as long as
+ * `context` is a side of the pair, it exists.
  */
 static int
 detach(struct hub_context *context, struct hub_qpair *pair)
@@ -526,7 +529,7 @@ vqp_hub_qpair_detach(struct hub_context *context, struct vqp_handle handle)
 	return detach(context, pair);
 }
 
-/* Each turn takes an end off the list, here or in a call back. */
+/* Each turn takes one side off the list, here or in a callback. */
 void
 vqp_hub_qpair_detach_all(struct hub_context *context)
 {
@@ -534,7 +537,7 @@ vqp_hub_qpair_detach_all(struct hub_context *context)
 		detach(context, context->ends->pair);
 }
 
-/* Whoever was named as the peer of a pair that waits has another id now. */
+/* Follow a change of id in waiting pairs that name the context as peer. */
 void
 vqp_hub_qpair_rename(struct vqp_hub *hub, uint32_t from, uint32_t to)
 {
@@ -546,8 +549,8 @@ vqp_hub_qpair_rename(struct vqp_hub *hub, uint32_t from, uint32_t to)
 }
 
 /*
- * ---- Suspend and resume.  A walk keeps its place in context->cursor, which
- * end_leave() moves on when a call back takes away what it points to.
+ * ---- Suspend and resume.  A walk keeps its place in context->cursor;
+ * end_leave() advances the cursor when a callback removes what it points to.
  */
 
 void
@@ -564,7 +567,7 @@ vqp_device_suspend_qpairs(struct vqp_device *device)
 		context->cursor = end->next;
 		if (!pair->mapped)
 			continue;
-		/* First the program stops, then the indices are final. */
+		/* The indices are final only after the host context stopped. */
 		tell_no_memory(pair, !end_of(pair, context));
 		pair = find_again(context->hub, handle, serial);
 		if (pair == NULL || !pair->mapped)
@@ -604,7 +607,7 @@ vqp_device_resume_qpairs(struct vqp_device *device)
 }
 
 /*
- * ---- What programs call.
+ * ---- What host contexts call.
  */
 
 int
@@ -631,7 +634,7 @@ vqp_program_qpair_detach(struct vqp_program *program,
 	return vqp_hub_qpair_detach(&program->context, handle);
 }
 
-/* The pair of that handle and which end of it we are, or an error. */
+/* Find the pair of a handle and the side that the caller is, or an error. */
 static int
 find_own(struct vqp_program *program, struct vqp_handle handle,
     struct hub_qpair **pair)

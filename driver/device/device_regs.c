@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The register file: what a guest reads and writes, and what a reset forgets.
+ * The register file: what a guest reads and writes, and what a reset clears.
  */
 #include "device_private.h"
 
@@ -22,7 +22,7 @@ vqp_device_drop_datagrams(struct vqp_device *device)
 	device->image_left = 0;
 	device->image_count = 0;
 	device->swallow = 0;
-	/* One that is being carried out is still looked at. */
+	/* The datagram that is being carried out is still in use. */
 	if (!device->serving)
 		vqp_device_out_clear(device);
 }
@@ -36,14 +36,14 @@ vqp_device_reset(struct vqp_device *device)
 	device->imr = 0;
 	device->causes = 0;
 	vqp_device_deliver(device, 0);
-	/* From here nobody can queue, ring or attach; then what is, goes. */
+	/* First refuse new datagrams, rings and pairs; then drop the old. */
 	device->caps = 0;
 	vqp_hub_drop_links(context);
 	vqp_device_drop_notify(device);
 	vqp_hub_qpair_detach_all(context);
 	vqp_device_drop_datagrams(device);
 	device->causes = 0;
-	/* Of a message cut in two the rest is swallowed: no success. */
+	/* Discard the rest of a datagram that was cut in two: no success. */
 	device->result = VQP_ERROR_UNAVAILABLE;
 	device->page_shift = VQP_PAGE_SHIFT_DEFAULT;
 	device->out_high = 0;
@@ -91,8 +91,8 @@ write_imr(struct vqp_device *device, uint32_t value)
 }
 
 /*
- * The word of the guest counts each time: a driver that took over from one
- * that crashed says anew what it knows.
+ * Each write replaces the previous one: a driver that takes over after a crash
+ * negotiates its capabilities again.
  */
 static void
 write_caps(struct vqp_device *device, uint32_t value)
@@ -120,7 +120,7 @@ bad_register(struct vqp_device *device)
 	    VQP_ERROR_INVALID_ARGS);
 }
 
-/* The registers of DMA datagrams; they are there once that was acked. */
+/* The registers of DMA datagrams; absent until the guest acknowledged them. */
 static void
 write_dma(struct vqp_device *device, uint64_t offset, uint32_t value)
 {

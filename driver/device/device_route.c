@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Datagrams and events between contexts: the source is judged, the destination
- * is found, and what is for a guest waits in a queue until its driver reads.
+ * Datagrams and events between contexts: check the source, find the
+ * destination, and queue what is for a guest until its driver reads it.
  */
 #include "device_private.h"
 
@@ -20,7 +20,7 @@ vqp_device_free_message(struct vqp_device *device,
 		    message_bytes(message->padded));
 }
 
-/* Queue for a guest.  Events have a reserve of their own. */
+/* Queue for a guest.  Events have a limit of their own. */
 static int
 queue(struct vqp_device *device, const struct vqp_datagram *datagram,
     const void *payload, bool is_event)
@@ -33,14 +33,14 @@ queue(struct vqp_device *device, const struct vqp_datagram *datagram,
 	    ~(uint32_t)(VQP_DATAGRAM_ALIGN - 1);
 	struct device_message *message;
 
-	/* Without a driver they would pile up, and be stale for the next. */
+	/* Without a driver they would pile up, stale for the next driver. */
 	if ((device->caps & VQP_CAP_DATAGRAM) == 0)
 		return vqp_hub_refuse(context, VQP_COUNT_NOT_LISTENING,
 		    VQP_ERROR_UNAVAILABLE);
 	if (is_event) {
 		/*
-		 * The guest is told to look for itself instead, when there is
-		 * room again.
+		 * The event is lost; when there is room again, one event tells
+		 * the guest to check all its queue pairs.
 		 */
 		if (device->events_lost ||
 		    device->event_count >= limits->event_count) {
@@ -76,8 +76,8 @@ queue(struct vqp_device *device, const struct vqp_datagram *datagram,
 }
 
 /*
- * The host's program may send as the hypervisor to the control port of a
- * guest, and nowhere else: to resource 0 it would be a forged event.
+ * The host context of CID 2 may send as the hypervisor to the control port of
+ * a guest, and to no other resource: at resource 0 it would be a forged event.
  */
 static bool
 may_be_hypervisor(const struct hub_context *from,
@@ -120,13 +120,13 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
 	if (datagram->dst.context == VQP_CONTEXT_ANY)
 		return vqp_hub_refuse(from, VQP_COUNT_BAD_DESTINATION,
 		    VQP_ERROR_INVALID_ARGS);
-	/* On DATA_IN it would be taken for filler, and what follows lost. */
+	/* On DATA_IN it would look like filler, and the rest would be lost. */
 	if (datagram->dst.resource == VQP_RESOURCE_ANY)
 		return vqp_hub_refuse(from, VQP_COUNT_BAD_DESTINATION,
 		    VQP_ERROR_INVALID_RESOURCE);
 	to = vqp_hub_find(from->hub, to_hypervisor ? VQP_CONTEXT_HOST :
 	    datagram->dst.context);
-	/* An unknown resource is what the guest's connect() calls no route. */
+	/* An unknown resource makes the guest's connect() report no route. */
 	if (to == NULL || !vqp_hub_reachable(from, to))
 		return vqp_hub_refuse(from, VQP_COUNT_UNREACHABLE,
 		    to_hypervisor ? VQP_ERROR_INVALID_RESOURCE :
@@ -141,7 +141,7 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
 
 		status = calls->datagram == NULL ? VQP_ERROR_INVALID_RESOURCE :
 		    calls->datagram(calls->context, datagram, payload);
-		/* Programs may be gone now, the receiver and the sender. */
+		/* Sender and receiver may be gone after this callback. */
 		if (status < 0 && from_guest)
 			vqp_hub_refuse(from, VQP_COUNT_REFUSED_BY_PEER, status);
 	}
@@ -154,7 +154,7 @@ vqp_hub_route(struct hub_context *from, const struct vqp_datagram *datagram,
  */
 
 /*
- * Whole records, without a byte that was not set: they leave for a guest.
+ * Events are built as whole zeroed records: no unset byte may reach a guest.
  */
 static void
 send_event(struct hub_context *to, struct vqp_event_header *event,
@@ -208,7 +208,10 @@ vqp_device_pop(struct vqp_device *device)
 	device->head = message->next;
 	if (device->head == NULL)
 		device->tail = &device->head;
-	/* By DMA too: who reads half an image through the port sees filler. */
+	/*
+	 * Also when popped by DMA: a driver that continues the image through
+	 * the port reads filler.
+	 */
 	if (device->image_count > 0)
 		device->image_count--;
 	if (!message->is_event) {

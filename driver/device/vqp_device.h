@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The hypervisor's side of the wire: what a guest's driver finds behind its
- * registers.  Roads 2 and 3 end here.  An embedder (QEMU, a broker, the
+ * The hypervisor's side of VMCI: what a guest's driver finds behind its
+ * registers.  Data paths 2 and 3 end here.  An embedder (QEMU, a broker, the
  * simulator) supplies memory and interrupts and passes accesses on; the rest
  * is portable.
  *
  *	struct vqp_hub		where contexts meet: who may talk to whom, the
  *				queue pairs, the limits
  *	struct vqp_device	a guest, plugged into a hub: its register file
- *	struct vqp_program	a program on the host, plugged into a hub
+ *	struct vqp_program	a host context, plugged into a hub
  *
- * Calls.  All calls on one hub and on what is plugged into it are for one
- * thread at a time; the caller serialises (QEMU's big lock, a broker's loop).
- * There are no locks inside, and nothing waits: each call is bounded by its
+ * Calls.  One thread at a time may call functions on a hub and on what is
+ * plugged into it; the caller serialises (QEMU's big lock, a broker's loop).
+ * The code has no locks, and nothing waits: each call is bounded by its
  * arguments and the limits of the hub.  Context: task.
  *
- * Calls back.  A program's functions (struct vqp_program_calls) may call
- * anything of this header, also destroy their own program, but must not
- * destroy the hub or a device, suspend or resume one, nor access the registers
- * of the device that is being served; such an access is refused and counted.
- * The functions of the two host tables must not call into the hub at all, but
- * for accesses of registers from within `interrupt`, which are refused, too.
+ * Callbacks.  The functions of a host context (struct vqp_program_calls) may
+ * call anything of this header and may destroy their own context.  They must
+ * not destroy the hub or a device, suspend or resume one, or access the
+ * registers of the device that is being served; such an access is refused and
+ * counted.  The functions of the two host tables must not call into the hub.
+ * The one exception is an access of registers from within `interrupt`, which
+ * is refused as well.
  *
- * Trust.  Nothing a guest writes is believed: each structure is copied once
- * and the copy is judged; a length is judged before memory is taken for it.
- * What is refused is counted under a name and told to the log function.
+ * Trust.  The device trusts nothing that a guest writes: it copies each
+ * structure once and checks the copy; it checks a length before it allocates
+ * memory for it.  Each refusal is counted under a name and passed to the log
+ * function.
  */
 #ifndef VQP_DEVICE_H
 #define VQP_DEVICE_H
@@ -47,9 +49,9 @@ struct vqp_device;
 struct vqp_program;
 
 /*
- * ---- What is counted, one of each for every context: refusals, and the few
- * events that tell an administrator which limit was met.  A name says what
- * happened; a limit's name ends in "-limit".
+ * ---- Counters, one of each for every context: refusals, and the few events
+ * that tell an administrator which limit was met.  A name says what happened;
+ * a limit's name ends in "-limit".
  */
 #define VQP_DEVICE_COUNT_LIST(count)					\
 	/* Registers. */						\
@@ -97,25 +99,25 @@ enum vqp_device_count {
 };
 #undef VQP_DEVICE_COUNT_ENUMERATOR
 
-/* The name of a count; "unknown count" for a number that is none. */
+/* The name of a count; "unknown count" for a number outside the enum. */
 const char *vqp_device_count_name(enum vqp_device_count count);
 
 /*
  * ---- The hub.
  */
 
-/* What a hub asks of the world. */
+/* What a hub needs from its embedder. */
 struct vqp_hub_host {
 	/*
-	 * `bytes` bytes of zeros, aligned for any type, or NULL.  Never for
-	 * more than a datagram may have or a limit of the hub allows.
+	 * `bytes` bytes of zeros, aligned for any type, or NULL.  `bytes` is
+	 * never more than the largest datagram or a limit of the hub.
 	 */
 	void *(*alloc)(void *context, size_t bytes);
-	/* Give back what alloc() gave; `bytes` as then; never NULL. */
+	/* Free what alloc() returned, with the same `bytes`; never NULL. */
 	void (*free)(void *context, void *memory, size_t bytes);
 	/*
-	 * `count` went up for context `cid`, and `status` was answered.  A
-	 * guest can bring this about as often as it likes: limit the rate.
+	 * `count` went up for context `cid`, and `status` was returned.  A
+	 * guest can cause this as often as it likes: limit the rate.
 	 * May be NULL.
 	 */
 	void (*log)(void *context, uint32_t cid, enum vqp_device_count count,
@@ -123,48 +125,50 @@ struct vqp_hub_host {
 	void *context;		/* first argument of all of them */
 };
 
-/* Zero in any of them: the default, which is VMCI's where it has one. */
+/* Zero in any field: the default, which is VMCI's where VMCI has one. */
 struct vqp_hub_limits {
 	uint32_t context_count;		/* 4096 contexts plugged in */
 	/* Of each context: */
 	uint64_t queue_bytes;		/* 139264 of datagrams not yet read */
-	uint32_t event_count;		/* 1024 events, beside these */
+	uint32_t event_count;		/* 1024 events, in addition */
 	uint32_t doorbell_count;	/* 4096 */
-	uint32_t qpair_count;		/* 16384 it is an end of */
+	uint32_t qpair_count;		/* 16384 it is a side of */
 	/* Of each guest, and of any one pair: */
-	uint64_t qpair_bytes;		/* 134217728 of data, not more */
+	uint64_t qpair_bytes;		/* 134217728 of data, the maximum */
 };
 
 /*
- * A new hub with nothing plugged in, in *hub.  *host and *limits are copied;
+ * Create a hub with nothing plugged in, in *hub.  *host and *limits are copied;
  * limits may be NULL for the defaults.
  *
  * Returns VQP_SUCCESS, or
- *	VQP_ERROR_INVALID_ARGS	no alloc or free, or more than 128 MiB of
- *				queue pairs asked for
- *	VQP_ERROR_NO_MEM	alloc said so
+ *	VQP_ERROR_INVALID_ARGS	no alloc or free, or a qpair_bytes above
+ *				128 MiB
+ *	VQP_ERROR_NO_MEM	alloc returned NULL
  */
 int vqp_hub_create(const struct vqp_hub_host *host,
     const struct vqp_hub_limits *limits, struct vqp_hub **hub);
 
-/* Free a hub from which everything was unplugged; anything left is a bug of
- * the caller's and stops the program. */
+/*
+ * Free a hub from which everything was unplugged.  Anything left is a bug of
+ * the caller, and aborts.
+ */
 void vqp_hub_destroy(struct vqp_hub *hub);
 
 /*
- * Who may talk to whom (docs/wire.md 2.3).  A guest and a program may, and two
- * programs; two guests only when both are of the same domain and that is not
- * 0.  Whoever may talk still may not if one of the two is RESTRICTED and the
- * other is not TRUSTED.  Everyone may talk to itself.
+ * Who may talk to whom (docs/wire.md 2.3).  A guest and a host context may, and
+ * two host contexts may; two guests may only when both are of the same domain
+ * and the domain is not 0.  Among these, a RESTRICTED context may talk only to
+ * a TRUSTED one.  Every context may talk to itself.
  */
 struct vqp_context_config {
 	/*
-	 * Its id.  VQP_CONTEXT_FREE_MIN to VQP_CONTEXT_FREE_MAX, or for a
-	 * program VQP_CONTEXT_HOST; or VQP_CONTEXT_ANY for the lowest free
-	 * one from VQP_CONTEXT_FREE_MIN up.
+	 * The id: VQP_CONTEXT_FREE_MIN to VQP_CONTEXT_FREE_MAX, or for a host
+	 * context VQP_CONTEXT_HOST; or VQP_CONTEXT_ANY for the lowest free id
+	 * from VQP_CONTEXT_FREE_MIN up.
 	 */
 	uint32_t cid;
-	/* VQP_PRIVILEGE_ bits; a guest cannot be TRUSTED, no one both. */
+	/* VQP_PRIVILEGE_ bits; a guest cannot be TRUSTED; never both bits. */
 	uint32_t privileges;
 	uint32_t domain;
 };
@@ -181,17 +185,17 @@ enum vqp_device_generation {
 };
 
 /*
- * What DATA_IN gives (docs/wire.md 2.6).  All of them are right for drivers
- * that follow its algorithm; they differ in what the embedder must see.
+ * What DATA_IN returns (docs/wire.md 2.6).  All three are right for drivers
+ * that follow its algorithm; they differ in what the embedder must know.
  *
- *	IMAGE	any piece of a read at any time, single bytes included: what
- *		comes is laid out when a transaction begins
+ *	IMAGE	any piece of a read at any time, single bytes included: the
+ *		device lays out what comes when a transaction begins
  *	STREAM	each vqp_device_data_in() is one whole string instruction
  *	PIECE	each vqp_device_data_in() ends where a page of the guest's
- *		buffer ends; a longer one is taken for several such
+ *		buffer ends; a longer one counts as several of these
  *
- * STREAM and PIECE waste no reads; single bytes read through
- * vqp_device_read() are lost on them.
+ * STREAM and PIECE waste no reads, but lose single bytes that are read through
+ * vqp_device_read().
  */
 enum vqp_data_in {
 	VQP_DATA_IN_IMAGE,
@@ -206,50 +210,50 @@ enum vqp_data_in {
 enum vqp_interrupts {
 	/*
 	 * MSI-X with a vector for each cause: each cause is a message, and
-	 * nobody reads ICR.  This is so at first.
+	 * the driver does not read ICR.  This is the initial state.
 	 */
 	VQP_INTERRUPTS_EXCLUSIVE,
 	/*
-	 * One vector, MSI or INTx: ICR says what it was, reading clears it,
-	 * and the level is high as long as it is not 0.
+	 * One vector, MSI or INTx: ICR holds the causes, a read clears it, and
+	 * the level is high while ICR is not 0.
 	 */
 	VQP_INTERRUPTS_SHARED,
 };
 
-/* What a device asks of the world. */
+/* What a device needs from its embedder. */
 struct vqp_device_host {
 	/*
-	 * Copy between us and `bytes` bytes of guest memory at a bus address.
-	 * False, and nothing promised of the bytes, when any of it is no
-	 * memory the guest may use; the addresses are the guest's and may be
-	 * anything, but address + bytes does not wrap.  Writes happen in
-	 * order, and an aligned one of 4 or 8 bytes at once: the guest may be
-	 * watching.
+	 * Copy between `to` or `from` and `bytes` bytes of guest memory at a
+	 * bus address.  Return false when any of it is not memory that the
+	 * guest may use; the bytes are then undefined.  The guest chooses the
+	 * address, so it may be anything, but address + bytes does not wrap.
+	 * Writes happen in order, and an aligned write of 4 or 8 bytes is one
+	 * access: the guest may poll it.
 	 */
 	bool (*read)(void *context, uint64_t address, void *to, uint64_t bytes);
 	bool (*write)(void *context, uint64_t address, const void *from,
 	    uint64_t bytes);
 	/*
-	 * Map `count` pages of guest memory one behind the other, readable and
-	 * writable, the i-th at the bus address addresses[i], each of
-	 * `page_bytes` bytes and aligned to that.  The same page may come
-	 * twice.  Returns the first byte, aligned to 8, or NULL when a page is
-	 * no ordinary memory of this guest, or cannot be mapped so.  Mapped
-	 * until unmap() with the same numbers.
+	 * Map `count` pages of guest memory as one contiguous range, readable
+	 * and writable.  Page i is at the bus address addresses[i]; each has
+	 * `page_bytes` bytes and is aligned to that.  A page may occur twice.
+	 * Returns the first byte, aligned to 8, or NULL when a page is not
+	 * ordinary memory of this guest or cannot be mapped like this.  The
+	 * mapping stays until unmap() with the same arguments.
 	 */
 	void *(*map)(void *context, const uint64_t *addresses, uint32_t count,
 	    uint64_t page_bytes);
 	void (*unmap)(void *context, void *memory, uint32_t count,
 	    uint64_t page_bytes);
 	/*
-	 * EXCLUSIVE: a message for `vector`, an enum vqp_vector; level is true.
-	 * SHARED: vector is 0; the level of the line, told at each change and
-	 * again, true, at each new cause.  Who has MSI sends a message when it
-	 * is true; who has INTx sets the line.
+	 * EXCLUSIVE: send a message for `vector`, an enum vqp_vector; level is
+	 * true.  SHARED: vector is 0, and `level` is the level of the line; the
+	 * call comes at each change, and with true again at each new cause.
+	 * With MSI, send a message when it is true; with INTx, set the line.
 	 *
 	 * A guest may aim a message at its own device.  An access of registers
-	 * that comes in before this returns is refused and counted
-	 * (nested-access), and a change of interrupts is not taken.
+	 * before this returns is refused and counted (nested-access), and a
+	 * change of interrupts is ignored.
 	 */
 	void (*interrupt)(void *context, uint32_t vector, bool level);
 	void *context;		/* first argument of all of them */
@@ -261,22 +265,22 @@ struct vqp_device_config {
 	enum vqp_data_in data_in;
 	/*
 	 * Capabilities to offer, or 0 for all that are implemented: DATAGRAM,
-	 * NOTIFICATIONS, PPN64, and with MMIO DMA_DATAGRAM.  Without one its
-	 * part of the device is absent.
+	 * NOTIFICATIONS, PPN64, and with MMIO DMA_DATAGRAM.  Without a
+	 * capability its part of the device is absent.
 	 */
 	uint32_t caps;
 };
 
 /*
- * Plug in a guest; *device is it, as after a reset.  *host and *config are
- * copied.
+ * Plug in a guest; *device is in the state after a reset.  *host and *config
+ * are copied.
  *
  * Returns VQP_SUCCESS, or
- *	VQP_ERROR_INVALID_ARGS	a host function missing, or a configuration
- *				that the comments above exclude
+ *	VQP_ERROR_INVALID_ARGS	a host function is missing, or the comments
+ *				above exclude the configuration
  *	VQP_ERROR_ALREADY_EXISTS	the id is taken
  *	VQP_ERROR_NO_RESOURCES	the hub's context_count is reached
- *	VQP_ERROR_NO_MEM	alloc said so
+ *	VQP_ERROR_NO_MEM	alloc returned NULL
  */
 int vqp_device_create(struct vqp_hub *hub, const struct vqp_device_host *host,
     const struct vqp_device_config *config, struct vqp_device **device);
@@ -288,10 +292,10 @@ int vqp_device_create(struct vqp_hub *hub, const struct vqp_device_host *host,
 void vqp_device_destroy(struct vqp_device *device);
 
 /*
- * As the guest's RESET, for the embedder's own resets: everything the guest
- * brought about is gone.  The notification page and the pages of queue pairs
- * are unmapped, their peers are told (PEER_DETACH); doorbells, waiting
- * datagrams and events, a half-written DATA_OUT, half-read DATA_IN,
+ * The same as the guest's RESET, for the embedder's own resets: everything the
+ * guest set up is gone.  The notification page and the pages of queue pairs
+ * are unmapped, and the peers are notified (PEER_DETACH).  Doorbells, waiting
+ * datagrams and events, a half-written DATA_OUT, a half-read DATA_IN,
  * capabilities, mask and causes are dropped; the level falls.
  */
 void vqp_device_reset(struct vqp_device *device);
@@ -299,11 +303,11 @@ void vqp_device_reset(struct vqp_device *device);
 /*
  * The guest accesses `width` (1, 2, 4 or 8) bytes of the register window at
  * `offset`.  Registers are read and written 4 bytes wide and aligned; the two
- * data ports take 1, 2 or 4 bytes, the lowest first.  What is nothing of this
- * reads as all ones and writes to nowhere, and counts as bad-register.
+ * data ports take 1, 2 or 4 bytes, the lowest first.  Any other read returns
+ * all ones, any other write has no effect, and both count as bad-register.
  *
  * A write to DATA_OUT, or to the low half of a DMA address, may carry out a
- * whole hypercall, calls to programs included, before it returns.
+ * whole hypercall, callbacks to host contexts included, before it returns.
  */
 uint64_t vqp_device_read(struct vqp_device *device, uint64_t offset,
     uint32_t width);
@@ -312,28 +316,28 @@ void vqp_device_write(struct vqp_device *device, uint64_t offset,
 
 /*
  * The same for many bytes of the data ports at once, as a string instruction
- * moves them; any length, also 0.  Time is linear in the bytes, and a stretch
- * of DATA_OUT that is being swallowed costs none.
+ * moves them; any length, also 0.  Time is linear in the bytes, except for
+ * bytes of DATA_OUT that are discarded, which take none.
  */
 void vqp_device_data_out(struct vqp_device *device, const void *bytes,
     uint64_t length);
 void vqp_device_data_in(struct vqp_device *device, void *bytes,
     uint64_t length);
 
-/* The guest's interrupts arrive differently from now on. */
+/* From now on the guest's interrupts arrive in this way. */
 void vqp_device_set_interrupts(struct vqp_device *device,
     enum vqp_interrupts interrupts);
 
 /* SHARED: the level of the line now.  EXCLUSIVE: false. */
 bool vqp_device_interrupt_level(const struct vqp_device *device);
 
-/* The context id, which GET_CONTEXT_ID answers. */
+/* The context id, which GET_CONTEXT_ID returns. */
 uint32_t vqp_device_cid(const struct vqp_device *device);
 
 /*
- * Give the guest another id, as a migration does, and tell it: CTX_ID_UPDATE.
- * Datagrams it still sends in the name of the old id are sent in that of the
- * new one.  Queue pairs and doorbells stay.
+ * Give the guest another id, as a migration does, and notify it:
+ * CTX_ID_UPDATE.  A datagram that the guest still sends with its old id as the
+ * source leaves with the new one.  Queue pairs and doorbells stay.
  *
  * Returns VQP_SUCCESS, also for the id it has, or INVALID_ARGS or
  * ALREADY_EXISTS as vqp_device_create().  VQP_CONTEXT_ANY is not allowed.
@@ -341,68 +345,68 @@ uint32_t vqp_device_cid(const struct vqp_device *device);
 int vqp_device_set_cid(struct vqp_device *device, uint32_t cid);
 
 /*
- * The guest's memory is about to go, or to be copied: nothing of it is touched
- * from here until vqp_device_resume().  Programs lose the memory of its queue
- * pairs first (calls.memory); the headers are copied aside, so that
- * vqp_program_qpair_indexes() can still answer.  Rings, datagrams and events
- * are kept for later.  The guest must not run; a hypercall or a DMA operation
- * that needs its memory would be refused: UNAVAILABLE.  Idempotent.
+ * Call before the guest's memory goes or is copied: the device does not touch
+ * it until vqp_device_resume().  First, host contexts lose the memory of its
+ * queue pairs (calls.memory); the headers are copied, so that
+ * vqp_program_qpair_indexes() still works.  Rings, datagrams and events are
+ * kept for later.  The guest must not run: a hypercall or a DMA operation that
+ * needs its memory is refused with UNAVAILABLE.  Idempotent.
  */
 void vqp_device_suspend(struct vqp_device *device);
 
 /*
- * The memory is there again, perhaps elsewhere: it is mapped anew, programs
- * get theirs back, rings that were kept arrive.  A pair whose pages are gone
- * is lost: the guest's end is detached, and it counts as qpair-lost.  The same for
- * a lost notification page: bad-notify-page.
+ * The memory is there again, perhaps at other addresses: the device maps it,
+ * host contexts get theirs again, and the rings that were kept arrive.  A pair
+ * whose pages are gone is lost: the guest's side is detached, and qpair-lost
+ * counts it.  A lost notification page counts as bad-notify-page.
  *
  * Call with restored true when the guest was resumed from an image, or moved:
- * it is told QP_RESUMED, and looks at all its pairs.  So it is also when a
- * pair was lost.
+ * the guest gets QP_RESUMED and checks all its pairs.  It also gets QP_RESUMED
+ * when a pair was lost.
  */
 void vqp_device_resume(struct vqp_device *device, bool restored);
 
-/* How often something was refused or met a limit, since creation. */
+/* How often this was refused, or this limit was met, since creation. */
 uint64_t vqp_device_count(const struct vqp_device *device,
     enum vqp_device_count count);
 
 /*
- * ---- A program on the host.
+ * ---- A host context: a program of the host as a context of the hub.
  *
- * It is a context like a guest: it has an id, is sent datagrams, rings and
- * events, and is an end of queue pairs.  It has no queue: what arrives is
- * handed over at once.  Several may share an id by standing behind one
+ * It is a context like a guest: it has an id, gets datagrams, doorbell rings
+ * and events, and is a side of queue pairs.  It has no queue: what arrives is
+ * handed over at once.  Several programs may share an id, behind one
  * vqp_program that sorts by resource.
  */
 
 /*
- * A queue pair's memory as one end sees it: `produce` is the queue this end
- * fills.  Both fit into struct vqp_pair_config, with VQP_LAYOUT_COMPAT.
+ * A queue pair's memory seen from one side: `produce` is the queue that this
+ * side fills.  Both fit into struct vqp_pair_config, with VQP_LAYOUT_COMPAT.
  */
 struct vqp_qpair_memory {
 	struct vqp_handle handle;
 	struct vqp_queue produce;
 	struct vqp_queue consume;
-	/* Or, between two programs, what the creator named; else NULL. */
+	/* Between two host contexts: the creator's pointer; else NULL. */
 	void *shared;
 };
 
 /* Any of them may be NULL: not interested. */
 struct vqp_program_calls {
 	/*
-	 * A datagram came, with datagram->payload_size bytes at `payload`, all
-	 * valid during this call only.  Its src is the sender, checked.  Its
-	 * dst.context is the program's own id; the program of id
+	 * A datagram came, with datagram->payload_size bytes at `payload`;
+	 * both are valid during this call only.  src is the sender, checked.
+	 * dst.context is the host context's own id.  The context with the id
 	 * VQP_CONTEXT_HOST also receives what guests send to the stream
 	 * sockets of context 0, with dst { VQP_CONTEXT_HYPERVISOR,
 	 * VQP_VSOCK_RESOURCE_HYPERVISOR }.
-	 * Returns 0 or more when it was taken.  Otherwise the sender is
-	 * answered this error; for a resource that is nobody's,
-	 * VQP_ERROR_INVALID_RESOURCE, which is also what a NULL says.
+	 * Return 0 or more to accept it.  Otherwise the sender gets this
+	 * error; return VQP_ERROR_INVALID_RESOURCE for a resource that has no
+	 * receiver, which is also the answer when this function is NULL.
 	 */
 	int (*datagram)(void *context, const struct vqp_datagram *datagram,
 	    const void *payload);
-	/* One of its doorbells was rung. */
+	/* One of the context's doorbells was rung. */
 	void (*doorbell)(void *context, struct vqp_handle handle);
 	/*
 	 * PEER_ATTACH, PEER_DETACH (a struct vqp_event_qpair) or CTX_REMOVED
@@ -410,11 +414,11 @@ struct vqp_program_calls {
 	 */
 	void (*event)(void *context, const struct vqp_event_header *event);
 	/*
-	 * The memory of one of its pairs came (`memory` is valid during this
-	 * call only, what it points to until the next), or goes: NULL, and
-	 * when the call returns nothing of it may be touched any more.  The
-	 * order is attach or PEER_ATTACH after it came, PEER_DETACH after it
-	 * went.
+	 * The memory of one of its pairs came, or goes.  `memory` is valid
+	 * during this call; what it points to, until the next call for this
+	 * pair.  NULL: the memory goes, and must not be touched once the call
+	 * returns.  Memory comes before the attach or PEER_ATTACH, and goes
+	 * before the PEER_DETACH.
 	 */
 	void (*memory)(void *context, struct vqp_handle handle,
 	    const struct vqp_qpair_memory *memory);
@@ -422,7 +426,7 @@ struct vqp_program_calls {
 };
 
 /*
- * Plug in a program.  *config and *calls are copied.  Results as
+ * Plug in a host context.  *config and *calls are copied.  Results as
  * vqp_device_create().
  */
 int vqp_program_create(struct vqp_hub *hub,
@@ -430,9 +434,9 @@ int vqp_program_create(struct vqp_hub *hub,
     const struct vqp_program_calls *calls, struct vqp_program **program);
 
 /*
- * Unplug it: its queue pairs are detached, peers are told, CTX_REMOVED goes to
- * every context that could talk to it.  From the first moment on none of its
- * functions is called but `memory` with NULL.
+ * Unplug it: its queue pairs are detached, peers are notified, and every
+ * context that could talk to it gets CTX_REMOVED.  From the start of this call
+ * none of its functions is called except `memory` with NULL.
  */
 void vqp_program_destroy(struct vqp_program *program);
 
@@ -442,8 +446,8 @@ uint64_t vqp_program_count(const struct vqp_program *program,
 
 /*
  * Send datagram->payload_size bytes at `payload`.  src.context must be the
- * program's own id or VQP_CONTEXT_ANY, which becomes it.  The program of id
- * VQP_CONTEXT_HOST may also send from { VQP_CONTEXT_HYPERVISOR,
+ * context's own id, or VQP_CONTEXT_ANY, which is replaced by it.  The context
+ * with the id VQP_CONTEXT_HOST may also send from { VQP_CONTEXT_HYPERVISOR,
  * VQP_VSOCK_RESOURCE_HYPERVISOR } to VQP_VSOCK_RESOURCE of a guest.
  *
  * Returns the bytes accepted, 24 + payload_size, or
@@ -453,9 +457,9 @@ uint64_t vqp_program_count(const struct vqp_program *program,
  *	VQP_ERROR_DST_UNREACHABLE	no such context; 0 is none
  *	VQP_ERROR_INVALID_RESOURCE	dst.resource is VQP_RESOURCE_ANY
  *	VQP_ERROR_NO_RESOURCES	the guest's queue_bytes are used up
- *	VQP_ERROR_UNAVAILABLE	the guest has no driver at work
- *	VQP_ERROR_NO_MEM	alloc said so
- * or what a receiving program answered.
+ *	VQP_ERROR_UNAVAILABLE	the guest has no active driver
+ *	VQP_ERROR_NO_MEM	alloc returned NULL
+ * or the error of a receiving host context.
  */
 int64_t vqp_program_send(struct vqp_program *program,
     const struct vqp_datagram *datagram, const void *payload);
@@ -471,7 +475,7 @@ int64_t vqp_program_send(struct vqp_program *program,
 int vqp_program_ring(struct vqp_program *program, struct vqp_handle handle);
 
 /*
- * Have a doorbell of that resource id, or have it no longer.
+ * Add or remove a doorbell with this resource id.
  *
  * Link returns VQP_SUCCESS, or INVALID_ARGS (VQP_RESOURCE_ANY),
  * DUPLICATE_ENTRY, NO_RESOURCES (doorbell_count), NO_MEM; unlink VQP_SUCCESS
@@ -480,7 +484,7 @@ int vqp_program_ring(struct vqp_program *program, struct vqp_handle handle);
 int vqp_program_link(struct vqp_program *program, uint32_t resource);
 int vqp_program_unlink(struct vqp_program *program, uint32_t resource);
 
-/* What a queue pair is to be like; sizes as this end calls them. */
+/* A request for a queue pair; sizes are named from this side. */
 struct vqp_qpair_request {
 	struct vqp_handle handle;
 	uint32_t peer;		/* a context id, or VQP_CONTEXT_ANY */
@@ -488,65 +492,68 @@ struct vqp_qpair_request {
 	uint64_t produce_size;	/* data bytes */
 	uint64_t consume_size;
 	/*
-	 * Between two programs the hub has no memory to map: the creator names
-	 * it with any pointer, a file descriptor's holder say, and who
-	 * attaches gets that.  NULL: a guest brings the memory.
+	 * Between two host contexts the hub has no memory to map: the creator
+	 * passes any pointer, for instance to the holder of a descriptor, and
+	 * the side that attaches gets it.  NULL: a guest brings the memory.
 	 */
 	void *shared;
 };
 
 /*
  * Create a queue pair, or attach to it if it exists; the checks and their
- * order are those of docs/wire.md 4.7.  Memory that is there already comes by
- * calls.memory before this returns; otherwise when a guest attaches.
+ * order are those of docs/wire.md 4.7.  If the memory is there already,
+ * calls.memory comes before this returns; otherwise when a guest attaches.
  *
  * Returns VQP_SUCCESS_CREATED, VQP_SUCCESS_ATTACHED, or
  *	VQP_ERROR_NO_RESOURCES	too large, or qpair_count is reached
  *	VQP_ERROR_INVALID_ARGS	a handle with an ANY in it, unknown flags,
  *				LOCAL, both sizes 0, or `shared` for a pair
  *				that has memory
- *	VQP_ERROR_ALREADY_EXISTS	this context is an end of it already
- *	VQP_ERROR_NOT_FOUND	ATTACH_ONLY, and there is none
- *	VQP_ERROR_NO_ACCESS	create: handle.context is neither ours nor the
- *				peer's; attach: a privilege forbids it, or the
- *				creator wants another peer
- *	VQP_ERROR_DST_UNREACHABLE	the peer is nobody we may talk to
- *	VQP_ERROR_UNAVAILABLE	it has two ends, or lost one, or has no memory
- *				for us to attach to
+ *	VQP_ERROR_ALREADY_EXISTS	this context is a side of it already
+ *	VQP_ERROR_NOT_FOUND	ATTACH_ONLY, and there is no such pair
+ *	VQP_ERROR_NO_ACCESS	create: handle.context is neither this context
+ *				nor the peer; attach: a privilege forbids it,
+ *				or the creator named another peer
+ *	VQP_ERROR_DST_UNREACHABLE	this context may not talk to the peer
+ *	VQP_ERROR_UNAVAILABLE	the pair has two sides, or lost one, or has no
+ *				memory that this context can attach to
  *	VQP_ERROR_MISMATCH	flags or sizes do not fit the creator's
- *	VQP_ERROR_NO_MEM	alloc said so
+ *	VQP_ERROR_NO_MEM	alloc returned NULL
  */
 int vqp_program_qpair_alloc(struct vqp_program *program,
     const struct vqp_qpair_request *request);
 
 /*
- * Stop being an end of a pair; calls.memory says NULL first if it has memory.
+ * Leave a pair.  If the pair has memory, calls.memory comes with NULL first.
  *
- * Returns VQP_SUCCESS, or VQP_SUCCESS_LAST_DETACH when nobody is left, or
+ * Returns VQP_SUCCESS, or VQP_SUCCESS_LAST_DETACH when no side is left, or
  *	VQP_ERROR_NOT_FOUND	there is no such pair
- *	VQP_ERROR_NOT_ATTACHED	we are no end of it
+ *	VQP_ERROR_NOT_ATTACHED	this context is not a side of it
  */
 int vqp_program_qpair_detach(struct vqp_program *program,
     struct vqp_handle handle);
 
-/* The memory again, as calls.memory told it.  Returns VQP_SUCCESS, NOT_FOUND,
- * NOT_ATTACHED, or VQP_ERROR_NOT_READY while there is none. */
+/*
+ * The memory again, as calls.memory reported it.  Returns VQP_SUCCESS,
+ * NOT_FOUND, NOT_ATTACHED, or VQP_ERROR_NOT_READY while there is none.
+ */
 int vqp_program_qpair_memory(struct vqp_program *program,
     struct vqp_handle handle, struct vqp_qpair_memory *memory);
 
-/* The four indices of a pair, as this end calls them. */
+/* The four indices of a pair, named from this side. */
 struct vqp_qpair_indexes {
 	uint64_t produce_tail, produce_head;
 	uint64_t consume_tail, consume_head;
 };
 
 /*
- * The indices in the guest's headers, or in their copies while it is
- * suspended.  They are the guest's word: stored as found, and judged.
+ * The indices in the guest's headers, or in their copies while the guest is
+ * suspended.  The guest can write anything there: the values are stored as
+ * found, and checked.
  *
  * Returns VQP_SUCCESS, NOT_FOUND, NOT_ATTACHED (also with neither headers nor
- * copies), or VQP_ERROR_INVALID_SIZE when one lies outside its ring; a ring of
- * 0 bytes is not judged.
+ * copies), or VQP_ERROR_INVALID_SIZE when an index lies outside its ring; a
+ * ring of 0 bytes is not checked.
  */
 int vqp_program_qpair_indexes(struct vqp_program *program,
     struct vqp_handle handle, struct vqp_qpair_indexes *indexes);
