@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Which service stands behind which port, and a turn of all of them. */
+/* Which service serves which port, and one turn of all services. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -75,7 +75,7 @@ serve_pair(struct host *host, const struct host_service *service)
 	    service->kind == HOST_PAIR_SINK ? host_end_sink : endless_source);
 }
 
-/* Those that are not asked for by a stream. */
+/* Begin a service that needs no stream to begin. */
 static void
 begin(struct host *host, const struct host_service *service)
 {
@@ -125,16 +125,16 @@ host_init(struct host *host, FILE *log)
 }
 
 /*
- * -1, and the host has failed, if it is none that can be read and written at
- * once: there is one thread, and a FIFO or a terminal would hold every stream
- * until somebody is at its other end.
+ * Open a regular file; for anything else return -1 with the host failed.  The
+ * host has one thread, and opening a FIFO or a terminal would stop every stream
+ * until another process opens its other side.
  */
 static int
 open_regular(struct host *host, const char *path, int flags)
 {
 	/*
-	 * Non-blocking: to open a FIFO is to wait for its other end, and there
-	 * are regular files in /proc that wait, too.
+	 * Non-blocking: the open of a FIFO waits for its other side, and some
+	 * regular files in /proc wait as well.
 	 */
 	const int fd = open(path, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
 	    0666);
@@ -153,7 +153,7 @@ open_regular(struct host *host, const char *path, int flags)
 	return -1;
 }
 
-/* All that has a path, since later there is no way to open one. */
+/* Open all that has a path now, since the confined process can open none. */
 static void
 open_files(struct host *host)
 {
@@ -178,7 +178,7 @@ close_files(struct host_options *options)
 	}
 }
 
-/* Datagram services have a path; the others begin when that is given up. */
+/* Datagram services open a path; the others begin after confinement. */
 static void
 begin_all(struct host *host, bool with_path)
 {
@@ -227,7 +227,7 @@ host_open_at(struct host *host, struct host_options *options, int fd)
 	serve(host, false);
 }
 
-/* What the guest wrote last is read by those who read slowly. */
+/* After QEMU ended: let slow readers read the guest's last bytes. */
 static bool
 last_turn(struct host *host, int milliseconds)
 {
@@ -262,7 +262,7 @@ host_turn(struct host *host, int milliseconds)
 void
 host_close(struct host *host)
 {
-	/* Whoever still says something is not heard. */
+	/* From here on, what a program still sends is ignored. */
 	if (host->state == HOST_RUNS)
 		host->state = HOST_OVER;
 	host_said_work(host);

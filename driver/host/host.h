@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One vqp-host: a context of one guest, and all it serves there.  A process
- * can have several, and they share nothing.
+ * One vqp-host: a context of one guest, and all services there.  A process can
+ * have several; they share nothing.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -18,7 +18,7 @@
 enum host_state {
 	HOST_RUNS,
 	HOST_OVER,		/* QEMU has ended */
-	HOST_FAILED,		/* why was said */
+	HOST_FAILED,		/* the reason was logged */
 };
 
 struct host {
@@ -36,28 +36,28 @@ struct host {
 	int dialler_fd;		/* of host_confine(); -1: none */
 };
 
-/* Nothing yet: what host_close() may be given, too. */
+/* Initialise; host_close() may follow at once. */
 void host_init(struct host *host, FILE *log);
 
 /*
  * Connect to QEMU, open what the options name, confine the process, and begin
- * all services; the options stay the caller's, and stay.  The state says
- * whether all is well; if not, why was said.
+ * all services.  The options stay the caller's and must outlive the host.
+ * host->state says whether this worked; if not, the reason was logged.
  */
 void host_open(struct host *host, struct host_options *options);
 /*
- * As host_open(), with a socket to QEMU that is connected, and in a process
- * that goes on as it was; the socket is closed.
+ * As host_open(), but on a connected socket to QEMU, and without confinement.
+ * The host closes the socket.
  */
 void host_open_at(struct host *host, struct host_options *options, int fd);
 
 /*
- * Serve what is to be served, and wait for more, at most that long (-1: for
- * ever).  False if that was the last turn: see the state.
+ * Serve what is due, then wait for more, at most that many milliseconds (-1:
+ * no limit).  False if that was the last turn: see host->state.
  */
 bool host_turn(struct host *host, int milliseconds);
 
-/* End every stream and pair; free all. */
+/* End every stream and pair, and free all memory. */
 void host_close(struct host *host);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Ends without a program behind them: echo, sink, source, a file. */
+/* Endpoints of streams that need no program: echo, sink, source, a file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,9 +13,9 @@
 struct builtin {
 	struct host_end end;	/* first: it is cast back */
 	bool finished;
-	bool deaf;		/* echo: the guest reads nothing more */
+	bool deaf;		/* echo: the guest does not read any more */
 	uint64_t at;		/* source, files: place in the stream */
-	uint64_t bytes;		/* source: all of it, or 0 */
+	uint64_t bytes;		/* source: all of them, or 0: no limit */
 	int fd;			/* files: the service's */
 	uint64_t echo_at, echo_bytes;
 	uint8_t echo[];
@@ -41,7 +41,7 @@ close_builtin(struct host *host, struct host_end *end)
 	free(end);
 }
 
-/* Swallows, and has nothing to say. */
+/* Discards what comes, and sends nothing. */
 static int64_t
 take_nothing(struct host *host, struct host_end *end,
     const struct iovec span[2])
@@ -199,7 +199,7 @@ moved(struct host *host, ssize_t n)
 	return n < 0 ? HOST_BROKEN : n;
 }
 
-/* Each stream has its own place in the file, which the service opened once. */
+/* Each stream has its own position in the file, which is opened once. */
 static int64_t
 file_give(struct host *host, struct host_end *end,
     const struct iovec span[2])
@@ -222,7 +222,7 @@ file_take(struct host *host, struct host_end *end,
 	return moved(host, n);
 }
 
-/* Not before there is a stream: what was received last may be all there is. */
+/* Truncate only when a stream begins: the old contents may be all there is. */
 static void
 file_empty(struct host *host, struct host_end *end)
 {

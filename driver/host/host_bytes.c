@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Bytes of an open stream, both ways between its rings and its end, and how a
- * stream is concluded when neither way has more to move.
+ * The bytes of an open stream move both ways between the rings and the stream's
+ * endpoint.  The stream is concluded when neither way has more to move.
  */
 #include "host_stream_private.h"
 
@@ -9,7 +9,7 @@
 #define LOOK_MS_MAX	1000
 #define TURN_BYTES	(1 << 20)
 
-/* From the ring, or from what was left of it, to the end. */
+/* From the ring, or from the bytes that were saved of it, to the endpoint. */
 static int64_t
 take_some(struct host *host, struct host_stream *stream)
 {
@@ -45,9 +45,9 @@ give_some(struct host *host, struct host_stream *stream)
 }
 
 /*
- * Whatever the guest sends, there is nobody to take it: it is told, and what it
- * sends until it hears of it is thrown away.  A guest that polls for room in a
- * full ring sees that it cannot send only when there is some.
+ * No receiver will take what the guest sends.  Notify the guest, and discard
+ * what it sends until it knows.  The discarded bytes make room in the ring: a
+ * guest that polls for room notices only then that it cannot send.
  */
 static void
 nobody_takes(struct host *host, struct host_stream *stream)
@@ -79,8 +79,8 @@ check_end_gone(struct host *host, struct host_stream *stream)
 }
 
 /*
- * Nothing more will be moved.  What the guest has not read yet is in memory of
- * its own; the stream lingers so that packets under way find it.
+ * Nothing more will move.  The guest has what it did not read yet in its own
+ * memory; the stream lingers so that packets under way find it.
  */
 static void
 conclude(struct host *host, struct host_stream *stream)
@@ -98,7 +98,7 @@ conclude(struct host *host, struct host_stream *stream)
 	stream->deadline = host_now_ms() + LINGER_MS;
 }
 
-/* Once that way.  How many bytes, HOST_WAIT or HOST_BROKEN. */
+/* Move bytes in once.  Returns how many, HOST_WAIT or HOST_BROKEN. */
 static int64_t
 move_in(struct host *host, struct host_stream *stream)
 {
@@ -138,9 +138,10 @@ move_out(struct host *host, struct host_stream *stream)
 }
 
 /*
- * A guest that was told that nobody receives says no READ any more, though
- * there may be bytes for it to come.  And nobody tells of a program that ends
- * receiving while its buffer is full.  So they are looked at, ever more seldom.
+ * Two changes come without a packet.  A guest that knows that this side does
+ * not receive sends no READ any more, though it may still have bytes to get.
+ * And nothing reports a program that stops receiving while its buffer is full.
+ * So poll such streams, at growing intervals.
  */
 static void
 look_again(struct host_stream *stream, bool moved, bool end_waits)

@@ -31,8 +31,8 @@
 
 enum judge {
 	ALWAYS,
-	WITHOUT,		/* if the argument has none of these bits */
-	EQUAL,			/* if the argument is this */
+	WITHOUT,		/* allowed if the argument has none of these */
+	EQUAL,			/* allowed if the argument is this */
 };
 
 struct rule {
@@ -43,7 +43,7 @@ struct rule {
 };
 
 static const struct rule serving[] = {
-	/* Descriptors that are open, or come by the socket of QEMU. */
+	/* Descriptors that are open, or arrive through QEMU's socket. */
 	{ .number = SYS_read }, { .number = SYS_write },
 	{ .number = SYS_writev },
 	{ .number = SYS_preadv }, { .number = SYS_pwritev },
@@ -65,7 +65,7 @@ static const struct rule serving[] = {
 	{ .number = SYS_clock_nanosleep }, { .number = SYS_restart_syscall },
 	{ .number = SYS_rt_sigreturn }, { .number = SYS_getrandom },
 	{ .number = SYS_futex },
-	/* Memory, which never becomes code. */
+	/* Memory, but never executable memory. */
 	{ SYS_mmap, WITHOUT, 2, PROT_EXEC },
 	{ SYS_mprotect, WITHOUT, 2, PROT_EXEC },
 	{ .number = SYS_munmap }, { .number = SYS_mremap },
@@ -92,11 +92,11 @@ static const struct rule dialling[] = {
 
 #define REFUSED	(SECCOMP_RET_ERRNO | EPERM)
 
-/* The rule's instructions, each way out of which ends, at `to`; how many. */
+/* Write the instructions of a rule, all of which return; how many. */
 static unsigned short
 translate(const struct rule *rule, struct sock_filter *to)
 {
-	/* Both machines have the low half of an argument first. */
+	/* On both architectures an argument's low half comes first. */
 	const size_t argument = offsetof(struct seccomp_data, args) +
 	    rule->argument * sizeof(uint64_t);
 
@@ -114,7 +114,7 @@ translate(const struct rule *rule, struct sock_filter *to)
 	return RULE_INSTRUCTIONS;
 }
 
-/* Refuse all other system calls from now on; false: errno says why. */
+/* Refuse all other system calls from now on.  On false, errno has the error. */
 static bool
 allow_only(const struct rule *rules, size_t count)
 {
@@ -153,7 +153,7 @@ give_up(const struct rule *rules, size_t count)
 }
 
 /*
- * ---- Connecting, for one that may not.
+ * ---- Connecting, in a process of its own: the confined process may not.
  */
 
 struct number {
@@ -191,7 +191,7 @@ dial(const struct host_options *options, const struct number *number)
 	return result;
 }
 
-/* One byte: with the descriptor, or instead of it. */
+/* Send one byte: with the descriptor, or the error instead of it. */
 static bool
 answer(int to, int fd)
 {
@@ -214,7 +214,7 @@ answer(int to, int fd)
 	return sendmsg(to, &message, MSG_NOSIGNAL) == 1;
 }
 
-/* Numbers come, streams go; until the other one ends. */
+/* Receive port numbers and send connected sockets until the host ends. */
 static void __attribute__((noreturn))
 serve_dials(const struct host_options *options, int socket)
 {
@@ -222,7 +222,7 @@ serve_dials(const struct host_options *options, int socket)
 	bool good;
 
 	prctl(PR_SET_NAME, "vqp-host-dial");
-	/* Nothing else of what is open is its business. */
+	/* Close all other descriptors: this process needs none of them. */
 	if (dup2(socket, 0) != 0 ||
 	    syscall(SYS_close_range, 1U, ~0U, 0U) != 0 ||
 	    !give_up(dialling, sizeof(dialling) / sizeof(dialling[0])))
@@ -283,7 +283,7 @@ host_dial(struct host *host, bool hypervisor, uint32_t port)
 
 	if (host->dialler_fd < 0)
 		return dial(host->options, &number);
-	/* It connects without waiting, so this takes no longer than that. */
+	/* The process connects without waiting, so this call is short. */
 	if (send(host->dialler_fd, &number, sizeof(number), MSG_NOSIGNAL) !=
 	    sizeof(number) || recvmsg(host->dialler_fd, &message,
 	    MSG_CMSG_CLOEXEC) != 1) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What vqp-host gives up before a guest can reach it, so that a guest that
- * took it over could not do more than vqp-host does: open a file, start a
- * program, reach a network or another process.
+ * The rights that vqp-host drops before a guest can reach it.  A guest that
+ * took over the process could do no more than vqp-host does: it could not open
+ * a file, start a program, or reach a network or another process.
  */
 #ifndef HOST_CONFINE_H
 #define HOST_CONFINE_H
@@ -13,22 +13,22 @@
 struct host;
 
 /*
- * Drop all capabilities, promise to gain no privileges by exec, and refuse
- * every system call that serving does not take (EPERM).  If there are Unix
- * sockets to connect to, a process of its own is started before, which
- * connects to <path>_<port>, does nothing else, and ends with this one.
+ * Drop all capabilities, set no_new_privs, and refuse every system call that
+ * serving does not need (EPERM).  If there are Unix sockets to connect to, a
+ * separate process is started before; it only connects to <path>_<port>, and
+ * ends with this process.
  *
- * For the rest of the process's life.  False if the system refused some of it;
- * why was said.
+ * This cannot be undone.  False if the system refused a part of it; the reason
+ * was logged.
  */
 bool host_confine(struct host *host);
 
 #define HOST_DIAL_NOBODY	(-1)
-/* Somebody listens, and has as many waiting as listen() was told. */
+/* A program listens, but its backlog is full. */
 #define HOST_DIAL_LATER		(-2)
 /*
- * A stream connected to <vsock>_<port> (or <hypervisor>_<port>), by whoever
- * may, or one of those.
+ * Returns a stream connected to <vsock>_<port> (or <hypervisor>_<port>), made
+ * by the process that may connect, or one of the errors above.
  */
 int host_dial(struct host *host, bool hypervisor, uint32_t port);
 

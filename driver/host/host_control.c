@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What is said to the guest about streams: control packets, and RST of what is
- * no stream, or never became one.  A program of the guest waits for that RST,
- * so it is said again if the guest had no room for it.
+ * What the host sends to the guest about streams: control packets, and RST for
+ * a packet without a stream, or for a stream that never opened.  A program in
+ * the guest waits for that RST, so it is sent again if the guest had no room.
  */
 #include <string.h>
 
@@ -25,7 +25,7 @@ fill_packet(const struct host *host, struct vqp_vsock_packet *packet,
 	packet->dst_port = port;
 }
 
-/* As fill_packet() left it, but from context 0. */
+/* Make the packet that fill_packet() wrote come from context 0. */
 static void
 from_hypervisor(struct vqp_vsock_packet *packet)
 {
@@ -101,7 +101,7 @@ host_control_forget(struct host *host, uint32_t cid, uint32_t port,
 	}
 }
 
-/* In the place of the oldest. */
+/* Replace the oldest entry. */
 void
 host_control_reset(struct host *host, uint32_t cid, uint32_t port,
     uint32_t own_port, bool hypervisor)
@@ -161,7 +161,7 @@ host_control_work(struct host *host, int64_t now)
 		streams->resets_at = 0;
 		return -1;
 	}
-	/* There once more, so that the next refusal waits longer. */
+	/* With an increased wait: the next refusal backs off further. */
 	if (streams->resets_ms < RETRY_MS_MAX)
 		streams->resets_ms *= 2;
 	streams->resets_at = now + streams->resets_ms;

@@ -3,10 +3,11 @@
  * Datagram sockets of the guest: a port is a resource, a message its payload.
  *
  * The Unix socket <path>_N.dgram stands for port N.  Each message through it
- * begins with eight bytes, a context id and a port: to whom it goes, or from
- * whom it came.  What comes from the guest goes to whoever sent last; an empty
- * message only says who that is.  A socket's queue holds ten messages or so
- * (net.unix.max_dgram_qlen); what comes while it is full is lost.
+ * begins with eight bytes, a context id and a port: the receiver of a message
+ * to the guest, the sender of one from it.  What comes from the guest goes to
+ * the program that sent last; an empty message only makes its sender that
+ * program.  A socket's queue holds about ten messages
+ * (net.unix.max_dgram_qlen); messages that come while it is full are lost.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ struct port {
 	struct port *next;
 	uint32_t number;
 	bool echo;
-	struct vqp_handle sent_to;	/* the last, until it is answered */
+	struct vqp_handle sent_to;	/* the last one, until its result */
 	struct sockaddr_un peer;
 	socklen_t peer_bytes;
 };
@@ -58,7 +59,7 @@ host_datagram_echo(struct host *host, uint32_t number)
 	new_port(host, number)->echo = true;
 }
 
-/* One at a time: a program is not read faster than QEMU answers. */
+/* Send one at a time: programs are read only as fast as QEMU answers. */
 static void
 sent(struct host *host, void *context, int64_t status)
 {
@@ -137,7 +138,7 @@ to_program(struct port *port, const struct vqp_datagram *datagram,
 		.msg_iov = iov, .msg_iovlen = 2,
 	};
 
-	/* Datagrams get lost, like anywhere, if nobody reads them. */
+	/* As with any datagram socket, messages that no one reads are lost. */
 	if (port->peer_bytes != 0)
 		(void)!sendmsg(port->watch.fd, &message,
 		    MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Between a ring and an end: in place, so the end's copy is the only one. */
+/* Between a ring and an endpoint: in place, so the endpoint copies only. */
 #include "host.h"
 
 static void

@@ -14,20 +14,20 @@
 
 #define RING_BYTES	262144
 #define RING_BYTES_MIN	128
-#define PROTOCOL_QSTATE	1	/* what REQUEST2 offers */
+#define PROTOCOL_QSTATE	1	/* the protocol that REQUEST2 offers */
 #define PORT_MIN	1024
 #define RESOURCE_MIN	1024
 
-/* For a program with a full backlog, which a Linux guest gives 2 s in all. */
+/* Retry a program with a full backlog; a Linux guest waits 2 s in all. */
 #define DIAL_MS		1000
 #define DIAL_AGAIN_MS_MAX	40
 #define NAMES_MAX	8
 #define HALF_OPEN_MAX	128
 
 /*
- * A guest that leaves may leave a ring of bytes, which are kept until the end
- * has taken them: all streams together hold 128 MiB at most.  One more is
- * refused.
+ * A guest that leaves may leave a full ring, and its bytes are kept until the
+ * endpoint has taken them.  At most 128 MiB for all streams together: beyond
+ * that a stream is refused.
  */
 #define STREAMS_MAX	512
 
@@ -38,7 +38,7 @@ agree_size(uint64_t asked)
 	    RING_BYTES;
 }
 
-/* Whether there is no room for one more. */
+/* True when there is no room for one more stream. */
 static bool
 too_many(struct host *host)
 {
@@ -56,7 +56,7 @@ too_many(struct host *host)
 	return host->streams.full;
 }
 
-/* Handshakes that a guest began and has not finished. */
+/* Count the handshakes that a guest began and has not finished. */
 static bool
 too_many_half_open(const struct host *host)
 {
@@ -87,8 +87,8 @@ say_handle(struct host *host, struct host_stream *stream,
 }
 
 /*
- * The old REQUEST asks for the wake-ups of the old protocol, which are not
- * spoken here: bytes would move until a ring is full, and then no more.
+ * The old REQUEST asks for the notifications of the old protocol, which
+ * vqp-host does not support: bytes would move only until a ring is full.
  */
 void
 host_handshake_request(struct host *host, uint32_t cid,
@@ -143,10 +143,11 @@ host_handshake_dial(struct host *host, struct host_stream *stream, int64_t now)
 }
 
 /*
- * A socket of the guest with the name of a stream.  That one's socket is gone,
- * though its memory may not be yet: a guest closes first and detaches later.
- * (But of a stream that we began the guest has a listener's port, which two of
- * its sockets can have; whatever were answered, the older one would hear it.)
+ * A socket of the guest asks with the name of an existing stream.  The socket
+ * of that stream is gone, though its memory may still be there: a guest closes
+ * first and detaches later.  A stream that the host began is different: its
+ * name has a listener's port, which two sockets of the guest can share, and the
+ * older socket would receive any answer.
  */
 void
 host_handshake_request_again(struct host *host, struct host_stream *stream,
@@ -166,14 +167,14 @@ no_pair(struct host *host, struct host_stream *stream, int64_t status)
 	host_stream_reset(host, stream);
 }
 
-/* The guest's pair, that it offered. */
+/* Attach to the pair that the guest offered. */
 static void
 pair_attached(struct host *host, struct host_pair *link, int64_t status)
 {
 	struct host_stream *stream = (struct host_stream *)link;
 
 	if (status >= 0 && !host_stream_attach(stream))
-		status = VQP_ERROR_NO_MEM;	/* not mapped, which was said */
+		status = VQP_ERROR_NO_MEM;	/* not mapped: logged */
 	if (status < 0) {
 		no_pair(host, stream, status);
 		return;
@@ -183,8 +184,8 @@ pair_attached(struct host *host, struct host_pair *link, int64_t status)
 }
 
 /*
- * Somewhere: a guest may still have sockets of a program that was here before,
- * and would take what we say for its.
+ * Random start: the guest may still hold sockets of a previous vqp-host and
+ * would mistake our packets for its.
  */
 static uint32_t
 somewhere(struct host *host, uint32_t min)
@@ -203,7 +204,7 @@ host_handshake_init(struct host *host)
 	host->streams.last_resource = somewhere(host, RESOURCE_MIN);
 }
 
-/* A pair has that name: one of ours, or one that the guest made. */
+/* True if a pair has that name: one of ours, or one that the guest made. */
 static bool
 name_taken(int64_t status)
 {
@@ -230,7 +231,7 @@ host_handshake_offer(struct host *host, struct host_stream *stream,
 	    VQP_QPAIR_ATTACH_ONLY, stream->size);
 }
 
-/* The next port or resource in turn; the largest number means "any". */
+/* Open a pair under a name that is free, as far as the host knows. */
 static uint32_t
 next_name(uint32_t *last, uint32_t min)
 {
@@ -257,7 +258,7 @@ pair_created(struct host *host, struct host_pair *link, int64_t status)
 	struct host_stream *stream = (struct host_stream *)link;
 
 	if (name_taken(status) && ++stream->names_tried < NAMES_MAX) {
-		/* No guest guesses what is tried now. */
+		/* From the second try on names are random: no guest guesses. */
 		host->streams.last_resource = somewhere(host, RESOURCE_MIN);
 		create_pair(host, stream);
 	} else if (status < 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Streams from their first packet to the last: how one begins, opens, loses its
- * guest and dies.
+ * The life of a stream from its first packet to the last: how a stream begins,
+ * opens, loses its guest and ends.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +116,8 @@ host_stream_attach(struct host_stream *stream)
 }
 
 /*
- * The guest's memory goes: its last bytes are saved, nothing can be sent.  A
- * guest that closes leaves at once, so they often are still in the ring.
+ * The guest's memory goes: save the last bytes, and send nothing more.  A guest
+ * that closes detaches at once, so its last bytes are often still in the ring.
  */
 void
 host_stream_leaving(struct host *host, struct host_pair *link)
@@ -162,7 +162,7 @@ host_stream_reset(struct host *host, struct host_stream *stream)
 		host_stream_die(host, stream);
 		return;
 	}
-	/* Of one that was open the guest also hears by its pair. */
+	/* The detach of an open stream's pair notifies the guest as well. */
 	if (stream->state < STATE_OPEN)
 		host_control_reset(host, stream->cid, stream->port,
 		    stream->own_port, stream->hypervisor);

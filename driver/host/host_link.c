@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Packets to and from QEMU.  Each packet is taken when it is read, and nothing
- * waits for another: a guest decides what comes before a result, and how much.
+ * Packets to and from QEMU.  Each packet is handled when it is read, and none
+ * waits for another: a guest decides which packets, and how many, come before a
+ * result.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,13 +23,13 @@ struct host_asked {
 	void *context;
 };
 
-/* Tags of posts are their callers'; those of requests have this bit. */
+/* Callers choose the tags of posts; tags of requests have this bit. */
 #define REQUEST_TAG	UINT32_C(0x80000000)
 #define NOBODYS_TAG	0
 
 #define DIAL_AGAIN_MS	200
 
-/* A guest that was switched off is no error. */
+/* A guest that was switched off is not an error. */
 static void
 ended(struct host *host, int error)
 {
@@ -146,7 +147,7 @@ result_came(struct host *host, uint32_t tag, int64_t status)
 	free(asked);
 }
 
-/* The bytes of a body; at least, where there may be more; 0: not known. */
+/* The bytes of a body, or the least if it varies; 0: unknown type. */
 static uint64_t
 body_bytes(enum vqp_link_type type)
 {
@@ -193,7 +194,7 @@ is_right(enum vqp_link_type type, const uint8_t *body, uint64_t length)
 	return datagram.payload_size == length - want;
 }
 
-/* What the guest brings about: datagrams, events, doorbells. */
+/* What the guest causes: datagrams, events, doorbells. */
 static void
 deliver(struct host *host, enum vqp_link_type type, const uint8_t *body,
     uint64_t length)
@@ -220,7 +221,7 @@ deliver(struct host *host, enum vqp_link_type type, const uint8_t *body,
 	}
 }
 
-/* *fd, if there is one, stays the caller's unless it becomes -1. */
+/* *fd, if there is one, stays the caller's unless this sets it to -1. */
 static void
 take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int *fd)
 {
@@ -234,7 +235,7 @@ take_packet(struct host *host, const uint8_t *bytes, uint64_t length, int *fd)
 	memcpy(&message, bytes, sizeof(message));
 	length -= sizeof(message);
 	if (body_bytes(message.type) == 0)
-		return;		/* of a later QEMU */
+		return;		/* a type of a later QEMU */
 	if (!is_right(message.type, body, length)) {
 		host_fail(host, "from QEMU: packet %u has a wrong length",
 		    message.type);
@@ -289,7 +290,7 @@ receive_whole(struct host *host, void *to, size_t bytes)
 	return true;
 }
 
-/* A stream's packet, of whose length some bytes are here; -1 if it breaks. */
+/* The size of a stream's packet whose length has begun; -1 if it breaks. */
 static ssize_t
 receive_rest(struct host *host, uint32_t *length, size_t here)
 {
@@ -304,7 +305,7 @@ receive_rest(struct host *host, uint32_t *length, size_t here)
 	    (ssize_t)*length : -1;
 }
 
-/* The descriptor that came with a packet; -1: none, or it was cut off. */
+/* The descriptor that came with a packet; -1: none, or it was truncated. */
 static int
 descriptor_of(struct msghdr *packet)
 {
@@ -316,7 +317,7 @@ descriptor_of(struct msghdr *packet)
 	return fd;
 }
 
-/* One packet; waits for it unless `now`.  False: there is none. */
+/* Read one packet; wait for it unless `now`.  False: there is none. */
 static bool
 read_packet(struct host *host, bool now)
 {
@@ -436,7 +437,7 @@ host_link_send(struct host *host, const struct vqp_datagram *datagram,
 	    datagram->payload_size, done, context);
 }
 
-/* Nothing of the guest's stays mapped that is not in the list. */
+/* Unmap the pair: no guest memory stays mapped outside the list. */
 static void
 take_out(struct host *host, struct host_pair *pair)
 {
@@ -481,7 +482,7 @@ host_pair_open(struct host *host, struct host_pair *pair,
 		.produce_size = size, .consume_size = size,
 	};
 
-	/* Whose the memory is that comes and goes, only the handle says. */
+	/* QEMU's messages about a pair's memory carry the handle only. */
 	if (find_pair(host, handle) != NULL) {
 		pair->opened(host, pair, VQP_ERROR_ALREADY_EXISTS);
 		return;
@@ -505,7 +506,7 @@ host_pair_close(struct host *host, struct host_pair *pair)
 	if (at == NULL)
 		return;
 	pair->leaving = NULL;
-	/* Whose it is can only be known when the answer is there. */
+	/* The owner of the memory is known only with the answer. */
 	pair->closing = pair->opening && host->state == HOST_RUNS;
 	pair->opening = pair->closing;
 	if (!pair->closing)
@@ -527,7 +528,7 @@ dial(const struct sockaddr_un *address, int type)
 	return -1;
 }
 
-/* Connected, to one of either kind; or -1, and why was said. */
+/* A connected socket, of either type; or -1, and the reason was logged. */
 static int
 connect_to(struct host *host, const char *path)
 {
@@ -586,7 +587,7 @@ host_link_open_at(struct host *host, int fd, uint32_t cid)
 		host_fail(host, "epoll: %s", strerror(errno));
 	host_link_ask(host, VQP_LINK_HELLO, &hello, sizeof(hello), hello_done,
 	    NULL);
-	/* Nothing is bound yet: a guest can bring nothing about. */
+	/* Nothing is bound yet, so the guest can cause nothing here. */
 	while (host->state == HOST_RUNS && link->guest_cid == 0)
 		read_packet(host, false);
 }

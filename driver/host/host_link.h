@@ -14,26 +14,26 @@
 
 struct host_asked;
 
-/* A queue pair we are an end of, mapped or not yet. */
+/* A queue pair that the host is a side of, mapped or not yet. */
 struct host_pair {
 	struct host_pair *next;
 	struct vqp_handle handle;
 	bool opening;		/* the answer has not come yet */
-	bool closing;		/* ... and nobody wants it any more */
-	bool had_memory;	/* it came; it comes once for each open */
+	bool closing;		/* ... and it will be closed at once */
+	bool had_memory;	/* comes at most once for each open */
 	bool mapped;
-	struct vqp_pair_config config;	/* while it is */
+	struct vqp_pair_config config;	/* while it is mapped */
 	uint8_t *memory;
 	uint64_t memory_bytes;
-	/* Memory is about to go: what is needed of it is to be taken now. */
+	/* The memory is about to go: take what is needed of it now. */
 	void (*leaving)(struct host *host, struct host_pair *pair);
 	void (*arrived)(struct host *host, struct host_pair *pair);	/* or NULL */
-	/* What host_pair_open() came to; as vqp_program_qpair_alloc(). */
+	/* The result of host_pair_open(); as vqp_program_qpair_alloc(). */
 	void (*opened)(struct host *host, struct host_pair *pair,
 	    int64_t status);
 };
 
-/* The result of a request; not called when the socket breaks before. */
+/* The result of a request; not called when the socket breaks first. */
 typedef void host_done(struct host *host, void *context, int64_t status);
 
 struct host_link_calls {
@@ -42,7 +42,7 @@ struct host_link_calls {
 	void (*event)(struct host *host,
 	    const struct vqp_event_qpair *event);
 	void (*doorbell)(struct host *host, struct vqp_handle handle);
-	/* A post with that tag was not taken. */
+	/* A post with that tag was refused. */
 	void (*refused)(struct host *host, uint32_t tag, int64_t status);
 };
 
@@ -55,74 +55,76 @@ struct host_link {
 	struct host_asked *asked, **asked_last;	/* results come in order */
 	struct host_pair *pairs;	/* no two of one handle */
 	uint32_t last_tag;
-	uint8_t packet[VQP_LINK_BYTES_MAX];	/* that is being read */
+	uint8_t packet[VQP_LINK_BYTES_MAX];	/* being read */
 };
 
-/* Pages as they come, in pieces of files. */
+/* The pages of a pair, which arrive as pieces of files. */
 struct host_memory {
 	int *files;
 	uint32_t file_count;
 	struct vqp_link_memory coming;
-	uint8_t *base;		/* NULL: none comes */
+	uint8_t *base;		/* NULL: none is expected */
 	uint64_t bytes;
 	uint64_t mapped_bytes;
 	uint32_t pieces_left;
 };
 
 /*
- * Connect to the socket at `path`, or use `fd`, and be `cid`.  As with all
- * below, a socket that breaks is a state of the host and no error of the call.
+ * Connect to the socket at `path`, or use `fd`, with the id `cid`.  For all
+ * functions below, a broken socket is a state of the host and not an error of
+ * the call.
  */
 void host_link_open(struct host *host, const char *path, uint32_t cid);
 void host_link_open_at(struct host *host, int fd, uint32_t cid);
 /*
- * QEMU has ended.  The guest's memory is there as long as it is mapped: pairs
- * take what they need of it, as when the guest leaves.
+ * QEMU has ended.  The guest's memory stays as long as it is mapped: pairs take
+ * what they need of it, as when the guest detaches.
  */
 void host_link_lost(struct host *host);
 void host_link_close(struct host *host);
-/* Read until all requests are answered; not from within a call back. */
+/* Read until all requests have results; not from within a callback. */
 void host_link_settle(struct host *host);
 
-/* Ask, and go on: `done` is called later, with `context`. */
+/* Send a request and return: `done` is called later, with `context`. */
 void host_link_ask(struct host *host, enum vqp_link_type type,
     const void *body, uint64_t bytes, host_done *done, void *context);
-/* BIND or LINK: datagrams to this resource of ours, or rings of it. */
+/* BIND or LINK: datagrams to this resource of ours, or its doorbell. */
 void host_link_have(struct host *host, enum vqp_link_type type,
     uint32_t resource, host_done *done, void *context);
-/* The same, and nobody hears of the result. */
+/* The same, without a callback for the result. */
 void host_link_tell(struct host *host, enum vqp_link_type type,
     const void *body, uint64_t bytes);
-/* Send a datagram; of tag 0 nobody is told the result. */
+/* Send a datagram; with tag 0 a refusal is not reported. */
 void host_link_post(struct host *host, const struct vqp_datagram *datagram,
     const void *payload, uint32_t tag);
-/* Send a datagram, and hear what became of it. */
+/* Send a datagram, with a callback for its result. */
 void host_link_send(struct host *host, const struct vqp_datagram *datagram,
     const void *payload, host_done *done, void *context);
 
 /*
- * Be an end of a queue pair; pair->opened() tells.  Before this returns:
- * VQP_ERROR_ALREADY_EXISTS, when we are one of that handle already, or have
- * asked to be and not heard.
+ * Become a side of a queue pair; pair->opened() gets the result.  Returns
+ * VQP_ERROR_ALREADY_EXISTS at once if the host is a side of that handle already
+ * or has asked to be and has no result yet.
  */
 void host_pair_open(struct host *host, struct host_pair *pair,
     struct vqp_handle handle, uint32_t peer, uint32_t flags, uint64_t size);
 /*
- * Detach, if need be; nothing of the pair is called afterwards.  While it is
- * still `opening`, it must not be freed, or opened anew.
+ * Detach, if attached; no function of the pair is called afterwards.  While the
+ * pair is still `opening`, it must not be freed or opened again.
  */
 void host_pair_close(struct host *host, struct host_pair *pair);
 
 /* ---- host_memory.c */
 
-/* fd: -1 if it came without.  No file: close it. */
+/* fd is -1 if the file came without one.  Closes an fd that is not a file. */
 void host_memory_file(struct host *host, uint32_t index, int fd);
 void host_memory_no_file(struct host *host, uint32_t index);
 void host_memory_begin(struct host *host,
     const struct vqp_link_memory *message);
 /*
- * True when the last piece is there; then who it is for: NULL, nobody.  If not,
- * `lacking` may be a file that they lie in and that has no descriptor, or -1.
+ * True when the last piece is there; then the pair it is for, or NULL for none.
+ * If false, `lacking` may be a file that holds pieces and has no descriptor, or
+ * -1.
  */
 bool host_memory_pieces(struct host *host, const struct vqp_link_piece *pieces,
     uint64_t count, struct host_pair *pairs, struct host_pair **whole,

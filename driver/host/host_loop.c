@@ -49,7 +49,7 @@ host_watch_set(struct host *host, struct host_watch *watch, uint32_t events)
 	if (watch->fd < 0 || watch->events == events)
 		return;
 	watch->events = events;
-	/* It is there, so only a kernel without memory refuses. */
+	/* The epoll exists, so only a kernel without memory refuses. */
 	if (epoll_ctl(host->loop.fd, EPOLL_CTL_MOD, watch->fd, &event) != 0)
 		host_fail(host, "epoll: %m");
 }
@@ -129,7 +129,7 @@ host_fail(struct host *host, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Of the format that was said first when there are too many: the last one. */
+/* The format's own count; if there are too many formats, the last one's. */
 static struct host_said *
 find_said(struct host *host, const char *format)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One thread, one epoll: whoever has a descriptor says what is to be called
- * when it can be read or written.
+ * One thread, one epoll: each watch has a descriptor and the function that is
+ * called when the descriptor can be read or written.
  */
 #ifndef HOST_LOOP_H
 #define HOST_LOOP_H
@@ -27,20 +27,20 @@ struct host_loop {
 	int batch_count;
 };
 
-/* False if the system has no epoll to give; errno says why. */
+/* False if the system refuses an epoll; errno has the reason. */
 bool host_loop_open(struct host *host);
 void host_loop_close(struct host *host);
 
-/* False if the system watches no more; errno says why. */
+/* False if the system refuses one more watch; errno has the reason. */
 bool host_watch_add(struct host *host, struct host_watch *watch, int fd,
     uint32_t events, void (*ready)(struct host *host,
     struct host_watch *watch, uint32_t events));
 void host_watch_set(struct host *host, struct host_watch *watch,
     uint32_t events);
-/* Forget it, also events of it that were fetched already; fd stays open. */
+/* Forget it, also events that were fetched already; fd stays open. */
 void host_watch_remove(struct host *host, struct host_watch *watch);
 
-/* Wait, at most that long (-1: for ever), and call who is ready. */
+/* Wait, at most that long (-1: no limit), and call what is ready. */
 void host_loop_turn(struct host *host, int milliseconds);
 
 /* The shorter of two such waits. */
@@ -52,15 +52,15 @@ host_sooner(int a, int b)
 
 int64_t host_now_ms(void);	/* monotonic */
 /*
- * Zeros, aligned for a struct vqp_pair.  Without memory the program ends; so
- * whoever allocates for a guest bounds how much.
+ * Zeros, aligned for a struct vqp_pair.  Without memory the process ends, so a
+ * caller that allocates for a guest must bound how much.
  */
 void *host_alloc(uint64_t bytes);
 /*
- * Lines of one format: the first HOST_LINES in an hour.  Those beyond are
- * counted, and one line says how many they were: after a second, and then after
- * twice as long each time.  So a guest that brings lines about, at whatever
- * pace, has at most HOST_LINES + 12 of a format written in an hour.
+ * The lines of one format: the first HOST_LINES in an hour are written.  Those
+ * beyond are counted, and one line gives their number: after a second, and then
+ * each time after twice as long.  So a guest that causes lines, as fast as it
+ * likes, gets at most HOST_LINES + 12 of one format in an hour.
  */
 #define HOST_FORMATS	48
 #define HOST_LINES	64
@@ -68,20 +68,20 @@ void *host_alloc(uint64_t bytes);
 struct host_said {
 	const char *format;
 	int64_t hour_end;
-	uint32_t lines;		/* of this hour */
-	uint32_t wait_s;	/* before those left out are told */
+	uint32_t lines;		/* in this hour */
+	uint32_t wait_s;	/* before those left out are reported */
 	uint64_t left_out;
 	int64_t tell_at;	/* if some are */
-	char last[120];		/* of those */
+	char last[120];		/* the last one left out */
 };
 
-/* Tell what was left out, if it is time.  As host_stream_work(). */
+/* Report the lines left out, if it is time.  As host_stream_work(). */
 int host_said_work(struct host *host);
 
-/* One line for the person who started the program, or it is counted. */
+/* Log one line for the user, or count it. */
 void host_say(struct host *host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Say why, once: no turn follows this one, and nothing more goes to QEMU. */
+/* Log why, once: no turn follows, and nothing more is sent to QEMU. */
 void host_fail(struct host *host, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

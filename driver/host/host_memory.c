@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A queue pair's pages, scattered over the guest's memory, mapped one behind
- * the other, so that the engine sees two rings.
+ * A queue pair's pages are scattered over the guest's memory; they are mapped
+ * contiguously, so that the engine sees two rings.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 #include "host.h"
 
-/* More than a machine has memory backends. */
+/* More than the memory backends of a machine. */
 #define FILES_MAX	4096
 
 void
@@ -97,13 +97,13 @@ host_memory_begin(struct host *host, const struct vqp_link_memory *message)
 	}
 }
 
-/* A file that is too short would be mapped, and kill who touches its end. */
+/* A mapping beyond the end of its file would raise SIGBUS when touched. */
 static bool
 lies_beyond(int fd, const struct vqp_link_piece *piece)
 {
 	const off_t end = lseek(fd, 0, SEEK_END);
 
-	/* A device of memory has no end to seek to. */
+	/* A memory device has no end to seek to. */
 	return end >= 0 && (piece->bytes > (uint64_t)end ||
 	    piece->offset > (uint64_t)end - piece->bytes);
 }

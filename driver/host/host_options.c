@@ -75,7 +75,7 @@ static const struct option known[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* `argument` is what was wrong, or where. */
+/* `argument` is what was wrong, or where it stood. */
 static bool
 wrong(FILE *err, const char *argument, const char *what)
 {
@@ -83,7 +83,7 @@ wrong(FILE *err, const char *argument, const char *what)
 	return false;
 }
 
-/* The number `text` begins with, no more than `most`; *end is behind it. */
+/* Read the number at `text`, at most `most`; *end points behind it. */
 static bool
 number(FILE *err, char *text, uint64_t most, uint64_t *value, char **end)
 {
@@ -152,7 +152,7 @@ set_cid(struct host_options *options, char *argument, FILE *err)
 	return *end == '\0' || wrong(err, argument, "no context");
 }
 
-/* What no option is wrong by itself for. */
+/* Check what is wrong only between options. */
 static bool
 whole(struct host_options *options, int argc, char **argv, FILE *err)
 {
@@ -179,7 +179,7 @@ host_options_parse(struct host_options *options, int argc, char **argv,
 
 	*options = (struct host_options){ .cid = VQP_CONTEXT_HOST,
 	    .patient = true };
-	optind = 0;		/* from the start, whoever parsed before */
+	optind = 0;		/* reset getopt: it may have been used */
 	while (good && (option = getopt_long(argc, argv, "h", known,
 	    NULL)) != -1)
 		switch (option) {

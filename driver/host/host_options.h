@@ -21,24 +21,24 @@ struct host_service {
 	uint32_t context;	/* of a pair; 0 for ours */
 	uint32_t port;
 	const char *file;
-	int fd;			/* of the file, while a host has it open */
+	int fd;			/* of the file while it is open */
 	uint64_t bytes;		/* of a source, or of each ring of a pair */
 };
 
 struct host_options {
-	const char *link;	/* the socket that QEMU made */
+	const char *link;	/* QEMU's socket */
 	const char *vsock;	/* Unix sockets for ports, or NULL */
 	const char *hypervisor;	/* the same for ports of context 0 */
 	uint32_t cid;
-	bool patient;		/* wait until somebody listens at `link` */
+	bool patient;		/* wait until a process listens at `link` */
 	bool no_confine;
 	struct host_service *services;	/* the last one first */
 };
 
 /*
- * -1: go on.  Otherwise the program's exit status: 0 after --help, 2 after
- * what was wrong was said on `err`.  Strings stay those of argv.
- * Free them in any case.
+ * Parse the command line.  -1: go on.  Otherwise the program's exit status: 0
+ * after --help, 2 after an error, which was written to `err`.  Strings stay
+ * those of argv.  Free the options in any case.
  */
 int host_options_parse(struct host_options *options, int argc, char **argv,
     FILE *err);

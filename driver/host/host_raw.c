@@ -3,9 +3,9 @@
  * Queue pairs and doorbells without sockets above them, as a driver of the
  * guest has them (vmci_qpair_alloc, vmci_doorbell_create).
  *
- * A pair C:N is created or attached to, whoever comes first.  Who moved bytes
- * rings when the other may sleep (E3): the guest our doorbell of number N, we
- * the guest's, if it has one.
+ * Each side creates pair C:N or attaches to it, whichever comes first.  A side
+ * that moved bytes notifies the other when that may sleep (E3): the guest rings
+ * our doorbell of number N, the host rings the guest's, if the guest has it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,13 +21,13 @@ struct raw {
 	struct vqp_handle handle;
 	uint64_t size;
 	struct host_end *(*make_end)(struct host *host);
-	struct host_end *end;	/* while the guest is there */
+	struct host_end *end;	/* while the guest is attached */
 	struct vqp_pair pair;
 	bool attached;		/* `pair` is usable */
 	bool ready;		/* there may be work */
-	bool left;		/* the guest did; to be opened again */
-	bool served;		/* it could be opened once, at least */
-	int64_t open_at;	/* no sooner */
+	bool left;		/* the guest detached; open it again */
+	bool served;		/* it was opened at least once */
+	int64_t open_at;	/* not before this time */
 	uint64_t bytes_in, bytes_out;
 	int64_t opened;
 };
@@ -36,8 +36,8 @@ struct bell {
 	struct bell *next;
 	struct vqp_handle handle;
 	bool ours;
-	bool asked;		/* the last ring is not answered */
-	int64_t ring_at;	/* no sooner */
+	bool asked;		/* the last ring has no result yet */
+	int64_t ring_at;	/* not before this time */
 	uint64_t count, said;
 };
 
@@ -54,7 +54,7 @@ ring_guest(struct host *host, const struct raw *raw)
 	host_link_tell(host, VQP_LINK_RING, &handle, sizeof(handle));
 }
 
-/* True if bytes went that way. */
+/* True if bytes moved in that direction. */
 static bool
 move(struct host *host, struct raw *raw, int64_t (*way)(struct host *host,
     struct host_end *end, struct vqp_pair *pair, bool *tell), uint64_t *bytes)
@@ -106,14 +106,14 @@ arrived(struct host *host, struct host_pair *link)
 	raw->attached = raw->ready = true;
 }
 
-/* What the guest wrote before it left is still there. */
+/* Take what the guest wrote before it detached. */
 static void
 leaving(struct host *host, struct host_pair *link)
 {
 	struct raw *raw = (struct raw *)link;
 	const uint64_t before = raw->bytes_in;
 
-	/* More than a ring came while it was leaving. */
+	/* More than a ring came: the guest wrote while it detached. */
 	while (raw->attached && raw->bytes_in - before < raw->size &&
 	    move(host, raw, host_end_take, &raw->bytes_in))
 		;
@@ -138,7 +138,7 @@ opened(struct host *host, struct host_pair *link, int64_t status)
 	} else if (!raw->served) {
 		no_pair(host, raw, status);
 	} else {
-		/* The guest may have another there by now, of other sizes. */
+		/* The guest may have a new pair by now, of other sizes. */
 		raw->left = true;
 		raw->open_at = host_now_ms() + RETRY_MS;
 	}
@@ -155,7 +155,7 @@ open_pair(struct host *host, struct raw *raw)
 	    0, raw->size);
 }
 
-/* Nothing of the last guest's is left. */
+/* Begin with a new endpoint: no state of the last guest remains. */
 static void
 finish(struct host *host, struct raw *raw)
 {
@@ -172,7 +172,7 @@ finish(struct host *host, struct raw *raw)
 	host_pair_close(host, &raw->link);
 }
 
-/* It waits for its turn, which is now: `opening` is the answer to wait for. */
+/* The first call for this pair: it waits for the answer, `opening`. */
 static void
 reopen(struct host *host, struct raw *raw)
 {
@@ -267,7 +267,7 @@ rang(struct host *host, void *context, int64_t status)
 	bell->ring_at = host_now_ms() + RETRY_MS;
 }
 
-/* What is to be said of it, or done; true if it is to be tried again. */
+/* Log or ring what is due; true if it has to be tried again. */
 static bool
 bell_work(struct host *host, struct bell *bell, int64_t now)
 {

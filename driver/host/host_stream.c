@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * All streams: what comes in for them, and their turns.
+ * All streams: the packets that come for them, and their turns.
  *
- * Wake-ups travel as WROTE and READ; when they are due, the rings' edges say
- * (E3).  A packet is believed only if it comes from the other end of the very
- * stream it names.
+ * Notifications are WROTE and READ packets; the rings decide when one is due
+ * (E3).  A packet is accepted only if it comes from the other side of exactly
+ * the stream that it names.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +61,7 @@ take_packet(struct host *host, struct host_stream *stream,
 		host_stream_part(host, stream);
 		break;
 	default:
-		/* INVALID and NEGOTIATE: it speaks only the old protocol. */
+		/* INVALID and NEGOTIATE: an old protocol only. */
 		host_stream_reset(host, stream);
 	}
 }
@@ -108,7 +108,7 @@ host_stream_event(struct host *host, const struct vqp_event_qpair *event)
 		}
 }
 
-/* What the guest had no room for is not lost, but later; each time longer. */
+/* Send a packet later that the guest had no room for; back off each time. */
 void
 host_stream_refused(struct host *host, uint32_t tag, int64_t status)
 {
@@ -161,14 +161,14 @@ resend(struct host *host, struct host_stream *stream)
 	host_control_shut(host, stream, mode);
 }
 
-/* Free the dead: nobody holds one now. */
+/* Free dead streams; no caller holds one at this point. */
 static void
 bury(struct host *host)
 {
 	for (struct host_stream **at = &host->streams.first; *at != NULL; ) {
 		struct host_stream *stream = *at;
 
-		/* While it is opening, the answer is still to come. */
+		/* The answer to its open is still to come. */
 		if (stream->state != STATE_DEAD || stream->link.opening) {
 			at = &stream->next;
 			continue;
@@ -178,7 +178,7 @@ bury(struct host *host)
 	}
 }
 
-/* Whether it is to be tried again to say something, or to dial. */
+/* True if the stream has to send, or dial, again. */
 static bool
 retries(const struct host_stream *stream)
 {
@@ -187,14 +187,14 @@ retries(const struct host_stream *stream)
 	    stream->state != STATE_REST);
 }
 
-/* Milliseconds until it is to be looked at again, or -1. */
+/* Returns milliseconds until the stream needs its next turn, or -1. */
 static int
 work(struct host *host, struct host_stream *stream, int64_t now)
 {
 	int wait = -1;
 
 	if (stream->deadline != 0 && now >= stream->deadline) {
-		/* Open, both of us know that it is over: no more is said. */
+		/* If it was open, both sides know its end: send nothing. */
 		if (stream->state < STATE_OPEN)
 			host_stream_reset(host, stream);
 		else
@@ -254,8 +254,8 @@ host_stream_init(struct host *host)
 	host_handshake_init(host);
 	host_link_have(host, VQP_LINK_BIND, VQP_VSOCK_RESOURCE, bound, NULL);
 	/*
-	 * Not without a socket to serve: the device then answers a guest that
-	 * nobody is there, which says more than a reset of each port does.
+	 * Without --hypervisor do not bind: the device then answers that
+	 * there is no such resource, which says more than a RST of each port.
 	 */
 	if (host->options->hypervisor != NULL)
 		host_link_ask(host, VQP_LINK_BIND, &hypervisor,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of stream sockets share: host_control.c says packets to the
+ * What the files of stream sockets share: host_control.c sends packets to the
  * guest, host_life.c begins and ends streams, host_handshake.c connects them,
- * host_bytes.c moves their bytes, host_stream.c takes what comes.  Each calls
- * those before it, and none behind it.
+ * host_bytes.c moves their bytes, host_stream.c handles what comes.  Each calls
+ * those before it in this list, and none behind it.
  */
 #ifndef HOST_STREAM_PRIVATE_H
 #define HOST_STREAM_PRIVATE_H
@@ -27,8 +27,8 @@ enum host_stream_state {
 	STATE_ASKED,		/* one of the two sent REQUEST2 */
 	STATE_OFFERED,		/* we sent OFFER */
 	STATE_OPEN,
-	STATE_REST,		/* the guest left; the end has not taken all */
-	STATE_LINGER,		/* the end is closed; the guest is to close */
+	STATE_REST,		/* the guest detached; bytes are left */
+	STATE_LINGER,		/* the endpoint is closed, the guest not yet */
 	STATE_DEAD,
 };
 
@@ -43,19 +43,19 @@ struct host_stream {
 	uint64_t size;
 	unsigned names_tried;	/* for its pair */
 	struct host_end *end;	/* NULL: closed; ASKED: not dialled yet */
-	int64_t dial_until;	/* or not at all */
+	int64_t dial_until;	/* after that, give up */
 	struct vqp_pair pair;
 	bool attached;		/* `pair` is usable */
 	bool ready;		/* there may be work */
 	bool guest_finished;	/* sends nothing more */
 	bool guest_deaf;	/* reads nothing more */
-	bool took_all;		/* the end takes nothing more, and knows */
+	bool took_all;		/* the endpoint takes no more */
 	bool gave_all;
 	uint64_t shut;		/* what we told the guest by SHUTDOWN */
-	/* What the guest had no room for; when to try that, or to dial. */
+	/* Packets that the guest had no room for; when to retry, or dial. */
 	bool unsaid_handshake, unsaid;
 	int64_t retry_at, retry_ms;
-	/* For what nobody will tell of; 0: somebody will. */
+	/* When to poll for a change that no packet reports; 0: never. */
 	int64_t look_at, look_ms;
 	int64_t deadline;	/* 0 for none */
 	int64_t opened;
@@ -70,54 +70,54 @@ struct host_stream {
 void host_control_say(struct host *host, struct host_stream *stream,
     enum vqp_vsock_type type, uint16_t protocol,
     const union vqp_vsock_body *body);
-/* SHUTDOWN of more than was said. */
+/* Send SHUTDOWN, if it says more than the last one. */
 void host_control_shut(struct host *host, struct host_stream *stream,
     uint64_t mode);
 
 /*
- * RST to a socket of the guest that is no stream of ours, never in answer to a
- * RST; and to one that sent this packet.
+ * Send RST to a socket of the guest that has no stream here, but never in
+ * answer to a RST; and to the socket that sent this packet.
  */
 void host_control_reset(struct host *host, uint32_t cid, uint32_t port,
     uint32_t own_port, bool hypervisor);
 void host_control_reset_stranger(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *asked);
-/* The name is another stream's from now on, which no old RST may hit. */
+/* A new stream takes this name: no old RST may be sent to it. */
 void host_control_forget(struct host *host, uint32_t cid, uint32_t port,
     uint32_t own_port);
-/* As host_stream_refused(), of a RST. */
+/* As host_stream_refused(), for a RST. */
 void host_control_refused(struct host *host, uint32_t tag, int64_t status);
-/* Say the refused ones again.  As host_stream_work(). */
+/* Send the refused ones again.  As host_stream_work(). */
 int host_control_work(struct host *host, int64_t now);
 
 /* ---- host_life.c */
 
-/* In state ASKED; `end` may be NULL, and come later. */
+/* A new stream in state ASKED; `end` may be NULL, and come later. */
 struct host_stream *host_stream_new(struct host *host, uint32_t cid,
     uint32_t port, uint32_t own_port, struct host_end *end);
-/* The one that has this name in the guest, or NULL. */
+/* The stream that has this name in the guest, or NULL. */
 struct host_stream *host_stream_find(struct host *host, uint32_t cid,
     uint32_t port, uint32_t own_port, bool hypervisor);
-/* Its pair is there: false if it is not mapped. */
+/* Use the stream's pair; false if it is not mapped. */
 bool host_stream_attach(struct host_stream *stream);
 void host_stream_open_up(struct host *host, struct host_stream *stream);
-/* For host_pair.leaving: what the guest sent is kept. */
+/* For host_pair.leaving: keep what the guest sent. */
 void host_stream_leaving(struct host *host, struct host_pair *link);
 /*
- * The guest's socket is no more, or no more to be trusted: nothing is said to
- * it from now on, and its name is free.  What it had sent goes to the end.
+ * The guest's socket is gone, or broke the protocol: send nothing more to it,
+ * and free its name.  What it had sent still goes to the endpoint.
  */
 void host_stream_part(struct host *host, struct host_stream *stream);
-/* The same, and the guest is told. */
+/* The same, and notify the guest. */
 void host_stream_reset(struct host *host, struct host_stream *stream);
 void host_stream_close_end(struct host *host, struct host_stream *stream);
-/* It is over, in whatever state; freed by the next host_stream_work(). */
+/* End it, in any state; the next host_stream_work() frees it. */
 void host_stream_die(struct host *host, struct host_stream *stream);
 
 /* ---- host_handshake.c */
 
 void host_handshake_init(struct host *host);
-/* A packet of the guest: a request, for no stream or for one; and its parts. */
+/* A packet of the guest: a request without a stream, or for one; the rest. */
 void host_handshake_request(struct host *host, uint32_t cid,
     const struct vqp_vsock_packet *packet);
 void host_handshake_request_again(struct host *host,
@@ -128,15 +128,15 @@ void host_handshake_offer(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet);
 void host_handshake_attach(struct host *host, struct host_stream *stream,
     const struct vqp_vsock_packet *packet);
-/* The program had its backlog full when the guest asked. */
+/* Dial again a program whose backlog was full when the guest asked. */
 void host_handshake_dial(struct host *host, struct host_stream *stream,
     int64_t now);
-/* The packet of its state, once more. */
+/* Send the packet of its state once more. */
 void host_handshake_resend(struct host *host, struct host_stream *stream);
 
 /* ---- host_bytes.c */
 
-/* Move bytes both ways, as many as a turn may. */
+/* Move bytes both ways, as many as one turn may. */
 void host_bytes_pump(struct host *host, struct host_stream *stream);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Programs of the host that know nothing of VMCI: a guest that connects to
- * port N reaches who listens at <path>_N; who connects to <path> and says
- * "CONNECT N" is connected to the guest's port N, after "OK <own port>".
+ * Programs of the host that do not know VMCI.  A guest that connects to port N
+ * reaches the program that listens at <path>_N.  A program that connects to
+ * <path> and writes "CONNECT N" is connected to the guest's port N, after
+ * "OK <own port>".
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,9 +18,9 @@
 
 #include "host.h"
 
-/* What Firecracker reads of a line, its end included. */
+/* The longest line that Firecracker reads, its end included. */
 #define LINE_BYTES_MAX	32
-/* How long a caller may take to say it. */
+/* The time a caller has to write the line. */
 #define LINE_MS		60000
 #define ACCEPT_BATCH	64
 #define ACCEPT_AGAIN_MS	100
@@ -54,7 +55,7 @@ leave_callers(struct unix_end *u)
 	u->at = NULL;
 }
 
-/* Watch for one direction more; the loop is told once for each wait. */
+/* Watch for one more direction; the loop is called once for each wait. */
 static int64_t
 wait_for(struct host *host, struct unix_end *u, uint32_t events)
 {
@@ -73,7 +74,7 @@ take(struct host *host, struct host_end *end, const struct iovec span[2])
 
 	if (n >= 0)
 		return n;
-	/* It reads no more; what it wrote before is still to be given. */
+	/* The program reads no more; what it wrote before is still sent. */
 	if (errno == EPIPE || errno == ECONNRESET)
 		return HOST_GONE;
 	return errno == EAGAIN || errno == EINTR ?
@@ -90,7 +91,7 @@ give(struct host *host, struct host_end *end, const struct iovec span[2])
 
 	if (n >= 0)
 		return n;
-	/* It closed without having read all: the end, behind all it wrote. */
+	/* It closed with bytes unread: this is the end of what it wrote. */
 	if (errno == ECONNRESET)
 		return 0;
 	return errno == EAGAIN || errno == EINTR ?
@@ -105,8 +106,8 @@ finish(struct host *host, struct host_end *end)
 }
 
 /*
- * What it wrote before is thrown away: as long as its buffer is full a program
- * that polls for room is not told that there will be none.
+ * Discard what the program wrote before.  As long as its buffer is full, a
+ * program that polls for room does not learn that there will never be any.
  */
 static void
 refuse(struct host *host, struct host_end *end)
@@ -145,7 +146,7 @@ ready(struct host *host, struct host_watch *watch, uint32_t events)
 	struct unix_end *u = (struct unix_end *)((char *)watch -
 	    offsetof(struct unix_end, watch));
 
-	/* Told once; who still has to wait asks again. */
+	/* Events come once; an endpoint that still waits asks again. */
 	host_watch_set(host, watch, watch->events & ~events &
 	    (EPOLLIN | EPOLLOUT));
 	if ((events & (EPOLLHUP | EPOLLERR)) != 0)
@@ -217,7 +218,7 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* The next word of a line, and behind it. */
+/* Find the next word of a line, and the place behind it. */
 static const char *
 next_word(const char *at, const char **end)
 {
@@ -230,9 +231,10 @@ next_word(const char *at, const char **end)
 }
 
 /*
- * Is this a line that Firecracker and vhost-device-vsock both take: CONNECT,
- * large or small, and a number of 32 bits, as Rust reads one?  Words behind it
- * say nothing.  docs/limits.md has the rule, and where the two differ.
+ * True for a line that both Firecracker and vhost-device-vsock accept: CONNECT
+ * in upper or lower case, and a 32-bit number, as Rust reads one.  Words behind
+ * the number are ignored.  docs/limits.md has the rule, and where the two
+ * differ.
  */
 static bool
 connect_port(const char *line, uint32_t *port)
@@ -262,8 +264,8 @@ connect_port(const char *line, uint32_t *port)
 }
 
 /*
- * The line, and not a byte of what is behind it, which is the stream's.  True
- * when it is whole; *alive: false if none will come.
+ * Read the line, and no byte behind it: those belong to the stream.  True when
+ * the line is complete; *alive is false if it never will be.
  */
 static bool
 read_line(struct unix_end *u, bool *alive)
@@ -280,7 +282,7 @@ read_line(struct unix_end *u, bool *alive)
 			u->line[u->line_bytes] = '\0';
 			return true;
 		}
-		/* A string may not end within it, and it has no more room. */
+		/* A NUL within the line, or a line that is too long. */
 		if (u->line[u->line_bytes] == '\0' ||
 		    ++u->line_bytes == LINE_BYTES_MAX) {
 			*alive = false;
@@ -350,7 +352,7 @@ acceptable(struct host *host, struct host_watch *watch, uint32_t events)
 		if (errno == EAGAIN || errno == EINTR ||
 		    errno == ECONNABORTED)
 			return;
-		/* Anybody's descriptor may be closed next, so look again. */
+		/* Any descriptor may be closed next, so try again later. */
 		host_say(host, "nobody can be accepted now: %s",
 		    strerror(errno));
 		host_watch_set(host, watch, 0);
@@ -370,7 +372,7 @@ host_unix_work(struct host *host)
 		door->again_at = 0;
 		host_watch_set(host, &door->watch, EPOLLIN);
 	}
-	/* They are looked through once a second, if there are any. */
+	/* If there are callers, check their deadlines once a second. */
 	if (door->callers != NULL && now >= door->callers_at) {
 		door->callers_at = now + 1000;
 		for (struct unix_end *u = door->callers; u != NULL; u = next) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * vqp-host: the host of a guest in QEMU, `-device vmci,socket=LINK`.  It is
- * CID 2 there, and serves stream and datagram sockets of the guest, and queue
- * pairs and doorbells without them.
+ * CID 2 to the guest, and serves the guest's stream and datagram sockets, and
+ * queue pairs and doorbells without sockets.
  */
 #include <signal.h>
 

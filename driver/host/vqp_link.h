@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Between QEMU and a program on the host that is a context of its guest's
- * hub: CID 2, say.  A Unix socket of type SOCK_SEQPACKET carries datagrams,
- * rings, events, and who may touch which memory; never a byte of a ring.
- * Those lie in the guest's memory, whose file descriptors come along, and the
- * program maps them.
+ * The protocol between QEMU and a host context: a program on the host that is
+ * a context of the guest's hub, for instance CID 2.  A Unix socket of type
+ * SOCK_SEQPACKET carries datagrams, doorbell rings, events, and who may touch
+ * which memory; never a byte of a ring.  The rings lie in the guest's memory,
+ * whose file descriptors are passed along, and the program maps them.
  *
  *	program			QEMU
- *	HELLO		->			first of all
+ *	HELLO		->			the first packet
  *			<- RESULT		its cid is plugged in, or not
- *			<- GUEST		and who it is that it serves
- *	BIND 5000	->			datagrams to 2:5000 are welcome
+ *			<- GUEST		the guest that it serves
+ *	BIND 5000	->			accept datagrams to 2:5000
  *			<- RESULT
  *			<- DATAGRAM		one came
- *	SEND		->			one goes out
+ *	SEND		->			send one
  *			<- RESULT
  *	ALLOC		->			attach to a queue pair
  *			<- FILE			descriptor 0, sent once
  *			<- MEMORY, PIECES...	where its pages lie in it
  *			<- RESULT
- *			<- NO_MEMORY		the guest detached, say
+ *			<- NO_MEMORY		for instance: the guest detached
  *	RELEASED	->			unmapped; QEMU waits for this
  *			<- EVENT		PEER_DETACH
  *
  * Each message is one packet: a struct vqp_link_message, then its body.  On the
- * SOCK_STREAM of a chardev each packet, and any descriptor, comes behind its
- * length, a uint32_t.  Every request (of the program) but RELEASED is answered
- * by one RESULT with its tag, in order.  All numbers are those of the machine;
- * both ends run on it.  MEMORY comes at most once for each ALLOC: memory that
- * has gone does not come back, the program detaches and asks again.
+ * SOCK_STREAM of a chardev each packet, and any descriptor, follows its length,
+ * a uint32_t.  Every request (of the program) except RELEASED is answered by
+ * one RESULT with its tag, in order.  All numbers are in the byte order of the
+ * machine; both sides run on it.  MEMORY comes at most once for each ALLOC:
+ * memory that went does not come back; the program detaches and asks again.
  *
- * A program that does not read is cut off when 8 MiB wait for it, and is sent
- * no datagram beyond 4 MiB; docs/limits.md has all limits.
+ * QEMU disconnects a program that does not read when 8 MiB wait for it, and
+ * sends it no datagram beyond 4 MiB; docs/limits.md has all limits.
  *
- * Trust: the program is given all of the guest's memory, so QEMU is as safe
- * from it as it is from its own user.  The other way nothing is believed of
- * what lies in that memory.
+ * Trust: the program gets all of the guest's memory, so QEMU is as safe from it
+ * as it is from its own user.  In the other direction, the program trusts
+ * nothing that lies in that memory.
  */
 #ifndef VQP_LINK_H
 #define VQP_LINK_H
@@ -45,17 +45,17 @@
 #include <vqp/wire_device.h>
 
 #define VQP_LINK_VERSION	1
-/* No packet is longer: a datagram of the largest size and what is before it. */
+/* The largest packet: the largest datagram and the headers before it. */
 #define VQP_LINK_BYTES_MAX	(VQP_DATAGRAM_BYTES_MAX + 64)
 
 enum vqp_link_type {
 	/* Requests. */
 	VQP_LINK_HELLO = 1,	/* struct vqp_link_hello */
 	/*
-	 * struct vqp_handle: datagrams to this resource are welcome.  { 0, 15 }
-	 * is the control port of the stream sockets of context 0, which only
-	 * the program of context 2 may have (else NO_ACCESS); in any other
-	 * handle the context is not read.
+	 * struct vqp_handle: accept datagrams to this resource.  { 0, 15 } is
+	 * the control port of the stream sockets of context 0, which only the
+	 * program of context 2 may have (else NO_ACCESS); in any other handle
+	 * the context is not read.
 	 */
 	VQP_LINK_BIND = 2,
 	VQP_LINK_UNBIND = 3,	/* the same */
@@ -67,8 +67,8 @@ enum vqp_link_type {
 	VQP_LINK_DETACH = 9,	/* struct vqp_handle */
 	VQP_LINK_RELEASED = 10,	/* struct vqp_handle; no RESULT */
 	/*
-	 * struct vqp_link_file: its descriptor was cut off, for want of room
-	 * for it (MSG_CTRUNC), or QEMU had none to send; send it again.
+	 * struct vqp_link_file: send it again.  Its descriptor was truncated
+	 * (MSG_CTRUNC), or QEMU had none to send.
 	 */
 	VQP_LINK_FILE_AGAIN = 11,
 
@@ -109,8 +109,8 @@ struct vqp_link_guest {
 
 struct vqp_link_result {
 	/*
-	 * As the function of vqp_device.h answers; HELLO: the cid, or an
-	 * error, OBSOLETE for a version that is not spoken.
+	 * The result of the function of vqp_device.h; for HELLO the cid, or an
+	 * error: OBSOLETE for a version that QEMU does not speak.
 	 */
 	int64_t status;
 };
@@ -124,8 +124,8 @@ struct vqp_link_alloc {
 };
 
 /*
- * Descriptor `index`, for pieces that come later.  The lowest index that is
- * free is taken; again, for one that was asked for again.
+ * Descriptor `index`, for pieces that come later: the lowest free index, or
+ * the same index again for a file that was requested again.
  */
 struct vqp_link_file {
 	uint32_t index;
@@ -133,8 +133,8 @@ struct vqp_link_file {
 };
 
 /*
- * The memory of a pair, as the program calls its queues.  The pieces that
- * follow, put one behind the other, are
+ * The memory of a pair, with the queues named from the program's side.  The
+ * pieces that follow, one behind the other, are
  *
  *	page_bytes		header of the produce queue
  *	produce_bytes		its data, rounded up to pages
