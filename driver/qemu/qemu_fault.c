@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Faults on purpose, to see what a driver makes of them: interrupts lost or
- * doubled, a header that lies about its size, a result that is too small, a
- * DMA operation that stays busy for long.
+ * Injected faults, to test how a driver handles them: interrupts that are lost
+ * or doubled, a header with a false size, a result that is too small, a DMA
+ * operation that stays busy for long.
  */
 #include "qemu/osdep.h"
 
@@ -18,8 +18,8 @@ vmci_fault(VmciFault *fault)
 }
 
 /*
- * ---- A header's payload_size.  The stream is followed as the driver follows
- * it, so the size that is believed here is the true one.
+ * ---- A header's payload_size.  The code follows the stream as the driver
+ * does, so it must use the true size here.
  */
 
 static void
@@ -51,7 +51,7 @@ follow(VmciCorrupt *c, uint8_t *byte)
 }
 
 /*
- * ---- Where they are made.
+ * ---- Where faults are injected.
  */
 
 uint64_t

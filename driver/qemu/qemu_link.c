@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Packets to and from programs of the host (vqp_link.h): of socket=PATH, where
- * any number connects, and of chardev=ID, which has one at a time.  Nothing
- * waits for a program, but for its word that it has let go of memory.
+ * Packets to and from host contexts (vqp_link.h): socket=PATH accepts several
+ * programs, chardev=ID one at a time.  QEMU never waits for a program, except
+ * until it has released a queue pair's memory.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -18,11 +18,11 @@
 
 #include "qemu_link.h"
 
-/* How many packets are read before others get a turn. */
+/* Packets of one program that are read before others get a turn. */
 #define READ_BATCH	64
-/* Connected at a time, with HELLO or without. */
+/* Programs connected at a time, with HELLO or without. */
 #define PROGRAMS_MAX	64
-/* Not yet read by a program, or read while we waited for another packet. */
+/* Bytes that a program did not read, or that came while QEMU waited. */
 #define OUT_BYTES_MAX	(UINT64_C(8) << 20)
 #define IN_BYTES_MAX	(UINT64_C(4) << 20)
 #define ACCEPT_AGAIN_MS	200
@@ -31,7 +31,7 @@ struct VmciLink {
 	const VmciLinkCalls *calls;
 	int fd;			/* of socket=, or -1 */
 	char *path;
-	struct stat made;	/* what we put there */
+	struct stat made;	/* the socket that QEMU made */
 	QEMUTimer *accept_again;
 	uint32_t program_count;
 	Notifier at_exit;
@@ -41,7 +41,7 @@ struct VmciLink {
 
 static void update_handlers(VmciProgram *p);
 
-/* Why a call failed; NULL if it is only that the program ended. */
+/* Why a call failed; NULL if the program merely ended. */
 static const char *
 reason(int error)
 {
@@ -53,7 +53,7 @@ reason(int error)
  * ---- Out.
  */
 
-/* What it costs us to keep one. */
+/* The memory that a kept packet takes. */
 static uint64_t
 packet_bytes(const VmciPacket *packet)
 {
@@ -79,7 +79,7 @@ drop_packets(VmciPackets *packets)
 	}
 }
 
-/* True when it is gone, one way or the other. */
+/* True when the packet was sent, or cannot be sent any more. */
 static bool
 try_send(VmciProgram *p, VmciPacket *packet)
 {
@@ -117,7 +117,7 @@ try_send(VmciProgram *p, VmciPacket *packet)
 	return true;
 }
 
-/* From here on the doorbell of that packet may ring again. */
+	/* The packet was sent, so its doorbell may be queued again. */
 static void
 was_sent(VmciProgram *p, const VmciPacket *packet)
 {
@@ -169,7 +169,7 @@ vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
 		g_free(packet);
 		return;
 	}
-	/* Without a descriptor left it comes without: it can be asked for. */
+	/* Without a free descriptor send none: the program can ask again. */
 	packet->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	QSIMPLEQ_INSERT_TAIL(&p->out, packet, next);
 	p->out_bytes += packet_bytes(packet);
@@ -193,7 +193,7 @@ new_packet(const uint8_t *bytes, uint32_t length)
 	return packet;
 }
 
-/* recv() said so, and it may be no more than that there is nothing now. */
+/* True if recv() failed only because there is nothing to read now. */
 static void
 received_none(VmciProgram *p, ssize_t n)
 {
@@ -449,7 +449,7 @@ acceptable(void *opaque)
 		close(fd);
 	} else if (errno != EAGAIN && errno != EINTR &&
 	    errno != ECONNABORTED) {
-		/* Anybody's descriptor may be closed next, so look again. */
+		/* Any descriptor may be closed next, so try again later. */
 		vmci_say(s, SAY_ACCEPT, "a program cannot be accepted "
 		    "now: %s", strerror(errno));
 		qemu_set_fd_handler(link->fd, NULL, NULL, NULL);
@@ -467,8 +467,8 @@ accept_again(void *opaque)
 }
 
 /*
- * The chardev listens, connects and reconnects; what is sent is between its
- * socket and us.  Who waits for RELEASED cannot do so through a chardev.
+ * The chardev listens, connects and reconnects; this file sends and receives
+ * through its socket.  To wait for RELEASED, it reads the socket directly.
  */
 static int
 chardev_can_read(void *opaque)
@@ -514,7 +514,7 @@ chardev_event(void *opaque, QEMUChrEvent event)
 	}
 }
 
-/* If it is still the one we made. */
+/* Remove the socket, if it is still the one that QEMU made. */
 static void
 remove_socket(const VmciLink *link)
 {
@@ -525,7 +525,7 @@ remove_socket(const VmciLink *link)
 		unlink(link->path);
 }
 
-/* QEMU ends without unplugging its devices. */
+/* QEMU ends without unplugging its devices, so this removes the socket. */
 static void
 at_exit(Notifier *notifier, void *data)
 {
@@ -533,8 +533,8 @@ at_exit(Notifier *notifier, void *data)
 }
 
 /*
- * Remove what a QEMU that is gone has left there, and nothing else.  NULL, or
- * what is wrong with the path.
+ * Remove a socket that a QEMU that ended left there, and nothing else.  Returns
+ * NULL, or what is wrong with the path.
  */
 static const char *
 clear_path(const struct sockaddr_un *address)
@@ -566,7 +566,7 @@ start_socket(VmciState *s, Error **errp)
 	const char *wrong;
 	int fd;
 
-	/* One without a name has no permissions. */
+	/* An abstract socket, without a path, would have no permissions. */
 	if (s->socket[0] == '\0' ||
 	    strlen(s->socket) >= sizeof(address.sun_path)) {
 		error_setg(errp, "vmci: socket=%s is empty or too long",
@@ -599,7 +599,7 @@ start_socket(VmciState *s, Error **errp)
 	return true;
 }
 
-/* Memory is unplugged, and its descriptor is still open. */
+/* Memory is being unplugged; its descriptor is still open. */
 static void
 ram_block_removed(RAMBlockNotifier *notifier, void *host, size_t size,
     size_t size_max)

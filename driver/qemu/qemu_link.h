@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A program at the other end of the socket: packets (qemu_link.c) and what
+ * A program on the other side of the socket: packets (qemu_link.c) and what
  * they mean (qemu_program.c).
  */
 #ifndef QEMU_LINK_H
@@ -13,8 +13,8 @@
 typedef struct VmciPacket {
 	QSIMPLEQ_ENTRY(VmciPacket) next;
 	int fd;			/* to pass along, or -1; closed with it */
-	uint32_t sent;		/* of a stream: bytes that are out */
-	/* One behind the other, as they are sent on a stream. */
+	uint32_t sent;		/* on a stream: bytes sent so far */
+	/* Contiguous, as they are sent on a stream. */
 	uint32_t length;
 	uint8_t bytes[];
 } VmciPacket;
@@ -25,13 +25,13 @@ struct VmciProgram {
 	QLIST_ENTRY(VmciProgram) next;
 	VmciState *s;
 	int fd;
-	bool broken;		/* to be closed; say nothing more */
+	bool broken;		/* will be closed; send nothing more */
 	uint8_t *stream;	/* chardev=: a packet that comes, and its length */
 	uint32_t stream_bytes;
 	QEMUBH *later;
 	VmciPackets in;		/* came while we waited for another */
 	VmciPackets out;	/* the socket was full */
-	uint64_t in_bytes;	/* of these, with what each costs us */
+	uint64_t in_bytes;	/* of these, with the cost of each */
 	uint64_t out_bytes;
 
 	struct vqp_program *program;	/* after HELLO */
@@ -41,25 +41,25 @@ struct VmciProgram {
 	GArray *files;		/* of struct stat: those it has; none: zeros */
 };
 
-/* What packets mean; the link calls it, and does not know. */
+/* What packets mean; the link calls these without knowing it. */
 struct VmciLinkCalls {
 	void (*init)(VmciProgram *p);
 	void (*take)(VmciProgram *p, const uint8_t *bytes, size_t length);
-	/* A file of the guest's memory is about to go: it is to be closed. */
+	/* A file of the guest's memory is about to go: close it. */
 	void (*file_goes)(VmciProgram *p, int fd);
 	void (*exit)(VmciProgram *p);
 };
 
-/* Send a packet; `fd` may be -1 and stays ours.  Never waits. */
+/* Send a packet; `fd` may be -1 and stays the caller's.  Never waits. */
 void vmci_link_send(VmciProgram *p, enum vqp_link_type type, uint32_t tag,
     const void *body, size_t body_bytes, const void *more, size_t more_bytes,
     int fd);
-/* Read on until the program says RELEASED for that pair; false if not soon. */
+/* Read until the program releases that pair; false if it takes too long. */
 bool vmci_link_wait_released(VmciProgram *p, struct vqp_handle handle);
-/* Close it, but not now: somebody may be in the middle of it. */
+/* Close it later: a caller may still use it. */
 void vmci_link_break(VmciProgram *p, const char *why);
 
-/* Close those that have ended already, which was not read yet, but for one. */
+/* Close programs that ended without QEMU having read it, except one. */
 void vmci_link_reap(VmciProgram *but);
 
 #endif

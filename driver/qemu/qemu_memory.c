@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory, for driver/device: copies in and out as the device's bus
- * master, and views in which scattered pages lie one behind the other.  Such
- * a view needs memory that lies in a file, as memory-backend-memfd,share=on
- * gives; the same file is what a program on the host maps (road 1).
+ * Guest memory for driver/device: copies as the device's bus master, and views
+ * in which scattered pages are contiguous.  Such a view needs memory that lies
+ * in a file, as memory-backend-memfd,share=on gives; a program on the host maps
+ * the same file (data path 1).
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -15,8 +15,9 @@
 #include "qemu_vmci.h"
 
 /*
- * The region and offset of an address, and how many bytes behind it, up to
- * *bytes, are ordinary memory that the guest may write; NULL for none.
+ * The region and offset of an address.  *bytes becomes how many bytes from
+ * there on, at most as many as it was, are ordinary memory that the guest may
+ * write.  NULL if none are.
  */
 static MemoryRegion *
 translate(VmciState *s, uint64_t address, hwaddr *offset, hwaddr *bytes)
@@ -30,7 +31,7 @@ translate(VmciState *s, uint64_t address, hwaddr *offset, hwaddr *bytes)
 	return region;
 }
 
-/* Is all of it ordinary memory?  Nothing is to be read from a register. */
+/* True if all of it is ordinary memory: a register must not be read. */
 static bool
 is_memory(VmciState *s, uint64_t address, uint64_t bytes)
 {
@@ -74,7 +75,7 @@ vmci_memory_write(void *opaque, uint64_t address, const void *from,
 			return true;
 		from = changed;
 	}
-	/* What was written before is there before this; words are whole. */
+	/* Earlier writes are visible before this one; words are whole. */
 	smp_wmb();
 	if (bytes == 4 && address % 4 == 0)
 		address_space_stl_le(space, address, ldl_le_p(from),
@@ -88,10 +89,10 @@ vmci_memory_write(void *opaque, uint64_t address, const void *from,
 	return result == MEMTX_OK;
 }
 
-/* Where the pages are: their runs, in files or in QEMU's own view. */
+/* Where the pages are: runs of them, in files or in QEMU's own mapping. */
 typedef struct Runs {
-	GArray *pieces;		/* of VmciPiece, if all are in files */
-	uint8_t *start;		/* of the view, if there all are in order */
+	GArray *pieces;		/* of VmciPiece, used if all are in files */
+	uint8_t *start;		/* if QEMU's mapping is contiguous */
 	MemoryRegion *region;
 	const char *unshared;	/* why not all are in files that can be mapped */
 } Runs;
@@ -156,7 +157,7 @@ add_page(VmciState *s, Runs *runs, uint64_t at, uint64_t address,
 	return true;
 }
 
-/* Each is a mapping of QEMU, which ends with 65 530 of them. */
+/* Each piece is a mapping of QEMU, which may have 65 530 and then ends. */
 #define PIECES_MAX	32768
 
 static uint8_t *
@@ -268,7 +269,7 @@ vmci_memory_find(VmciState *s, const void *memory, uint64_t bytes)
 {
 	VmciMapping *mapping, *found = NULL;
 
-	/* A guest may name a page twice, so the address alone does not tell. */
+	/* A guest may name a page twice, so the address is not enough. */
 	QLIST_FOREACH(mapping, &s->mappings, next)
 		if (mapping->memory == memory && mapping->bytes >= bytes &&
 		    (found == NULL || mapping->bytes < found->bytes))

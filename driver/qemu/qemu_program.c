@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the packets of a host's program mean: each request is a verb of
- * vqp_device.h, each call back is a packet.
+ * The packets of a host context: each request is a call of vqp_device.h, each
+ * callback is a packet.
  */
 #include "qemu/osdep.h"
 #include "exec/cpu-common.h"
@@ -10,7 +10,7 @@
 
 #include "qemu_link.h"
 
-/* Not yet read by the program: then its datagrams are refused. */
+/* Beyond this many unread bytes, datagrams to the program are refused. */
 #define DATAGRAM_BYTES_MAX	(UINT64_C(4) << 20)
 #define BOUND_MAX	4096
 
@@ -41,7 +41,7 @@ take_doorbell(void *context, struct vqp_handle handle)
 {
 	VmciProgram *p = context;
 
-	/* They coalesce: of each at most one waits, and none is lost. */
+	/* Rings coalesce: at most one of each waits, and none is lost. */
 	if (!g_hash_table_add(p->rung, GUINT_TO_POINTER(handle.resource)))
 		return;
 	vmci_link_send(p, VQP_LINK_DOORBELL, 0, &handle, sizeof(handle), NULL,
@@ -71,7 +71,7 @@ file_at(VmciProgram *p, uint32_t index)
 	return &g_array_index(p->files, struct stat, index);
 }
 
-/* Where that file is among those of the program; their count for nowhere. */
+/* The index of a file among the program's files; their count if absent. */
 static uint32_t
 find_file(VmciProgram *p, const struct stat *file)
 {
@@ -82,7 +82,7 @@ find_file(VmciProgram *p, const struct stat *file)
 	return i;
 }
 
-/* The index of a file for this program, which is given it if it is new. */
+/* The program's index of a file, which is sent if it is new. */
 static uint32_t
 file_index(VmciProgram *p, int fd)
 {
@@ -140,7 +140,7 @@ send_if_it_is(RAMBlock *block, void *opaque)
 	return 1;
 }
 
-/* For one whose descriptor did not arrive. */
+/* Send a file again whose descriptor did not arrive. */
 static int64_t
 send_file_again(VmciProgram *p, const void *body)
 {
@@ -152,7 +152,7 @@ send_file_again(VmciProgram *p, const void *body)
 	return again.sent ? VQP_SUCCESS : VQP_ERROR_NOT_FOUND;
 }
 
-/* Append the pieces of one part, or answer why there are none. */
+/* Append the pieces of one part; returns the reason if there are none. */
 static const char *
 add_pieces(VmciProgram *p, GArray *pieces, const VmciMapping *mapping)
 {
@@ -222,7 +222,7 @@ memory_came(VmciProgram *p, const struct vqp_qpair_memory *memory)
 	g_array_free(pieces, true);
 }
 
-/* When this returns, the guest may do with its pages what it likes. */
+/* After this returns, the guest may use the pages for anything. */
 static void
 take_memory(void *context, struct vqp_handle handle,
     const struct vqp_qpair_memory *memory)
@@ -260,7 +260,7 @@ hello(VmciProgram *p, const void *body)
 		return VQP_ERROR_OBSOLETE;
 	if (p->program != NULL)
 		return VQP_ERROR_ALREADY_EXISTS;
-	/* It may be there to take the place of one that was killed. */
+	/* It may replace a killed program whose end was not read yet. */
 	vmci_link_reap(p);
 	config.cid = hello.cid;
 	config.privileges = hello.privileges;
@@ -357,7 +357,7 @@ handle_verb(VmciProgram *p, enum vqp_link_type type, const void *body)
 	}
 }
 
-/* The bytes of a request's body; at least, for SEND; 0 for no request. */
+/* The bytes of a request's body; for SEND the least; 0: not a request. */
 static size_t
 body_bytes(enum vqp_link_type type)
 {
@@ -420,7 +420,7 @@ take_packet(VmciProgram *p, const uint8_t *bytes, size_t length)
 		return;
 	}
 	if (message.type == VQP_LINK_RELEASED)
-		return;		/* after its time: nobody waits any more */
+		return;		/* late: QEMU no longer waits for it */
 	result.status = carry_out(p, message.type, bytes, length);
 	vmci_link_send(p, VQP_LINK_RESULT, message.tag, &result,
 	    sizeof(result), NULL, 0, -1);

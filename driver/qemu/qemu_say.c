@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Lines for the log that a guest or a program can bring about as often as it
- * likes: of each kind the first ten in an hour.  Those beyond are counted, and
- * one line says how many they were: after a second, and then after twice as
- * long each time, which is at most 12 times an hour.
+ * Log lines that a guest or a program can cause as often as it likes: the first
+ * ten of each kind in an hour are written.  Those beyond are counted, and one
+ * line gives their number: after a second, and then each time after twice as
+ * long, which is at most 12 times an hour.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -30,7 +30,7 @@ kind_name(unsigned kind)
 	}
 }
 
-/* Tell what was left out, of the kinds whose time has come. */
+/* Report the lines left out, of the kinds whose time has come. */
 static void
 tell(void *opaque)
 {
@@ -56,7 +56,7 @@ tell(void *opaque)
 		timer_mod(s->said_timer, next);
 }
 
-/* One that is not written. */
+/* Count a line that is not written. */
 static void
 leave_out(VmciState *s, VmciSaid *said, int64_t now)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * trace=on: each access of a register as a line on standard error.  Runs of
- * bytes through a data port become one line that says what began there:
+ * trace=on: each access of a register as a line on standard error.  A run of
+ * bytes through a data port becomes one line, with the header at its start:
  *
  *	vmci: wr8*36 DATA_OUT  dst 0:0 src -1:-1 size 12
  *	vmci: rd32 RESULT_LOW (0x1c) = 0x1

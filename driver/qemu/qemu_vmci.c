@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * -device vmci: PCI device 15ad:0740 around driver/device.  Everything the
- * guest's driver can see of VMCI is decided there; here are PCI, interrupts
- * and the knobs.  README.md says how to add it to a QEMU.
+ * -device vmci: PCI device 15ad:0740 around driver/device, which decides all
+ * that the guest's driver can see of VMCI.  This file has PCI, interrupts and
+ * the properties.  README.md says how to add the device to a QEMU.
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
@@ -18,7 +18,7 @@
 
 #define PBA_OFFSET	0x1000
 
-/* A machine has one of these; both known drivers keep a single device. */
+/* A machine has one VMCI device; both known drivers keep a single one. */
 static VmciState *only;
 
 /*
@@ -85,8 +85,8 @@ vectors_wanted(const VmciState *s)
 }
 
 /*
- * A driver that was given one vector for all leaves the second entry masked;
- * one with a vector for each cause has unmasked it.
+ * A driver that got one vector for all causes leaves the second entry masked;
+ * a driver with a vector for each cause has unmasked it.
  */
 static void
 look_at_interrupts(VmciState *s)
@@ -112,7 +112,7 @@ vector_unmasked(PCIDevice *pci, unsigned vector, MSIMessage message)
 static void
 vector_masked(PCIDevice *pci, unsigned vector)
 {
-	/* For a moment, while it moves to another processor, say. */
+	/* A brief mask, for instance while a vector moves to another CPU. */
 }
 
 static void
@@ -169,14 +169,14 @@ config_write(PCIDevice *pci, uint32_t address, uint32_t value, int length)
 	vmci_trace_line(s, "interrupts by %s", msix_enabled(pci) ? "MSI-X" :
 	    msi_enabled(pci) ? "MSI" : "INTx");
 	look_at_interrupts(s);
-	/* The line is as the level says, or down while messages are sent. */
+	/* The line follows the level, or is low while messages are sent. */
 	if (s->intx)
 		pci_set_irq(pci, !msix_enabled(pci) && !msi_enabled(pci) &&
 		    vqp_device_interrupt_level(s->device));
 }
 
 /*
- * ---- What the hub asks.
+ * ---- What the hub needs.
  */
 
 static void *
@@ -316,7 +316,7 @@ vmci_exit(PCIDevice *pci)
 {
 	VmciState *s = VMCI(pci);
 
-	/* While programs can still be waited for, which have its memory. */
+	/* While QEMU can still wait for programs that map the memory. */
 	if (s->device != NULL)
 		vqp_device_reset(s->device);
 	vmci_link_stop(s);
@@ -344,7 +344,7 @@ vmci_realize(PCIDevice *pci, Error **errp)
 {
 	VmciState *s = VMCI(pci);
 
-	/* Before anything of PCIDevice is touched: built for this QEMU? */
+	/* First check the build: PCIDevice of another QEMU differs. */
 	if (object_type_get_instance_size(TYPE_PCI_DEVICE) !=
 	    sizeof(PCIDevice)) {
 		error_setg(errp, "vmci: built with the headers of another "
@@ -391,7 +391,7 @@ vmci_reset(DeviceState *device)
 	vqp_device_set_interrupts(s->device, VQP_INTERRUPTS_SHARED);
 }
 
-/* For QMP, once: its pairs end, and the guest finds nothing there any more. */
+/* For QMP, once: the device's pairs end, and the guest reads all ones. */
 static void
 set_gone(Object *object, bool value, Error **errp)
 {
@@ -429,7 +429,7 @@ static Property vmci_properties[] = {
 	DEFINE_PROP_END_OF_LIST(),
 };
 
-/* What a host's program has mapped does not move with the guest. */
+/* No migration: what a host context has mapped does not move along. */
 static const VMStateDescription vmci_vmstate = {
 	.name = TYPE_VMCI,
 	.unmigratable = 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the files of the QEMU shell share.  All of it runs under QEMU's big
- * lock, which is the one thread at a time that driver/device asks for.
+ * lock, which gives driver/device the one thread at a time that it needs.
  */
 #ifndef QEMU_VMCI_H
 #define QEMU_VMCI_H
@@ -16,13 +16,13 @@
 #define TYPE_VMCI "vmci"
 OBJECT_DECLARE_SIMPLE_TYPE(VmciState, VMCI)
 
-/* How often a fault is made: every n-th time; 0 for never. */
+/* How often a fault is injected: every n-th time; 0 for never. */
 typedef struct VmciFault {
 	uint32_t every;
 	uint32_t count;
 } VmciFault;
 
-/* Where in the stream of DATA_IN we are, to find its headers. */
+/* The position in the stream of DATA_IN, to find its headers. */
 typedef struct VmciCorrupt {
 	VmciFault fault;
 	uint32_t header_at;
@@ -33,13 +33,13 @@ typedef struct VmciCorrupt {
 
 typedef struct VmciTrace {
 	bool on;
-	uint32_t out_bytes;	/* of a run of DATA_OUT not yet told */
+	uint32_t out_bytes;	/* of a run of DATA_OUT not yet logged */
 	uint32_t in_bytes;
 	uint8_t out_head[24];
 	uint8_t in_head[24];
 } VmciTrace;
 
-/* What is said that a guest or a program can bring about, beside refusals. */
+/* Log lines that a guest or a program can cause, beside refusals. */
 enum {
 	SAY_CUT_OFF = VQP_DEVICE_COUNTS,
 	SAY_ACCEPT,
@@ -48,11 +48,11 @@ enum {
 	SAY_KINDS
 };
 
-/* Lines of one kind: so many in an hour, the others are counted. */
+/* Lines of one kind: ten in an hour are written, the others counted. */
 typedef struct VmciSaid {
 	int64_t hour_end;	/* ms */
-	uint32_t lines;		/* of this hour */
-	uint32_t wait_s;	/* before those left out are told */
+	uint32_t lines;		/* in this hour */
+	uint32_t wait_s;	/* before those left out are logged */
 	uint64_t left_out;
 	int64_t tell_at;	/* if some are */
 } VmciSaid;
@@ -71,7 +71,7 @@ struct VmciState {
 	struct vqp_hub *hub;
 	struct vqp_device *device;
 	bool exclusive;		/* the guest uses a vector for each cause */
-	bool gone;		/* torn out, as far as the guest can tell */
+	bool gone;		/* removed, as the guest sees it */
 
 	/* Properties. */
 	uint32_t cid;
@@ -104,15 +104,15 @@ struct VmciState {
 	QEMUTimer *said_timer;
 	RAMBlockNotifier ram_notifier;
 	QLIST_HEAD(, VmciMapping) mappings;
-	uint32_t piece_count;	/* of those mapped by us */
+	uint32_t piece_count;	/* of those that this device mapped */
 	VmciLink *link;
 };
 
 /* ---- qemu_memory.c */
 
 /*
- * A run of pages of a mapping, in a file that others can map.  The region is
- * held, since its descriptor is a number of somebody else's when it is gone.
+ * A run of pages of a mapping, in a file that others can map.  The piece holds
+ * the region: without it the descriptor could be reused for another file.
  */
 typedef struct VmciPiece {
 	MemoryRegion *region;
@@ -139,16 +139,16 @@ void *vmci_memory_map(void *opaque, const uint64_t *addresses, uint32_t count,
     uint64_t page_bytes);
 void vmci_memory_unmap(void *opaque, void *memory, uint32_t count,
     uint64_t page_bytes);
-/* The smallest mapping that begins there and has so many bytes, or NULL. */
+/* The smallest mapping that begins there and has that many bytes, or NULL. */
 const VmciMapping *vmci_memory_find(VmciState *s, const void *memory,
     uint64_t bytes);
 
-/* The descriptor of a piece, which stays the region's. */
+/* The descriptor of a piece; it stays the region's. */
 int vmci_piece_fd(const VmciPiece *piece);
 
 /* ---- qemu_say.c */
 
-/* A line of that kind, if it is its turn; what is left out is counted. */
+/* Write a line of that kind, or count it if there were too many. */
 void vmci_say(VmciState *s, unsigned kind, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
 void vmci_say_init(VmciState *s);
@@ -165,13 +165,13 @@ void vmci_trace_line(VmciState *s, const char *format, ...)
 
 /* ---- qemu_fault.c */
 
-/* Is it the turn of this fault? */
+/* True if this fault is due now. */
 bool vmci_fault(VmciFault *fault);
 uint64_t vmci_fault_read(VmciState *s, hwaddr offset, unsigned width,
     uint64_t value);
 void vmci_fault_write(VmciState *s, hwaddr offset, unsigned width,
     uint64_t value);
-/* On its way to the guest by DMA: true when it is held back. */
+/* A write to the guest by DMA: true when it is held back. */
 bool vmci_fault_dma(VmciState *s, uint64_t address, void *bytes,
     uint64_t length);
 void vmci_fault_init(VmciState *s);
