@@ -126,10 +126,12 @@ void vqp_core_stop(struct vqp_core *core);
 void vqp_core_unplug(struct vqp_core *core);
 
 /*
- * Unplug, and free the core.  What clients still hold turns into shells that
- * answer UNAVAILABLE; memory they may still look at stays until they let go of
- * it, and so does `os` (vqp_os_release()), also until deferred work has freed
- * what was ended before.
+ * Unplug, and free the core.  The shell has taken its handlers down: no
+ * vqp_core_interrupt() and no vqp_core_service() runs any more.
+ *
+ * What clients still hold stays, and answers UNAVAILABLE.  Memory that they may
+ * read stays until they end what they hold, and `os` until then and until
+ * deferred work has freed what they ended before (vqp_os_release()).
  * Context: task, not in a callback.
  */
 void vqp_core_detach(struct vqp_core *core);
