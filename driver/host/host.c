@@ -143,7 +143,7 @@ open_regular(struct host *host, const char *path, int flags)
 
 	if ((fd < 0 ? stat(path, &is) : fstat(fd, &is)) == 0 &&
 	    !S_ISREG(is.st_mode))
-		host_fail(host, "%s: is there, and is no regular file", path);
+		host_fail(host, "%s: exists and is not a regular file", path);
 	else if (fd < 0)
 		host_fail(host, "%s: %s", path, strerror(error));
 	else

@@ -297,7 +297,7 @@ host_dial(struct host *host, bool hypervisor, uint32_t port)
 	else if (result == HOST_DIAL_LATER)
 		fd = HOST_DIAL_LATER;
 	if (fd < 0 && (message.msg_flags & MSG_CTRUNC) != 0)
-		host_say(host, "nobody can be asked for port %u: %s", port,
+		host_say(host, "cannot connect to port %u: %s", port,
 		    strerror(EMFILE));
 	return fd;
 }
@@ -313,8 +313,8 @@ host_confine(struct host *host)
 	if (ARCHITECTURE != 0 &&
 	    give_up(serving, sizeof(serving) / sizeof(serving[0])))
 		return true;
-	host_say(host, "this system refuses to confine it (%m); with "
-	    "--no-confine it runs as it is");
+	host_say(host, "the system refuses to confine it (%m); with "
+	    "--no-confine it runs unconfined");
 	return false;
 }
 

@@ -50,8 +50,8 @@ too_many(struct host *host)
 		count += stream->state != STATE_DEAD;
 	host->streams.full = count >= STREAMS_MAX;
 	if (host->streams.full && !was_full)
-		host_say(host, "%u streams are open, or closed with bytes "
-		    "that nobody has read: no more until one has ended",
+		host_say(host, "%u streams are open, or closed with unread "
+		    "bytes: no more until one ends",
 		    count);
 	return host->streams.full;
 }
@@ -193,7 +193,7 @@ somewhere(struct host *host, uint32_t min)
 	uint32_t value = 0;
 
 	if (getrandom(&value, sizeof(value), 0) != sizeof(value))
-		host_fail(host, "no random number");
+		host_fail(host, "cannot get a random number");
 	return min + value % (UINT32_MAX / 2);
 }
 

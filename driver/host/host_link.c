@@ -137,7 +137,7 @@ result_came(struct host *host, uint32_t tag, int64_t status)
 		return;
 	}
 	if (asked == NULL || asked->tag != tag) {
-		host_fail(host, "from QEMU: a result that was not asked for");
+		host_fail(host, "from QEMU: a result without a request");
 		return;
 	}
 	link->asked = asked->next;

@@ -75,7 +75,7 @@ host_memory_begin(struct host *host, const struct vqp_link_memory *message)
 	memory->mapped_bytes = 0;
 	memory->pieces_left = message->piece_count;
 	if (memory->pieces_left == 0) {
-		host_say(host, "the guest's memory is in no shared file");
+		host_say(host, "the guest's memory is not in a shared file");
 		return;
 	}
 	if (message->page_bytes < sizeof(struct vqp_queue_header) ||
@@ -118,7 +118,7 @@ map_piece(struct host *host, const struct vqp_link_piece *piece,
 	if (piece->file < memory->file_count &&
 	    memory->files[piece->file] < 0) {
 		host_say(host, "a queue pair lies in file %u, which came "
-		    "without its descriptor: asked for again", piece->file);
+		    "without its descriptor: requested again", piece->file);
 		*lacking = piece->file;
 		drop(memory);
 		return false;
@@ -130,7 +130,7 @@ map_piece(struct host *host, const struct vqp_link_piece *piece,
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 	    memory->files[piece->file], (off_t)piece->offset) == MAP_FAILED) {
 		host_say(host, "cannot map a piece of guest memory: %s",
-		    inside ? strerror(errno) : "it lies in no file");
+		    inside ? strerror(errno) : "it is not inside a file");
 		drop(memory);
 		return false;
 	}

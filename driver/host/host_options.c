@@ -13,17 +13,17 @@ static const char usage[] =
 "\n"
 "LINK is the socket that QEMU made: -device vmci,socket=LINK, or that of a\n"
 "-chardev socket,path=LINK,... which the device has as chardev=.\n"
-"Ports are of stream sockets, and any number of each can be given:\n"
+"Ports are those of stream sockets; these options can be repeated:\n"
 "\n"
-"  --echo PORT            send back what comes\n"
-"  --sink PORT            throw away what comes\n"
-"  --source PORT[=BYTES]  send a pattern, of so many bytes\n"
-"  --send PORT=FILE       send that file to whoever connects\n"
-"  --receive PORT=FILE    keep what comes in that file; both take regular files\n"
-"                         only, since a FIFO would hold up every stream\n"
+"  --echo PORT            send back what arrives\n"
+"  --sink PORT            discard what arrives\n"
+"  --source PORT[=BYTES]  send a pattern, that many bytes of it\n"
+"  --send PORT=FILE       send that file to each stream\n"
+"  --receive PORT=FILE    write what arrives to that file; only regular files\n"
+"                         are allowed: a FIFO would stop every stream\n"
 "  --vsock PATH           a guest that connects to port N reaches the Unix\n"
-"                         socket PATH_N; who connects to PATH and writes\n"
-"                         \"CONNECT N\" reaches the guest's port N\n"
+"                         socket PATH_N; a program that connects to PATH and\n"
+"                         writes \"CONNECT N\" reaches the guest's port N\n"
 "  --hypervisor PATH      a guest that connects to port N of context 0, as\n"
 "                         open-vm-tools does, reaches the socket PATH_N\n"
 "\n"
@@ -31,25 +31,25 @@ static const char usage[] =
 "  --datagram PORT        datagrams by the Unix socket PATH_PORT.dgram, with\n"
 "                         eight bytes of address before each (needs --vsock)\n"
 "\n"
-"Below sockets, PAIR is N or CONTEXT:N, the context ours or the guest's:\n"
+"Without sockets: PAIR is N or CONTEXT:N, our context or the guest's:\n"
 "\n"
 "  --pair-echo PAIR[=BYTES], --pair-sink PAIR[=BYTES],\n"
 "  --pair-source PAIR[=BYTES]\n"
 "                         create that queue pair, or attach to the guest's, of\n"
-"                         two rings of so many bytes (262144); it has our\n"
-"                         doorbell N rung for bytes and for room, and we ring\n"
-"                         the guest's of that number\n"
-"  --doorbell N           have it, and say how often the guest rang it\n"
-"  --ring N               ring that of the guest, as soon as it is there\n"
+"                         two rings of BYTES (262144) each; the guest rings\n"
+"                         our doorbell N for bytes and for room, and vqp-host\n"
+"                         rings the guest's doorbell N\n"
+"  --doorbell N           have this doorbell, and log how often it was rung\n"
+"  --ring N               ring the guest's doorbell, as soon as it exists\n"
 "\n"
-"  --cid CID              be another context than 2\n"
+"  --cid CID              the context id of vqp-host, if not 2\n"
 "  --no-confine           keep all rights, for a debugger or sanitizer\n"
 "\n"
-"Files and sockets are opened at the start.  Then it drops its capabilities,\n"
-"can open no file, start no program and make no socket, and only connects to\n"
-"PATH_N.  If the system refuses that, it does not start.\n"
+"Files and sockets are opened at the start.  Then vqp-host drops its\n"
+"capabilities, can open no file, start no program and make no socket, and only\n"
+"connects to PATH_N.  If the system refuses that, vqp-host does not start.\n"
 "\n"
-"Each stream and pair that ends is told on standard error, with its\n"
+"Each stream and pair that ends is logged on standard error, with its\n"
 "throughput.\n";
 
 #define PAIR_BYTES	262144
@@ -90,7 +90,7 @@ number(FILE *err, char *text, uint64_t most, uint64_t *value, char **end)
 	errno = 0;
 	*value = strtoull(text, end, 0);
 	return (*text >= '0' && *text <= '9' && errno == 0 &&
-	    *value <= most) || wrong(err, text, "no number, or too large");
+	    *value <= most) || wrong(err, text, "not a number, or too large");
 }
 
 /* PORT, or CONTEXT:PORT of a pair. */
@@ -136,8 +136,8 @@ add_service(struct host_options *options, enum host_service_kind kind,
 	    !number(err, end + 1, UINT64_MAX, &service->bytes, &end))
 		return false;
 	return (*end == '\0' && !file) || wrong(err, argument, file ?
-	    "a file is to be named, PORT=FILE" :
-	    "there is more than was expected");
+	    "needs a file: PORT=FILE" :
+	    "unexpected text after the value");
 }
 
 static bool
@@ -149,7 +149,7 @@ set_cid(struct host_options *options, char *argument, FILE *err)
 	if (!number(err, argument, UINT32_MAX, &cid, &end))
 		return false;
 	options->cid = (uint32_t)cid;
-	return *end == '\0' || wrong(err, argument, "no context");
+	return *end == '\0' || wrong(err, argument, "not a context id");
 }
 
 /* Check what is wrong only between options. */
@@ -158,7 +158,7 @@ whole(struct host_options *options, int argc, char **argv, FILE *err)
 {
 	if (optind + 1 != argc)
 		return wrong(err, optind < argc ? argv[optind + 1] : "LINK",
-		    optind < argc ? "one LINK is enough" : "is missing");
+		    optind < argc ? "only one LINK is allowed" : "is missing");
 	options->link = argv[optind];
 	if (options->hypervisor != NULL && options->cid != VQP_CONTEXT_HOST)
 		return wrong(err, "--hypervisor",

@@ -63,7 +63,7 @@ move(struct host *host, struct raw *raw, int64_t (*way)(struct host *host,
 	const int64_t n = way(host, raw->end, &raw->pair, &tell);
 
 	if (n == HOST_BROKEN) {
-		host_say(host, "pair %u:%u: the guest's index is none",
+		host_say(host, "pair %u:%u: the guest's index is invalid",
 		    raw->handle.context, raw->handle.resource);
 		raw->attached = false;
 	}
@@ -95,7 +95,7 @@ arrived(struct host *host, struct host_pair *link)
 	struct raw *raw = (struct raw *)link;
 
 	if (vqp_pair_attach(&raw->pair, &link->config) != VQP_SUCCESS) {
-		host_say(host, "pair %u:%u: the guest's headers are none",
+		host_say(host, "pair %u:%u: the guest's headers are invalid",
 		    raw->handle.context, raw->handle.resource);
 		return;
 	}

@@ -353,7 +353,7 @@ acceptable(struct host *host, struct host_watch *watch, uint32_t events)
 		    errno == ECONNABORTED)
 			return;
 		/* Any descriptor may be closed next, so try again later. */
-		host_say(host, "nobody can be accepted now: %s",
+		host_say(host, "cannot accept a connection now: %s",
 		    strerror(errno));
 		host_watch_set(host, watch, 0);
 		host->door.again_at = host_now_ms() + ACCEPT_AGAIN_MS;
@@ -395,7 +395,7 @@ host_unix_bind(struct host *host, int fd, const struct sockaddr_un *address,
 
 	if (fd >= 0 && lstat(path, &there) == 0) {
 		if (!S_ISSOCK(there.st_mode)) {
-			host_fail(host, "%s: is there, and is no socket", path);
+			host_fail(host, "%s: exists and is not a socket", path);
 			return false;
 		}
 		probe = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -406,7 +406,7 @@ host_unix_bind(struct host *host, int fd, const struct sockaddr_un *address,
 		if (probe >= 0)
 			close(probe);
 		if (error != ECONNREFUSED) {
-			host_fail(host, "%s: somebody uses it", path);
+			host_fail(host, "%s: already in use", path);
 			return false;
 		}
 		unlink(path);

@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Answer open-vm-tools of a guest, in the place of VMware.
+"""Answer the open-vm-tools of a guest as VMware would.
 
     vqp-host LINK --hypervisor PATH &
     guestrpc.py PATH [guestinfo.NAME=VALUE...]
 
 In the guest `vmtoolsd --cmd 'info-get guestinfo.NAME'` prints such a value,
 'info-set guestinfo.NAME VALUE' sets one, and the daemon (vmtoolsd -n vmsvc)
-finds the host that it asks for.  Each line of standard input is a request to
+finds the host that it looks for.  Each line of standard input is a request to
 the daemon (ping, OS_Halt, OS_Reboot, ...); its answer is printed.
 
-An example: values are kept in memory, and a guest is believed nothing.
+This is an example: values are kept in memory, and nothing that a guest sends is
+trusted.
 """
 import asyncio
 import collections
@@ -20,7 +21,7 @@ import sys
 import threading
 import time
 
-# Ports of context 0: the guest asks, the host asks.
+# Ports of context 0: for requests of the guest, for requests of the host.
 GUEST_ASKS, HOST_ASKS = 976, 975
 
 # A packet is its length and a DataMap: fields of a type, an id and a value.
@@ -30,13 +31,13 @@ TYPE, PAYLOAD = 1, 2            # ids
 DATA, PING = 1, 2               # values of TYPE
 PACKET_BYTES_MAX = 65536 + 1024
 
-# What one guest may make us hold.
+# The most that one guest can make this program hold.
 CONNECTIONS_MAX = 64
 VALUES_MAX, VALUES_BYTES_MAX = 1000, 1 << 20
 SECONDS = 60                    # for the rest of a packet, or for an answer
 LINES_A_MINUTE = 60
 
-# What vmtoolsd tells its host, and "1 " is the answer to.
+# What vmtoolsd reports to its host; the answer is "1 ".
 NOTED = (b"log", b"SetGuestInfo", b"vmx.set_option")
 NOTED_PREFIXES = (b"tools.", b"vmx.capability.")
 
@@ -48,7 +49,7 @@ def pack(payload):
 
 
 def unpack(body):
-    """TYPE and PAYLOAD, None where there is none.  ValueError for junk."""
+    """TYPE and PAYLOAD, None for a missing one; ValueError if malformed."""
     fields = {}
     at = 0
     try:
@@ -89,7 +90,7 @@ async def send(writer, payload):
 
 
 def shown(raw):
-    """What a guest said, fit for a terminal."""
+    """The bytes of a guest, safe to print on a terminal."""
     return ascii(raw[:200].decode("latin-1"))
 
 
@@ -129,7 +130,7 @@ class Daemon:
 
     def answered(self, payload):
         if self.asked is None:
-            raise ValueError("an answer that nobody asked for")
+            raise ValueError("an answer without a request")
         self.say("%s: %s" % (shown(self.asked), shown(payload)))
         self.end()
         self.ask()
@@ -152,7 +153,7 @@ class Host:
         self.daemons = []
 
     def answer(self, request):
-        """What VMware would say to a request of the guest."""
+        """The answer of VMware to a request of the guest."""
         request = request.rstrip(b"\0")
         verb, _, rest = request.partition(b" ")
         name, _, value = rest.partition(b" ")
@@ -189,7 +190,7 @@ class Host:
             daemon.ask(b"reset", b"Capabilities_Register")
             while True:
                 kind, payload = await receive(reader)
-                # Its heartbeat, once a second.
+                # PING is the heartbeat of the daemon, once a second.
                 if kind != PING and payload is not None:
                     daemon.answered(payload)
         finally:
@@ -206,7 +207,7 @@ class Host:
             try:
                 await talk(reader, writer)
             except (EOFError, OSError):
-                pass            # it has left
+                pass            # the guest has closed it
             except ValueError as why:
                 self.say("a connection is cut off: %s" % why)
             except asyncio.TimeoutError:

@@ -444,7 +444,7 @@ acceptable(void *opaque)
 		return;
 	}
 	if (fd >= 0) {
-		vmci_say(s, SAY_ACCEPT, "a program is turned away: %u "
+		vmci_say(s, SAY_ACCEPT, "a program is refused: %u "
 		    "are connected", PROGRAMS_MAX);
 		close(fd);
 	} else if (errno != EAGAIN && errno != EINTR &&
@@ -545,7 +545,7 @@ clear_path(const struct sockaddr_un *address)
 	if (lstat(address->sun_path, &there) != 0)
 		return NULL;	/* bind() will say what it is */
 	if (!S_ISSOCK(there.st_mode))
-		return "there is something that is no socket";
+		return "exists and is not a socket";
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    0);
 	error = fd < 0 || connect(fd, (const struct sockaddr *)address,
@@ -553,7 +553,7 @@ clear_path(const struct sockaddr_un *address)
 	if (fd >= 0)
 		close(fd);
 	if (error != ECONNREFUSED)
-		return "somebody listens there already";
+		return "another process listens there";
 	unlink(address->sun_path);
 	return NULL;
 }
@@ -622,7 +622,7 @@ vmci_link_start(VmciState *s, const VmciLinkCalls *calls, Error **errp)
 
 	if (chardev != NULL && object_dynamic_cast(OBJECT(chardev),
 	    TYPE_CHARDEV_SOCKET) == NULL) {
-		error_setg(errp, "vmci: chardev=%s is no socket",
+		error_setg(errp, "vmci: chardev=%s is not a socket",
 		    chardev->label);
 		return false;
 	}

@@ -111,7 +111,7 @@ why_unshared(const MemoryRegion *region, uint64_t page_bytes)
 
 	if (memory_region_get_fd((MemoryRegion *)region) < 0 ||
 	    !qemu_ram_is_shared(block))
-		return "the guest's memory is in no shared file; start with "
+		return "the guest's memory is not in a shared file; start with "
 		    "-object memory-backend-memfd,id=ram,size=...,share=on "
 		    "-machine memory-backend=ram";
 	if (page_bytes % qemu_ram_pagesize(block) != 0)

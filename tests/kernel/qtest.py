@@ -125,7 +125,7 @@ def bad_properties(d):
                             ("vectors=4", "at most 3"),
                             ("socket=/nowhere/at/all", "/nowhere/at/all"),
                             ("chardev=none -chardev null,id=none",
-                             "is no socket")):
+                             "is not a socket")):
         said = subprocess.run(
             [ROOT / "driver/qemu/vqp-qemu", "-S", "-nodefaults", "-display",
              "none", "-device", *("vmci," + options).split()], stderr=subprocess.PIPE,
@@ -1004,7 +1004,7 @@ def many_programs(d):
             time.sleep(0.1)
         else:
             raise AssertionError("there is no room again")
-    assert "a program is turned away: 64 are connected" in d.q.said()
+    assert "a program is refused: 64 are connected" in d.q.said()
 
 
 @case("more resources than may be bound", generations=("port",))
@@ -1057,8 +1057,8 @@ def taken_path(d):
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
         one.bind(dead)
     for path, words in ((file, "no socket"), (dead, "at most 3"),
-                        (d.q.link_path, "somebody listens there already"),
-                        (d.q.chardev_path, "somebody listens there already")):
+                        (d.q.link_path, "another process listens there"),
+                        (d.q.chardev_path, "another process listens there")):
         said = subprocess.run(
             [ROOT / "driver/qemu/vqp-qemu", "-S", "-nodefaults", "-display",
              "none", "-device", "vmci,id=one,socket=" + path,
@@ -1551,7 +1551,7 @@ def no_descriptor(d):
             one.settimeout(10)
             one.sendall(b"CONNECT nowhere\n")
             same(one.recv(100), b"")
-        assert "nobody can be accepted now: Too many open files" in \
+        assert "cannot accept a connection now: Too many open files" in \
             g.host.said()
 
 
@@ -1644,8 +1644,8 @@ def taken_vsock(d):
             kept.write("dear")
     with Guest(d, "--vsock", live, "--datagram", "5"):
         for path, more, words in (
-                (live, (), "somebody uses it"),
-                (file, (), "is no socket"),
+                (live, (), "already in use"),
+                (file, (), "is not a socket"),
                 (live + "2", ("--datagram", "5"), None),
                 (live + "2", ("--datagram", "5"), None),
                 (longest + "x", (), "has 97 bytes"),
@@ -1950,7 +1950,7 @@ def raw_pairs(d):
         assert until(lambda: indices(g.PEER) == (full - 11, 0))
         d.q.write(g.OWN + 16, struct.pack("<Q", RING_BYTES))
         ring(62)
-        assert until(lambda: "pair %d:62: the guest's index is none" % CID
+        assert until(lambda: "pair %d:62: the guest's index is invalid" % CID
                      in g.host.said()), g.host.said()
         ended("pair %d:62: in 0, out %d" % (CID, full + full - 10), (CID, 62))
 

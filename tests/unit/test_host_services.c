@@ -180,7 +180,7 @@ TEST(bad_pair_late, "a pair that ends after it moved bytes is looked at no more"
 	/* What the guest says to have read of ours, which comes second. */
 	memcpy(rig.qemu.ram + 8192 + 16, &bad, sizeof(bad));
 	ring(60);
-	CHECK(rig_said("pair 2:60: the guest's index is none"));
+	CHECK(rig_said("pair 2:60: the guest's index is invalid"));
 	CHECK_EQ(host_raw_work(&rig.host), -1);
 	rig_close();
 }
@@ -193,7 +193,7 @@ TEST(bad_pair, "an index that is none ends the pair until the guest leaves")
 	rig_open("--pair-echo", "60=4096");
 	memcpy(rig.qemu.ram + 8192 + 8, &bad, sizeof(bad));
 	ring(60);
-	CHECK(rig_said("pair 2:60: the guest's index is none"));
+	CHECK(rig_said("pair 2:60: the guest's index is invalid"));
 	CHECK_EQ(rig.host.state, HOST_RUNS);
 	fake_qemu_detach(&rig.qemu, handle);
 	rig_settle();
@@ -476,7 +476,7 @@ TEST(after_a_failure, "a service that fails is the last that begins")
 	close(open(path, O_WRONLY | O_CREAT, 0600));
 	rig_start();
 	CHECK_EQ(rig.host.state, HOST_FAILED);
-	CHECK(rig_said("v_10.dgram: is there, and is no socket"));
+	CHECK(rig_said("v_10.dgram: exists and is not a socket"));
 	CHECK_EQ(files_of("v_9"), 0);
 	rig_close();
 	/* Nor does it listen, without a file that it is to send. */
@@ -644,7 +644,7 @@ TEST(no_regular_file, "what may make a read or write wait is no file to serve")
 		make(S_IFIFO);
 		make(S_IFSOCK);
 		CHECK(!starts_with(options[i / 5], others[i % 5]));
-		CHECK(rig_said("is there, and is no regular file"));
+		CHECK(rig_said("exists and is not a regular file"));
 		rig_close();
 	}
 	/* A FIFO that somebody is at already is none either. */
@@ -657,7 +657,7 @@ TEST(no_regular_file, "what may make a read or write wait is no file to serve")
 		snprintf(path, sizeof(path), "%s/fifo", rig.folder);
 		fd = open(path, O_RDWR);
 		CHECK(!starts_with(options[i], "fifo"));
-		CHECK(rig_said("is there, and is no regular file"));
+		CHECK(rig_said("exists and is not a regular file"));
 		close(fd);
 		rig_close();
 	}

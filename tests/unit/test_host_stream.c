@@ -306,7 +306,7 @@ TEST(path_in_use, "a socket that somebody listens at is not taken away")
 	listener = unix_socket("v", true);
 	rig_start();
 	CHECK_EQ(rig.host.state, HOST_FAILED);
-	CHECK(rig_said("/v: somebody uses it"));
+	CHECK(rig_said("/v: already in use"));
 	fd = unix_socket("v", false);
 	CHECK(fd >= 0);
 	close(fd);
@@ -1104,7 +1104,7 @@ TEST(no_descriptor, "who cannot be accepted is accepted 100 ms later")
 	limit.rlim_cur = (rlim_t)next;
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	rig_later(1);
-	CHECK(rig_said("nobody can be accepted now: Too many open files"));
+	CHECK(rig_said("cannot accept a connection now: Too many open files"));
 	limit.rlim_cur = most;
 	CHECK_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	rig_later(99);
