@@ -275,7 +275,7 @@ TEST(short_file, "pieces beyond the end of their file are not mapped")
 
 	rig_open("--pair-echo", "60=4096");
 	send_memory(&piece);
-	CHECK(rig_said("cannot map a piece of guest memory: it lies in no"));
+	CHECK(rig_said("cannot map a piece of guest memory: it is not inside"));
 	CHECK_EQ(rig.host.state, HOST_RUNS);
 	rig_close();
 }
