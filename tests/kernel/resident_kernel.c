@@ -6,6 +6,7 @@
  *	/sys/module/vmci_resident/parameters/check	write: all of it works
  *	/sys/module/vmci_resident/parameters/seen	events: attached detached
  *							resumed
+ *	bells=0			it has no doorbell
  */
 #include <linux/completion.h>
 #include <linux/jiffies.h>
@@ -30,6 +31,9 @@ static const u32 resident_events[3] = {
 	VMCI_EVENT_QP_PEER_DETACH,
 	VMCI_EVENT_QP_RESUMED,
 };
+
+static bool resident_has_bell = true;
+module_param_named(bells, resident_has_bell, bool, 0444);
 
 static const char resident_text[] = "said before and read after";
 
@@ -66,12 +70,14 @@ static int resident_reach(void)
 	};
 	int status;
 
-	reinit_completion(&resident_rung);
-	status = vmci_doorbell_notify(resident_bell, 0);
-	if (status < 0)
-		return status;
-	if (!wait_for_completion_timeout(&resident_rung, 10 * HZ))
-		return VMCI_ERROR_TIMEOUT;
+	if (resident_has_bell) {
+		reinit_completion(&resident_rung);
+		status = vmci_doorbell_notify(resident_bell, 0);
+		if (status < 0)
+			return status;
+		if (!wait_for_completion_timeout(&resident_rung, 10 * HZ))
+			return VMCI_ERROR_TIMEOUT;
+	}
 	reinit_completion(&resident_got);
 	status = vmci_datagram_send(&self);
 	if (status < 0)
@@ -176,11 +182,14 @@ static int resident_begin_all(void)
 	u32 self = vmci_get_context_id();
 	int status, i;
 
-	status = vmci_doorbell_create(&resident_bell, VMCI_FLAG_DELAYED_CB,
-				      VMCI_NO_PRIVILEGE_FLAGS, resident_ring,
-				      NULL);
-	if (status < 0)
-		return status;
+	if (resident_has_bell) {
+		status = vmci_doorbell_create(&resident_bell,
+					      VMCI_FLAG_DELAYED_CB,
+					      VMCI_NO_PRIVILEGE_FLAGS,
+					      resident_ring, NULL);
+		if (status < 0)
+			return status;
+	}
 	status = vmci_datagram_create_handle(VMCI_INVALID_ID, 0,
 					     resident_receive, NULL,
 					     &resident_end);
