@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What receiving needs of endpoints.
+ * The endpoint functions that core_receive.c calls.
  */
 #ifndef CORE_ENDPOINT_H
 #define CORE_ENDPOINT_H
 
 #include "core_resource.h"
 
-/* Padded as it comes from the device.  The payload is within a limit of ours. */
+/*
+ * The size of a datagram with the device's padding.  The caller has checked
+ * payload_size against a limit.
+ */
 static inline uint64_t
 vqp_datagram_padded(const struct vqp_datagram *datagram)
 {
@@ -18,8 +21,8 @@ vqp_datagram_padded(const struct vqp_datagram *datagram)
 }
 
 /*
- * Call the receiver of an endpoint that was entered, or queue the datagram if
- * the endpoint is DELAYED.  One thread at a time.
+ * Call the receiver of an endpoint that the caller has pinned, or queue the
+ * datagram if the endpoint is DELAYED.  One thread at a time.
  */
 void vqp_endpoint_receive(struct vqp_resource *resource,
     const struct vqp_datagram *datagram);

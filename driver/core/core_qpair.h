@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the life cycle needs of queue pairs.
+ * The queue pair functions that the life cycle calls.
  */
 #ifndef CORE_QPAIR_H
 #define CORE_QPAIR_H
@@ -10,16 +10,19 @@
 void vqp_qpairs_init(struct vqp_core *core);
 void vqp_qpairs_destroy(struct vqp_core *core);
 
-/* The device forgets all pairs: mark them, and free what it refused to. */
+/*
+ * The device forgot all pairs: break their rings, and free those that are in
+ * quarantine.
+ */
 void vqp_qpairs_lose(struct vqp_core *core);
 
-/* Tell clients of the pairs that were lost. */
+/* Send clients an event QP_PEER_DETACH for each lost pair. */
 void vqp_qpairs_tell(struct vqp_core *core);
 
-/* A pair was lost since the last call, and no client was there to be told. */
+/* True if, since the last call, such an event had no subscriber. */
 bool vqp_qpairs_unheard(struct vqp_core *core);
 
-/* Lose them one by one, each with a word to the device. */
+/* Ask the device to detach each pair, before the device goes away. */
 void vqp_qpairs_detach(struct vqp_core *core);
 
 #endif

@@ -7,25 +7,25 @@
 
 #include "core_private.h"
 
-/* False on shortage; destroyed all the same. */
+/* False on shortage of memory; the caller still calls vqp_receive_destroy(). */
 bool vqp_receive_init(struct vqp_core *core);
 void vqp_receive_destroy(struct vqp_core *core);
 
-/* For a device that is talked to by DMA.  False on shortage. */
+/* The buffer for a device with DMA.  False on shortage of memory. */
 bool vqp_receive_memory_alloc(struct vqp_core *core);
 void vqp_receive_memory_free(struct vqp_core *core);
 
-/* Where the device finds what we ask of it. */
+/* The bus address of the operation that asks for datagrams. */
 static inline uint64_t
 vqp_receive_address(const struct vqp_core *core)
 {
 	return core->receive.dma.address;
 }
 
-/* Whether there is more to do. */
+/* Receive up to one budget of datagrams.  True if more work is left. */
 bool vqp_receive_serve(struct vqp_core *core, uint32_t causes);
 
-/* Nothing is left of what an earlier device gave. */
+/* Forget all that an earlier device sent. */
 void vqp_receive_reset(struct vqp_core *core);
 
 #endif

@@ -8,15 +8,16 @@
 #include "core_private.h"
 
 /*
- * Something with a name that may be found without a lock, called, and
- * destroyed at any moment, also by what it calls.  The owner embeds it.
+ * An object with a name.  Threads find it without a lock and call it, and any
+ * thread may destroy it at any moment, also from its own callback.  The owner
+ * embeds this struct.
  *
- * Found in a read section, entered under its lock: whoever is entered will be
- * waited for.  An unlinked one is no longer found; a dying one is no longer
- * entered.  So when the last visitor has left, the owner gives back at once all
- * that it holds, which only visitors can reach.  A read section can still stand
- * on the object itself: the reaper frees it after a grace period, one for all
- * objects that are due.
+ * A thread finds the object in a read section and pins it under its lock;
+ * destroying waits for the pins.  An unlinked object is not found any more, and
+ * a dying object is not pinned any more.  So after the last unpin the owner
+ * frees at once what the object holds, because only pins give access to it.
+ * A read section may still walk over the object itself: the reaper frees it
+ * after a grace period, one for all objects that wait.
  */
 enum vqp_resource_type {
 	VQP_RESOURCE_ENDPOINT,
@@ -25,7 +26,7 @@ enum vqp_resource_type {
 	VQP_RESOURCE_SUBSCRIPTION,
 };
 
-/* One visit, on the visitor's stack. */
+/* One pin, on the stack of the thread that holds it. */
 struct vqp_call {
 	struct vqp_call *next;
 	uintptr_t self;
@@ -34,26 +35,26 @@ struct vqp_call {
 struct vqp_resource {
 	struct vqp_cell64 next;		/* w:core r:core e:E6 */
 	struct vqp_core *core;
-	/* Give back what the owner holds, not itself.  In a task; nobody is in. */
+	/* Free what the owner holds, not the owner.  Task; no pin is left. */
 	void (*finish)(struct vqp_resource *resource);
-	uint64_t bytes;			/* of the owner */
+	uint64_t bytes;			/* the size of the owner */
 	struct vqp_handle handle;
 	enum vqp_resource_type type;
 	bool any_context;		/* an endpoint of ANY_CONTEXT */
 
 	struct vqp_os_lock lock;
-	struct vqp_call *calls;		/* under lock; who is in */
+	struct vqp_call *calls;		/* under lock; the pins */
 	bool unlinked;			/* under lock */
 	bool dying;			/* under lock */
 	bool orphan;			/* under lock; the reaper finishes it */
-	struct vqp_os_event left;	/* by the last, if not an orphan */
+	struct vqp_os_event left;	/* the last unpin, if not an orphan */
 	struct vqp_resource *reap_next;	/* under table_lock */
 };
 
 /*
- * With more than this with the reaper, whoever ends an object waits for a grace
- * period of its own, so that a client in a loop cannot outrun the reaper.  An
- * object is a few hundred bytes.
+ * When this many objects wait for the reaper, a thread that ends one more waits
+ * for a grace period itself, so that a client in a loop cannot outrun the
+ * reaper.  An object is a few hundred bytes.
  */
 #define VQP_CORE_DUE_MAX	4096
 
@@ -63,39 +64,45 @@ void vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
     enum vqp_resource_type type, uint64_t bytes,
     void (*finish)(struct vqp_resource *));
 
-/* End one that was never added.  Puts the core. */
+/* Free an object that was never added.  Puts the core. */
 void vqp_resource_discard(struct vqp_resource *resource);
 
 /*
- * Give it a name, and let it be found, and destroyed, by others.  A handle with
- * resource ANY gets a free one.  VQP_SUCCESS, _NO_HANDLE, _ALREADY_EXISTS.
+ * Give the object a name; from here on other threads find and destroy it.  A
+ * handle with resource ANY gets a free id.  Returns VQP_SUCCESS,
+ * VQP_ERROR_NO_HANDLE or VQP_ERROR_ALREADY_EXISTS.
  */
 int vqp_resource_add(struct vqp_resource *resource,
     struct vqp_handle *handle);
 
-/* Take the name away, if it has one: only one caller gets it. */
+/*
+ * Unlink the object of that name and return it, or NULL.  Of several callers
+ * only one gets it.
+ */
 struct vqp_resource *vqp_resource_take(struct vqp_core *core,
     enum vqp_resource_type type, struct vqp_handle handle);
 
-/* The same for this one; false if somebody took its name away before. */
+/* The same for this object; false if another thread unlinked it before. */
 bool vqp_resource_withdraw(struct vqp_resource *resource);
 
-/* Find by name, and enter; NULL if there is none.  Any. */
+/* Find by name and pin; NULL if there is none.  Any. */
 struct vqp_resource *vqp_resource_enter(struct vqp_core *core,
     enum vqp_resource_type type, struct vqp_handle handle,
     struct vqp_call *call);
 
-/* Is there one that lives? */
+/* True if an object of that name is in the table. */
 bool vqp_resource_exists(struct vqp_core *core, enum vqp_resource_type type,
     struct vqp_handle handle);
 
+/* Pin and unpin.  Pinning fails if the object is dying. */
 bool vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call);
 void vqp_call_leave(struct vqp_resource *resource, struct vqp_call *call);
 
 /*
- * End one that was taken: waits for its visitors, finishes it and hands it to
- * the reaper; inside one of its own calls, leaves all that to the last visitor.
- * It, and with it the core, may be gone on return.
+ * End an object that the caller has unlinked: wait until nobody pins it, finish
+ * it, and pass it to the reaper.  If the calling thread pins the object itself,
+ * the call does not wait: the last unpin passes it to the reaper, which
+ * finishes it.  The object, and the core with it, may be freed on return.
  */
 void vqp_resource_end(struct vqp_resource *resource);
 

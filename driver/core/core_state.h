@@ -9,11 +9,11 @@
 
 enum vqp_core_state {
 	VQP_CORE_UNPLUGGED,	/* there is no device */
-	VQP_CORE_STARTING,	/* only the starter talks to it */
+	VQP_CORE_STARTING,	/* only the starting thread talks to it */
 	VQP_CORE_WORKING,
-	VQP_CORE_SUSPENDED,	/* it forgot us */
-	VQP_CORE_BROKEN,	/* it lied or is stuck; reset, and left alone */
-	VQP_CORE_GONE,		/* torn out; no register is touched any more */
+	VQP_CORE_SUSPENDED,	/* reset; it knows nothing of us */
+	VQP_CORE_BROKEN,	/* protocol error or stuck; reset, not used */
+	VQP_CORE_GONE,		/* torn out; no register access any more */
 };
 
 #define VQP_CORE_COUNT(core, name)					\
@@ -33,7 +33,7 @@ vqp_core_state(const struct vqp_core *core)
 	return (enum vqp_core_state)vqp_load_acquire(&core->life.state);
 }
 
-/* What was agreed on, VQP_CAP_ bits.  The next device may agree otherwise. */
+/* The agreed VQP_CAP_ bits.  They may change with the next device. */
 static inline uint32_t
 vqp_core_caps(const struct vqp_core *core)
 {
@@ -46,13 +46,14 @@ vqp_core_agreed(const struct vqp_core *core, uint32_t cap)
 	return (vqp_core_caps(core) & cap) != 0;
 }
 
-/* How the device is talked to. */
+/* Whether datagrams go by DMA. */
 static inline bool
 vqp_core_dma(const struct vqp_core *core)
 {
 	return vqp_load_relaxed(&core->life.dma) != 0;
 }
 
+/* This thread may send messages to the device. */
 static inline bool
 vqp_core_talks(const struct vqp_core *core)
 {
@@ -62,7 +63,7 @@ vqp_core_talks(const struct vqp_core *core)
 	    vqp_load_relaxed(&core->life.starter) == vqp_os_self(core->os));
 }
 
-/* The device knows us again, although clients do not talk to it yet. */
+/* The device accepts calls again, although clients may not call it yet. */
 static inline bool
 vqp_core_is_up(const struct vqp_core *core)
 {
@@ -76,8 +77,8 @@ vqp_core_works(const struct vqp_core *core)
 }
 
 /*
- * How often a device forgot all that it knew of us: what it was told in an
- * earlier epoch it does not know.
+ * Counts how often a device was reset or replaced.  The device knows nothing
+ * that it was sent in an earlier epoch.
  */
 static inline uint64_t
 vqp_core_epoch(const struct vqp_core *core)
@@ -102,24 +103,24 @@ vqp_table_unlock(struct vqp_core *core)
 }
 
 /*
- * `free` is called when nobody needs the core any more, and `broken` in a task
- * whenever the device broke.
+ * Calls `free` after the last vqp_core_put(), and `broken` in a task each time
+ * the device broke.
  */
 void vqp_life_init(struct vqp_core *core, void (*free)(struct vqp_core *),
     void (*broken)(void *core));
 
-/* `broken` has run for all that happened before. */
+/* Wait for `broken` if it runs, and cancel it if it is queued. */
 void vqp_life_drain(struct vqp_core *core);
 
 void vqp_life_destroy(struct vqp_core *core);
 
-/* Of the device that is about to be started. */
+/* For the device that will be started next. */
 void vqp_core_dma_set(struct vqp_core *core, bool dma);
 
-/* Only this thread talks to the device, until the state is another. */
+/* Only this thread talks to the device until the state changes. */
 void vqp_core_starting(struct vqp_core *core);
 
-/* The starter has agreed with the device, see vqp_core_is_up(). */
+/* The starting thread has brought the device up, see vqp_core_is_up(). */
 void vqp_core_up(struct vqp_core *core);
 
 /* Tell the device which of its capabilities are used. */
@@ -127,22 +128,22 @@ void vqp_core_agree(struct vqp_core *core, uint32_t caps);
 
 void vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state);
 
-/* Registers answer, and writing one means something. */
+/* There is a device whose registers may be used. */
 bool vqp_core_present(const struct vqp_core *core);
 
-/* No interrupt, and everything forgotten: our memory is ours alone again. */
+/* Reset the device: no interrupts, and no more access to our memory. */
 void vqp_core_reset(struct vqp_core *core);
 
-/* The device lied about what cannot be skipped, or is stuck.  Any. */
+/* The device broke the protocol beyond repair, or is stuck.  Any. */
 void vqp_core_fail(struct vqp_core *core, const char *why);
 
-/* An object of a client's is gone; the last takes the core along.  Any. */
+/* Drop a reference; the last one frees the core.  Any. */
 void vqp_core_put(struct vqp_core *core);
 
-/* One more, unless the core is being detached. */
+/* Take a reference; false if the core is being detached. */
 bool vqp_core_get(struct vqp_core *core);
 
-/* Nobody gets one any more. */
+/* vqp_core_get() fails from here on. */
 void vqp_core_close(struct vqp_core *core);
 
 #endif
