@@ -5,13 +5,6 @@
  */
 #include <vqp/pair.h>
 
-/* Behind the indices of a layout. */
-static struct vqp_inline *
-inline_copy(void *at)
-{
-	return (struct vqp_inline *)at;
-}
-
 void
 vqp_queue_header_init(void *header, struct vqp_handle handle)
 {
@@ -23,15 +16,12 @@ vqp_queue_header_init(void *header, struct vqp_handle handle)
 	vqp_store_relaxed(&wide->compat.consumer_head, 0);
 	vqp_store_relaxed(&wide->producer_tail, 0);
 	vqp_store_relaxed(&wide->consumer_head, 0);
-	vqp_store_relaxed(&inline_copy(&wide->compat + 1)->tag, 0);
-	vqp_store_relaxed(&inline_copy(&wide->producer_tail + 1)->tag, 0);
 }
 
 /* Find the cells of the page that one endpoint writes. */
 static bool
 header_cells(void *header, enum vqp_layout layout,
-    struct vqp_cell64 **producer_tail, struct vqp_cell64 **consumer_head,
-    struct vqp_inline **copy)
+    struct vqp_cell64 **producer_tail, struct vqp_cell64 **consumer_head)
 {
 	struct vqp_queue_header *compat = (struct vqp_queue_header *)header;
 	struct vqp_queue_header_wide *wide =
@@ -43,12 +33,10 @@ header_cells(void *header, enum vqp_layout layout,
 	case VQP_LAYOUT_COMPAT:
 		*producer_tail = &compat->producer_tail;
 		*consumer_head = &compat->consumer_head;
-		*copy = inline_copy(compat + 1);
 		return true;
 	case VQP_LAYOUT_WIDE:
 		*producer_tail = &wide->producer_tail;
 		*consumer_head = &wide->consumer_head;
-		*copy = inline_copy(&wide->producer_tail + 1);
 		return true;
 	}
 	return false;
@@ -73,12 +61,10 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 		return VQP_ERROR_INVALID_ARGS;
 	/* The crossed indices: see the figure in vqp/wire.h. */
 	if (!header_cells(config->produce.header, config->layout,
-	    &produce.tail_cell, &consume.head_cell, &produce.copy) ||
+	    &produce.tail_cell, &consume.head_cell) ||
 	    !header_cells(config->consume.header, config->layout,
-	    &consume.tail_cell, &produce.head_cell, &consume.copy))
+	    &consume.tail_cell, &produce.head_cell))
 		return VQP_ERROR_INVALID_ARGS;
-	if (!config->inline_copy)
-		produce.copy = consume.copy = NULL;
 	queue_ring(&produce, &config->produce);
 	queue_ring(&consume, &config->consume);
 	produce.placement = consume.placement = config->placement;
@@ -127,7 +113,7 @@ copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
 		vqp_copy_as(tx->can, to, from, n);
 		return;
 	}
-	tx->pending |= VQP_PENDING_PAST;
+	tx->pending = true;
 	vqp_copy(to, from, first);
 	vqp_copy_past(to + first, (const uint8_t *)from + first,
 	    n - first - last);
@@ -324,7 +310,7 @@ vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
 		vqp_tx_renew(tx);
 		/* A stream, it seems. */
 		if (vqp_is_far(&tx->distance))
-			tx->pending |= VQP_PENDING_PAST;
+			tx->pending = true;
 	}
 	return answer(tx, n);
 }

@@ -13,7 +13,7 @@
  *
  * Input: a step that says the rings (how, k: their size; op bit 0: the wide
  * layout, bit 1: mirrored, bit 2: one has no bytes, bit 3: a processor that
- * gives nothing back, bit 4: inline copies; more: how far the peer is), then calls.  A call's `more`
+ * gives nothing back; more: how far the peer is), then calls.  A call's `more`
  * has a bit for each of its loads: before which the peer writes; each such
  * write takes the next step, of which the number counts.
  */
@@ -62,27 +62,6 @@ word_number(enum word word, const struct step *step)
 	    victim.pair.rx.head_published);
 }
 
-/* Is it a word of this inline copy? */
-static bool
-is_copied(const struct vqp_inline *copy, const void *cell)
-{
-	return copy != NULL &&
-	    (uintptr_t)cell - (uintptr_t)copy < sizeof(*copy);
-}
-
-/* The peer's copy may be anything at any time, and its tag is seen twice. */
-static void
-before_copy(void *cell)
-{
-	struct step step;
-
-	if ((victim.peer_writes & 1) != 0 && input_step(&victim.input, &step))
-		vqp_store_relaxed((struct vqp_cell64 *)cell,
-		    word_number(PEER_TAIL, &step) |
-		    (uint64_t)step.more << VQP_INLINE_INDEX_BITS);
-	victim.peer_writes >>= 1;
-}
-
 static void
 before(enum hook_verb verb, const void *cell)
 {
@@ -90,16 +69,6 @@ before(enum hook_verb verb, const void *cell)
 	    verb == HOOK_LOAD_ACQUIRE;
 	struct step step;
 	int word = 0;
-
-	if (is_copied(victim.pair.rx.copy, cell)) {
-		MUST(loads);
-		before_copy((void *)(uintptr_t)cell);
-		return;
-	}
-	if (is_copied(victim.pair.tx.copy, cell)) {
-		MUST(!loads);
-		return;
-	}
 
 	if (cell == NULL ||
 	    (uintptr_t)cell - (uintptr_t)&victim.pair < sizeof(victim.pair))
@@ -626,7 +595,6 @@ open_rings(const struct step *shape)
 	victim.word[OWN_HEAD] = own + (wide ? 32 : 2);
 	victim.word[PEER_TAIL] = peers + (wide ? 16 : 1);
 	victim.word[PEER_HEAD] = peers + (wide ? 32 : 2);
-	config->inline_copy = (shape->op & 16) != 0;
 	hook.cpu = (struct hook_cpu){
 		.distance = (uint64_t)shape->more << 3,
 		.give_back = (shape->op & 8) != 0 ? NULL : check_line,

@@ -37,8 +37,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	memset(pair->b_config.produce.data, 0, (size_t)size);
 	start_at(&pair->a, &pair->b, start);
 	start_at(&pair->b, &pair->a, size - 1 - start);
-	pair->a_config.inline_copy = pair->b_config.inline_copy =
-	    (shape.op & 16) != 0;
 	loop_pair_attach(pair);
 	honest_open(&honest);
 	honest_run(&honest, &input);

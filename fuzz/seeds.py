@@ -75,7 +75,7 @@ def calls_of(calls):
 honest = calls_of(HONEST)
 hostile = calls_of(HOSTILE)
 WIDE, MIRRORED = 1, 2
-NO_BYTES, NOTHING_BACK, INLINE = 4, 8, 16
+NO_BYTES, NOTHING_BACK = 4, 8
 NEAR_BY, FAR_AWAY = (TIMES64, 2), (TIMES64, 5)
 
 # A look finds more than was wanted, time and again: the longest wait.
@@ -102,14 +102,6 @@ ORACLE = {
     "batch-of-giants": ring(16) + honest(
         ("put_batch", 100, 20), ("get_batch", 100, 20), ("put_batch", 9, 9),
         ("put_batch", 9, 9), ("put_batch", 0, 9), ("get_batch", 0, 9)),
-    "inline": ring(64, INLINE) + honest(
-        *[("send", 8), ("receive", 8), ("send", 3), ("receive", 3)] * 7 +
-        [("send", 32), ("receive", 32), ("send", 33), ("receive", 33)]),
-    "inline-and-others": ring(64, INLINE | WIDE) + honest(
-        ("send", 8), ("enqueue", 8), ("receive", 8), ("receive", 8),
-        ("tx_reserve", 5), ("tx_stage", 0, ALL), ("send", 4), ("receive", 9),
-        ("send", 4), ("tx_reserve", 3), ("tx_commit", 0, ALL),
-        ("receive", 7)),
     "fetched-from-near": ring(12201) + honest(
         ("distance", NEAR_BY), ("enqueue", (ABOVE_SIZE, 0)),
         ("dequeue", (TIMES64, 190)), ("enqueue", (TIMES64, 80)),
@@ -238,9 +230,6 @@ def spoilt(layout, *steps):
 
 
 HOSTILE_SEEDS = {
-    "inline-forged": ring(64, INLINE) + hostile(
-        ("send", 8), ("-receive", 8), ("receive", 8, ALL), number(8),
-        number(0), number(9), ("receive", 8, ALL), number(16), number(8)),
     "batches-and-lies": ring(64) + hostile(
         ("put_batch", 60), ("put_batch", 60, 1), number((ABOVE_SIZE, 0)),
         ("get_batch", 60, 1), number((ABOVE_SIZE, 0)), ("more", 4),

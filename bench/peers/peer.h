@@ -115,7 +115,7 @@ struct peer {
 extern const struct peer *const peers[];
 
 extern const struct peer peer_vqp, peer_vqp_same_core, peer_vqp_near,
-    peer_vqp_far, peer_vqp_inline, peer_ck_ring, peer_boost, peer_moodycamel,
+    peer_vqp_far, peer_ck_ring, peer_boost, peer_moodycamel,
     peer_atomic_queue, peer_dpdk, peer_pipe, peer_unix, peer_vmci;
 
 /*

@@ -250,16 +250,6 @@ placed_menu(const struct peer_shape *shape)
 	return NULL;
 }
 
-static const struct peer_menu *
-inline_menu(const struct peer_shape *shape)
-{
-	switch (shape->message_bytes) {
-#define TRIPS_CASE(bytes) case bytes: return &trips_##bytes;
-	TRAFFIC_SIZES(TRIPS_CASE)
-	}
-	return NULL;
-}
-
 const struct peer peer_vqp = {
 	.name = "vqp",
 	.package = "",
@@ -289,13 +279,3 @@ const struct peer peer_vqp = {
 PLACED(same_core, VQP_PLACEMENT_SAME_CORE)
 PLACED(near, VQP_PLACEMENT_NEAR)
 PLACED(far, VQP_PLACEMENT_FAR)
-
-const struct peer peer_vqp_inline = {
-	.name = "vqp-inline",
-	.package = "",
-	.note = "vqp, wide, with inline_copy: a small message also lies beside "
-	    "its index",
-	.menu = inline_menu,
-	.role = PEER_ROLE_VARIANT,
-	.config = &(const struct vqp_pair_config){ .inline_copy = true },
-};

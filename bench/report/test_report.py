@@ -20,7 +20,7 @@ import report_guests
 import report_page
 import report_results
 
-VARIANTS = ("vqp-near", "vqp-far", "vqp-inline")
+VARIANTS = ("vqp-near", "vqp-far")
 PEERS = ("ck_ring", "boost_spsc_queue", "readerwriterqueue", "atomic_queue",
          "dpdk_ring", "pipe", "unix_socket")
 SIZES = (8, 64, 256, 1024, 16384, 65536)
@@ -108,8 +108,6 @@ def sample_results():
             for layout in ("wide", "compat"):
                 latency.append(latency_row("vqp", placed, size, 110 * factor,
                                            layout=layout))
-            latency.append(latency_row("vqp-inline", placed, size,
-                                       90 * factor))
             for i, peer in enumerate(PEERS[:5]):
                 latency.append(latency_row(peer, placed, size,
                                            (150 + 15 * i) * factor))

@@ -42,8 +42,6 @@ start_as(struct world *w, uint64_t tail, uint64_t head,
 	struct loop_pair *loop = &w->loop;
 
 	loop->a_config.placement = loop->b_config.placement = as->placement;
-	loop->a_config.inline_copy = loop->b_config.inline_copy =
-	    as->inline_copy;
 	loop->a_config.produce.mirrored = loop->b_config.consume.mirrored =
 	    as->produce.mirrored;
 	vqp_store_relaxed(loop->a.tx.tail_cell, tail);
@@ -142,16 +140,6 @@ producer_broken(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It may copy inline, and what is there now is old. */
-static struct vqp_pair *
-roomy_inline(struct world *w, uint64_t n)
-{
-	(void)n;
-	start_as(w, 0, 0, &(struct vqp_pair_config){
-		.placement = VQP_PLACEMENT_SAME_CORE, .inline_copy = true });
-	return &w->loop.a;
-}
-
 static struct vqp_pair *
 roomy_near(struct world *w, uint64_t n)
 {
@@ -232,16 +220,6 @@ empty_before(struct world *w, uint64_t n)
 {
 	empty(w, n);
 	vqp_store_relaxed(w->loop.a.tx.tail_cell, n);
-	return &w->loop.b;
-}
-
-/* The same, and the message is inline too. */
-static struct vqp_pair *
-empty_before_inline(struct world *w, uint64_t n)
-{
-	roomy_inline(w, n);
-	if (vqp_pair_send(&w->loop.a, w->bytes, n) != (int64_t)n)
-		abort();
 	return &w->loop.b;
 }
 
@@ -338,7 +316,6 @@ PATH_VOID(tx_stage_chunk, at_chunk, 64, vqp_tx_stage(&pair->tx, n));
 PATH_VOID(tx_stage_wrap, tail_wraps, 64, vqp_tx_stage(&pair->tx, n));
 
 PATH_VOID(tx_publish_fast, roomy, 0, vqp_tx_publish(&pair->tx));
-PATH_VOID(tx_publish_inline, roomy_inline, 0, vqp_tx_publish(&pair->tx));
 PATH_VOID(tx_publish_far, streaming_far, 0, vqp_tx_publish(&pair->tx));
 PATH(tx_publish_edge_fast, roomy, 0, false, vqp_tx_publish_edge(&pair->tx));
 
@@ -402,9 +379,6 @@ PATHS(pair_send_wrap_mirrored, tail_wraps_mirrored, SEND);
 PATHS(pair_send_fetch, at_fetch, SEND);
 PATH(pair_send_near_4096, roomy_near, 4096, 4096, SEND);
 PATH(pair_send_far_4096, roomy_far, 4096, 4096, SEND);
-PATH(pair_send_inline_8, roomy_inline, 8, 8, SEND);
-PATH(pair_send_inline_32, roomy_inline, 32, 32, SEND);
-PATH(pair_send_inline_64, roomy_inline, 64, 64, SEND);
 PATH(pair_send_part, half_fits, 64, VQP_ERROR_NO_SPACE, SEND);
 PATH(pair_send_full, full, 64, VQP_ERROR_NO_SPACE, SEND);
 PATH(pair_send_broken, producer_broken, 64, VQP_ERROR_INVALID_SIZE, SEND);
@@ -451,8 +425,6 @@ PATHS(pair_receive_look, empty_before, RECEIVE);
 PATHS(pair_receive_wrap, head_wraps, RECEIVE);
 PATHS(pair_receive_wrap_mirrored, head_wraps_mirrored, RECEIVE);
 PATHS(pair_receive_publish, at_quarter, RECEIVE);
-PATH(pair_receive_inline_8, empty_before_inline, 8, 8, RECEIVE);
-PATH(pair_receive_inline_32, empty_before_inline, 32, 32, RECEIVE);
 PATH(pair_receive_part, half_there, 64, VQP_ERROR_NO_DATA, RECEIVE);
 PATH(pair_receive_empty, empty, 64, VQP_ERROR_NO_DATA, RECEIVE);
 PATH(pair_receive_broken, consumer_broken, 64, VQP_ERROR_INVALID_SIZE,

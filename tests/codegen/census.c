@@ -120,18 +120,6 @@ census_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
 	vqp_rx_release_lazy(rx, n);
 }
 
-void
-census_tx_publish_inline(struct vqp_tx *tx, const void *from, uint64_t length)
-{
-	vqp_tx_publish_inline(tx, from, length);
-}
-
-bool
-census_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
-{
-	return vqp_rx_get_inline(rx, to, n);
-}
-
 bool
 census_tx_publish_edge(struct vqp_tx *tx)
 {

@@ -37,7 +37,6 @@ KERNEL = {
 QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_rx_stage", "census_tx_query", "census_rx_query",
          "vqp_tx_stage_slow", "vqp_rx_stage_slow",
-         "census_tx_publish_inline", "census_rx_get_inline",
          "census_tx_foreign", "census_rx_foreign"}
 ATTACH = {"census_tx_attach", "census_rx_attach"}
 PUBLISH = {"census_rx_publish"}
@@ -63,8 +62,7 @@ ORDER = {
         **dict.fromkeys(EDGE, "fence"),
         "vqp_tx_reserve_slow": "", "vqp_rx_refill": "",
         "vqp_ring_snapshot": "",
-        "vqp_tx_settle": "sfence", "vqp_tx_publish_inline": "",
-        "vqp_rx_get_inline": "",
+        "vqp_tx_settle": "sfence",
     },
     ("arm64", "ck"): {
         "census_load_relaxed": "ldr", "census_load_acquire": "ldr ish",
@@ -80,8 +78,6 @@ ORDER = {
         "vqp_ring_snapshot": SNAPSHOT["ish"],
         "vqp_tx_reserve_slow": "ish", "vqp_rx_refill": "ish ish ish",
         "vqp_tx_settle": "",
-        "vqp_tx_publish_inline": "ish ish ish ish ish ish",
-        "vqp_rx_get_inline": "ish ish",
     },
     ("arm64", "gnu"): {
         "census_load_relaxed": "ldr", "census_load_acquire": "ldar",
@@ -98,8 +94,6 @@ ORDER = {
         "vqp_ring_snapshot": SNAPSHOT["ldar"],
         "vqp_tx_reserve_slow": "ldar", "vqp_rx_refill": "ldar stlr stlr",
         "vqp_tx_settle": "",
-        "vqp_tx_publish_inline": "stlr stlr stlr stlr stlr stlr",
-        "vqp_rx_get_inline": ("ldar ldar", "ldar ldar ldar"),
     },
 }
 ORDER["x86-64", "gnu"] = {

@@ -82,8 +82,8 @@ class Reader:
     """Walks clang's tree of one source file, and keeps what lies in others
     that are wanted, too."""
 
-    def __init__(self, texts, skip):
-        self.texts, self.skip = texts, skip     # of each wanted file
+    def __init__(self, texts):
+        self.texts = texts      # of each wanted file
         self.file = None
         self.sites = collections.defaultdict(list)
         self.spans = collections.defaultdict(list)  # of functions
@@ -151,7 +151,7 @@ class Reader:
             body = any(child.get("kind") == "CompoundStmt"
                        for child in node.get("inner", ()))
             if file in self.texts and body and whole and \
-                    key not in self.done and not self.skip(node["name"]):
+                    key not in self.done:
                 self.done.add(key)
                 function = (file, node)
                 self.spans[file].append((whole, node["name"]))
@@ -278,10 +278,10 @@ def tree(source, flags):
     return json.loads(done.stdout)
 
 
-def sites(source, flags, texts, skip):
+def sites(source, flags, texts):
     """Site's of each file of `texts` that `source` includes or is, and where
     its functions lie."""
-    reader = Reader(texts, skip)
+    reader = Reader(texts)
     reader.read(tree(source, flags))
     return reader.sites, reader.spans
 

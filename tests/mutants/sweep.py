@@ -55,8 +55,6 @@ PLACES = [
     ("driver/device/*.c", DRIVER), ("driver/device/*.h", DRIVER),
     ("driver/host/*.c", DRIVER), ("driver/host/*.h", DRIVER),
 ]
-# The inline copy is about to be deleted.
-SKIPPED = re.compile(r"inline")
 ROUNDS = 8          # of building without what does not compile
 SLOWEST = 30        # seconds of a processor; a test that takes longer is out
 WORLDS = "20"       # of the simulator
@@ -104,8 +102,7 @@ class Planted:
         found, spans = {}, collections.defaultdict(list)
         for source in sources:
             source = source.relative_to(ROOT)
-            more, where = operators.sites(
-                str(source), DRIVER, texts, SKIPPED.search)
+            more, where = operators.sites(str(source), DRIVER, texts)
             for name in more:
                 # A header is read with each file: once is enough for a place.
                 for site in more[name]:

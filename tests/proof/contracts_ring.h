@@ -28,7 +28,6 @@ extern void contract_check(_Bool truth);
 
 /*@ axiomatic Bits {
       axiom or_one: \forall integer x; 0 <= x ==> (x | 1) <= x + 1;
-      axiom and_two: \forall integer x; 0 <= x <= 1 ==> (x & 2) == 0;
     }
 */
 
@@ -92,7 +91,6 @@ vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
       \valid_read(ring) &&
       (ring->tail_cell == \null || \valid(ring->tail_cell)) &&
       (ring->head_cell == \null || \valid(ring->head_cell)) &&
-      (ring->copy == \null || \valid(ring->copy)) &&
       (ring->data == \null || ring->size > INT64_MAX / 2 ||
         ring_bytes((uint8_t *)ring->data, ring->size,
           (boolean)ring->mirrored));
@@ -167,13 +165,7 @@ vqp_ring_snapshot(const struct vqp_cell64 *own,
     (\valid(tx) && \valid(tx->tail_cell) && \valid_read(tx->head_cell) && \
     apart(tx, tx->tail_cell) && apart(tx, tx->head_cell) &&		\
     \separated(tx->tail_cell, tx->head_cell) &&				\
-    (tx->copy == \null || \valid(tx->copy)) &&				\
-    apart(tx, tx->copy) && \separated(tx->tail_cell, tx->copy) &&	\
     own_word(&tx->tail_published) && flag_word(&tx->broken))
-
-/* Nothing is pending for a copy that is not there. */
-#define tx_pending(tx)							\
-    (tx->copy == \null ==> (tx->pending & VQP_PENDING_COPY) == 0)
 
 #define tx_indices(tx)							\
     (tx->size <= INT64_MAX / 2 &&					\
@@ -193,7 +185,7 @@ vqp_ring_snapshot(const struct vqp_cell64 *own,
     (tx->size != 0 ==> tx->soft - tx->tail <= tx_room(tx)))
 
 #define tx_holds(tx)							\
-    (tx_memory(tx) && tx_indices(tx) && tx_soft(tx) && tx_pending(tx) && \
+    (tx_memory(tx) && tx_indices(tx) && tx_soft(tx) &&			\
     ring_bytes(tx->data, tx->size, (boolean)tx->mirrored))
 
 #define tx_broken(tx)							\
@@ -243,9 +235,7 @@ vqp_tx_room(const struct vqp_tx *tx);
 
 /*@ requires \valid(tx) && \separated(tx, ring) && ring_given(ring);
     requires apart(tx, ring->tail_cell) && apart(tx, ring->head_cell) &&
-      apart(tx, ring->copy) &&
-      \separated(ring->tail_cell, ring->head_cell) &&
-      \separated(ring->tail_cell, ring->copy);
+      \separated(ring->tail_cell, ring->head_cell);
     requires own_word(&tx->tail_published) && flag_word(&tx->broken);
     assigns *tx;
     ensures \result == VQP_SUCCESS || \result == VQP_ERROR_INVALID_ARGS ||
@@ -262,7 +252,6 @@ vqp_tx_room(const struct vqp_tx *tx);
     ensures \result == VQP_SUCCESS ==> (tx->size != 0 ==> tx->soft < tx->size);
     ensures \result == VQP_SUCCESS ==>
       (tx->size != 0 ==> tx->soft - tx->tail <= tx_room(tx));
-    ensures \result == VQP_SUCCESS ==> tx_pending(tx);
     ensures \result == VQP_SUCCESS ==>
       ring_bytes(tx->data, tx->size, (boolean)tx->mirrored);
     ensures \result == VQP_SUCCESS ==> tx->size == ring->size;
@@ -338,11 +327,9 @@ vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n);
 static inline void
 vqp_tx_stage(struct vqp_tx *tx, uint64_t n);
 
-/*@ requires tx_memory(tx) && tx_pending(tx);
-    assigns tx->pending, tx->copy->tag.v_;
+/*@ requires tx_memory(tx);
+    assigns tx->pending;
     ensures tx->pending == 0;
-    ensures (\old(tx->pending) & VQP_PENDING_COPY) != 0 ==>
-      tx->copy->tag.v_ == 0;
 */
 static void
 vqp_tx_settle(struct vqp_tx *tx);
@@ -359,10 +346,9 @@ vqp_tx_settle(struct vqp_tx *tx);
     ensures tx->broken.v_ == \old(tx->broken.v_);
 
 #define TX_PUBLISHES							\
-	tx->tail_published.v_, tx->tail_cell->v_, tx->pending,		\
-	tx->copy->tag.v_
+	tx->tail_published.v_, tx->tail_cell->v_, tx->pending
 
-/*@ requires tx_memory(tx) && tx_pending(tx);
+/*@ requires tx_memory(tx);
     assigns TX_PUBLISHES;
     TX_STANDS
     ensures tx->pending == 0;
@@ -556,9 +542,7 @@ vqp_rx_believes(uint64_t broken);
 
 /*@ requires \valid(rx) && \separated(rx, ring) && ring_given(ring);
     requires apart(rx, ring->head_cell) && apart(rx, ring->tail_cell) &&
-      apart(rx, ring->copy) &&
-      \separated(ring->head_cell, ring->tail_cell) &&
-      \separated(ring->head_cell, ring->copy);
+      \separated(ring->head_cell, ring->tail_cell);
     requires own_word(&rx->head_released) && flag_word(&rx->broken);
     assigns *rx;
     ensures \result == VQP_SUCCESS || \result == VQP_ERROR_INVALID_ARGS ||

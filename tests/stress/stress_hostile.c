@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A peer that writes the shared pages as fast as it can while we call every
- * verb: indices, ours and its own, inline copies, the rest of the headers, and
- * the bytes.  Some of it is plausible, or we would not get far.  Whatever a
- * verb believes, it answers what its contract names, its end's own indices
- * stay in the ring, and it touches nothing else: AddressSanitizer guards both
- * ends of all that we own.
+ * verb: indices, ours and its own, the rest of the headers, and the bytes.
+ * Some of it is plausible, or we would not get far.  Whatever a verb believes,
+ * it answers what its contract names, its end's own indices stay in the ring,
+ * and it touches nothing else: AddressSanitizer guards both ends of all that
+ * we own.
  *
  * What matters is how many values were believed, so that is what is counted;
  * VQP_TEST_LOADS in the environment asks for more, or fewer.
@@ -28,7 +28,6 @@ uint64_t count_loads;		/* of the victim's thread */
 static struct fight {
 	struct loop_pair pair;
 	uint64_t size;
-	struct vqp_inline *copy[2];
 	struct vqp_cell64 stop;		/* w:victim r:peer e:none */
 	struct vqp_cell64 stores;	/* w:peer r:victim e:none */
 } fight;
@@ -70,14 +69,6 @@ some_index(struct rng *rng)
 	return rng_next(rng);
 }
 
-/* A tag that could be just that of the next message, or that of none. */
-static uint64_t
-some_tag(struct rng *rng)
-{
-	return vqp_inline_tag(some_index(rng), rng_below(rng, 8) == 0 ?
-	    rng_below(rng, 256) : rng_below(rng, VQP_INLINE_BYTES + 1));
-}
-
 static void
 scribble(struct rng *rng)
 {
@@ -85,15 +76,9 @@ scribble(struct rng *rng)
 	const struct vqp_queue *queue = rng_below(rng, 2) == 0 ?
 	    &fight.pair.a_config.produce : &fight.pair.a_config.consume;
 	struct vqp_cell64 *page = queue->header;
-	struct vqp_inline *copy = fight.copy[where % 2];
 
-	if (where < 8)
+	if (where < 12)
 		vqp_store_relaxed(index_cell(where % 4), some_index(rng));
-	else if (where < 10)
-		vqp_store_relaxed(&copy->tag, some_tag(rng));
-	else if (where < 12)
-		vqp_store_relaxed(&copy->word[rng_below(rng,
-		    VQP_INLINE_BYTES / 8)], rng_next(rng));
 	else if (where < 14)
 		vqp_store_relaxed(&page[rng_below(rng,
 		    LOOP_HEADER_BYTES / 8)], some_index(rng));
@@ -193,7 +178,7 @@ some_length(struct rng *rng)
 		length = rng_below(rng, 300);
 		break;
 	default:
-		length = rng_below(rng, VQP_INLINE_BYTES + 2);
+		length = rng_below(rng, 34);
 	}
 	return length <= BYTES_MAX ? length : BYTES_MAX;
 }
@@ -391,11 +376,8 @@ fight_in(struct victim *us, uint64_t size, enum vqp_layout layout,
 	pthread_t thread;
 
 	loop_pair_open_as(pair, size, size, layout, mirrored);
-	pair->a_config.inline_copy = pair->b_config.inline_copy = true;
 	loop_pair_attach(pair);
 	fight.size = size;
-	fight.copy[0] = pair->a.tx.copy;
-	fight.copy[1] = pair->b.tx.copy;
 	memset(pair->a_config.produce.data, 0, (size_t)size);
 	memset(pair->a_config.consume.data, 0, (size_t)size);
 	vqp_store_relaxed(&fight.stop, 0);

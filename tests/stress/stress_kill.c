@@ -165,7 +165,6 @@ open_pages(struct pages *pages, struct rng *rng, bool wide)
 		.handle = { 3, 1024 },
 		.layout = wide ? VQP_LAYOUT_WIDE : VQP_LAYOUT_COMPAT,
 		.placement = placements[rng_below(rng, 3)],
-		.inline_copy = rng_below(rng, 2) == 0,
 	};
 	bytes = 2 * loop_page() + 2 * whole_pages(pages->size);
 	/* Twice, since a mirrored ring is first mapped as one piece. */
@@ -181,7 +180,7 @@ static uint64_t
 message_length(struct rng *rng, uint64_t size)
 {
 	const uint64_t most = rng_below(rng, 8) == 0 ? MESSAGE_MAX :
-	    rng_below(rng, 2) == 0 ? 600 : VQP_INLINE_BYTES;
+	    rng_below(rng, 2) == 0 ? 600 : 32;
 
 	return 1 + rng_below(rng, size - 1 < most ? size - 1 : most);
 }
@@ -516,12 +515,11 @@ lives(struct trade trade, uint64_t rounds)
 		one_life(&us, &pages, &trade, round, &witness[0]);
 		if (test_state.failures != 0) {
 			printf("# VQP_TEST_SEED=%llu, round %llu: ring of "
-			    "%llu bytes, layout %d, mirrored %d, inline %d\n",
+			    "%llu bytes, layout %d, mirrored %d\n",
 			    (unsigned long long)seed,
 			    (unsigned long long)round,
 			    (unsigned long long)pages.size,
-			    (int)pages.config.layout, pages.mirrored,
-			    pages.config.inline_copy);
+			    (int)pages.config.layout, pages.mirrored);
 			break;
 		}
 		if ((round + 1) % GENERATIONS == 0 || round + 1 == rounds) {

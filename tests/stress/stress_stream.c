@@ -24,7 +24,6 @@ struct stream {
 	uint64_t size;
 	uint64_t total;
 	bool lazy;		/* the consumer only ever releases lazily */
-	bool small;		/* no message too long for the inline copy */
 	bool large;		/* some go the ways of bulk */
 	struct progress *progress;	/* or NULL */
 	uint64_t done;		/* by streams before this one */
@@ -33,8 +32,7 @@ struct stream {
 static uint64_t
 message_length(struct rng *rng, const struct stream *stream, uint64_t done)
 {
-	const uint64_t most = stream->small ? VQP_INLINE_BYTES :
-	    stream->large && rng_below(rng, 4) == 0 ?
+	const uint64_t most = stream->large && rng_below(rng, 4) == 0 ?
 	    MESSAGE_LARGE : MESSAGE_MAX;
 	const uint64_t longest =
 	    stream->size - 1 < most ? stream->size - 1 : most;
@@ -252,35 +250,6 @@ TEST(lazy_never_stalls, "a consumer that only releases lazily stalls nobody")
 
 	for (int i = 0; i < 4; i++)
 		stream_one_way(sizes[i], VQP_LAYOUT_COMPAT, false, true);
-}
-
-/* Small messages, one at a time: the consumer mostly finds the copy. */
-static void
-stream_inline(uint64_t size, enum vqp_layout layout)
-{
-	struct loop_pair pair;
-	struct stream stream;
-	pthread_t thread;
-
-	loop_pair_open_as(&pair, size, 0, layout, false);
-	pair.a_config.inline_copy = pair.b_config.inline_copy = true;
-	loop_pair_attach(&pair);
-	stream = (struct stream){ .from = &pair.a, .to = &pair.b,
-		.size = size, .total = effort(size < 100 ? size * 6000 :
-		600000), .small = true };
-	CHECK_EQ(pthread_create(&thread, NULL, produce, &stream), 0);
-	consume(&stream);
-	CHECK_EQ(pthread_join(thread, NULL), 0);
-	loop_pair_close(&pair);
-}
-
-TEST(inline_copy, "two threads lose no byte of messages that go inline")
-{
-	static const uint64_t sizes[] = { 2, 9, 40, 4097 };
-
-	for (int i = 0; i < 4; i++)
-		stream_inline(sizes[i], i % 2 == 0 ?
-		    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE);
 }
 
 /*

@@ -197,8 +197,7 @@ TEST(trace_pair, "a copying verb is at most one look and one publish")
 	CHECK_TRACE(&handle, vqp_queue_header_init(&page, handle),
 	    STORE(&page.compat.producer_tail, 0),
 	    STORE(&page.compat.consumer_head, 0),
-	    STORE(&page.producer_tail, 0), STORE(&page.consumer_head, 0),
-	    STORE(&page.compat + 1, 0), STORE(&page.producer_tail + 1, 0));
+	    STORE(&page.producer_tail, 0), STORE(&page.consumer_head, 0));
 	loop_pair_open(&pair, 8, VQP_LAYOUT_WIDE);
 	tail_cell = a->tx.tail_cell;
 	head_cell = b->rx.head_cell;
@@ -275,160 +274,6 @@ TEST(trace_more, "MORE touches no shared word, and a batch is one publish")
 	CHECK_TRACE(a, CHECK_EQ(vqp_pair_send_more(a, bytes, 9),
 	    VQP_ERROR_NO_SPACE), ACQUIRE(head_cell, 10));
 	loop_pair_close(&pair);
-}
-
-static void
-open_inline(struct loop_pair *pair, uint64_t size)
-{
-	loop_pair_open(pair, size, VQP_LAYOUT_WIDE);
-	pair->a_config.inline_copy = pair->b_config.inline_copy = true;
-	loop_pair_attach(pair);
-}
-
-TEST(trace_inline, "the old tag goes, the words come, the tag, the tail")
-{
-	static const uint64_t words[4] = { 11, 22, 33, 44 };
-	uint64_t got[4];
-	struct loop_pair pair;
-	struct vqp_pair *a = &pair.a, *b = &pair.b;
-	struct vqp_inline *copy;
-	struct vqp_cell64 *tail_cell, *head_cell;
-
-	open_inline(&pair, 200);
-	copy = a->tx.copy;
-	tail_cell = a->tx.tail_cell;
-	head_cell = b->rx.head_cell;
-	CHECK_TRACE(a, vqp_pair_send(a, words, 16),
-	    STORE(&copy->tag, 0), RELEASE(&copy->word[0], 11),
-	    RELEASE(&copy->word[1], 22),
-	    RELEASE(&copy->tag, vqp_inline_tag(0, 16)),
-	    RELEASE(&a->tx.tail_published, 16), RELEASE(tail_cell, 16));
-	CHECK_TRACE(b, vqp_pair_receive(b, got, 16),
-	    ACQUIRE(tail_cell, 16),
-	    ACQUIRE(&copy->tag, vqp_inline_tag(0, 16)),
-	    ACQUIRE(&copy->word[0], 11), ACQUIRE(&copy->word[1], 22),
-	    LOAD(&copy->tag, vqp_inline_tag(0, 16)),
-	    RELEASE(&b->rx.head_released, 16));
-	/* A larger one, and one in pieces: the tag goes once. */
-	CHECK_TRACE(a, vqp_pair_enqueue(a, &pair, 40),
-	    STORE(&copy->tag, 0),
-	    RELEASE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
-	CHECK_TRACE(a, vqp_tx_publish(&a->tx),
-	    RELEASE(&a->tx.tail_published, 56), RELEASE(tail_cell, 56));
-	/* Not all that is ready, so the copy is not looked at... */
-	CHECK_TRACE(b, vqp_pair_receive(b, got, 32),
-	    ACQUIRE(tail_cell, 56),
-	    RELEASE(&b->rx.head_released, 48));
-	/* ...and this is all, but no copy is there. */
-	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, got, 8), 8),
-	    ACQUIRE(&copy->tag, 0),
-	    RELEASE(&b->rx.head_released, 56),
-	    RELEASE(&b->rx.head_released, 56), RELEASE(head_cell, 56));
-	/* Behind staged bytes nothing goes inline. */
-	CHECK_NO_TRACE(a, vqp_pair_send_more(a, words, 8));
-	CHECK_TRACE(a, vqp_pair_send(a, words, 8),
-	    RELEASE(&a->tx.tail_published, 72), RELEASE(tail_cell, 72));
-	CHECK_TRACE(b, CHECK_EQ(vqp_pair_receive(b, got, 16), 16),
-	    ACQUIRE(tail_cell, 72),
-	    ACQUIRE(&copy->tag, 0),
-	    RELEASE(&b->rx.head_released, 72));
-	loop_pair_close(&pair);
-}
-
-/*
- * A producer's stores, recorded, that come one by one while the consumer
- * loads: `plan` says how many of them it has seen by each of its loads.
- */
-#define REPLAY_LOADS 6
-
-static struct {
-	const struct vqp_inline *copy;
-	struct hook_step store[HOOK_STEPS];
-	unsigned stores, done;
-	unsigned plan[REPLAY_LOADS], loads;
-} replay;
-
-static void
-replay_to(unsigned stores)
-{
-	for (; replay.done < stores; replay.done++) {
-		const struct hook_step *store = &replay.store[replay.done];
-
-		vqp_store_relaxed((struct vqp_cell64 *)(uintptr_t)store->cell,
-		    store->value);
-	}
-}
-
-static void
-replay_before(enum hook_verb verb, const void *cell)
-{
-	const struct vqp_inline *copy = replay.copy;
-	const uintptr_t at = (uintptr_t)cell - (uintptr_t)copy;
-
-	if ((verb == HOOK_LOAD_RELAXED || verb == HOOK_LOAD_ACQUIRE) &&
-	    at < sizeof(*copy) && replay.loads < REPLAY_LOADS)
-		replay_to(replay.plan[replay.loads++]);
-}
-
-/* The next plan in which the numbers do not fall; false after the last. */
-static bool
-replay_next_plan(void)
-{
-	for (int i = REPLAY_LOADS - 1; i >= 0; i--) {
-		if (replay.plan[i] < replay.stores) {
-			replay.plan[i]++;
-			for (int k = i + 1; k < REPLAY_LOADS; k++)
-				replay.plan[k] = replay.plan[i];
-			return true;
-		}
-	}
-	return false;
-}
-
-TEST(inline_is_whole, "the next message, whenever it comes, spoils no copy")
-{
-	struct loop_pair pair;
-	struct vqp_pair *a = &pair.a, *b = &pair.b;
-	uint8_t bytes[VQP_INLINE_BYTES], got[VQP_INLINE_BYTES];
-
-	for (uint64_t n = 1; n <= VQP_INLINE_BYTES; n += 5) {
-		struct vqp_inline before;
-
-		open_inline(&pair, 200);
-		replay.copy = a->tx.copy;
-		pattern_fill(bytes, 0, n);
-		CHECK_EQ(vqp_pair_send(a, bytes, n), n);
-		before = *a->tx.copy;
-		hook_record();
-		pattern_fill(bytes, n, n);
-		CHECK_EQ(vqp_pair_send(a, bytes, n), n);
-		hook_stop();
-		replay.stores = 0;
-		for (unsigned i = 0; i < hook.steps; i++) {
-			if (hook.step[i].verb == HOOK_STORE_RELAXED ||
-			    hook.step[i].verb == HOOK_STORE_RELEASE)
-				replay.store[replay.stores++] = hook.step[i];
-		}
-		memset(replay.plan, 0, sizeof(replay.plan));
-		do {
-			*a->tx.copy = before;
-			vqp_store_relaxed(a->tx.tail_cell, n);
-			vqp_store_relaxed(b->rx.head_cell, 0);
-			CHECK_EQ(vqp_rx_attach(&b->rx, &(struct vqp_ring){
-			    .data = b->rx.data, .size = b->rx.size,
-			    .tail_cell = a->tx.tail_cell,
-			    .head_cell = b->rx.head_cell,
-			    .copy = a->tx.copy }), VQP_SUCCESS);
-			replay.done = replay.loads = 0;
-			b->rx.soft = b->rx.head;
-			memset(got, 0xee, sizeof(got));
-			hook.before = replay_before;
-			CHECK_EQ(vqp_pair_receive(b, got, n), n);
-			hook.before = NULL;
-			CHECK(pattern_matches(got, 0, n));
-		} while (replay_next_plan());
-		loop_pair_close(&pair);
-	}
 }
 
 /*
@@ -802,14 +647,6 @@ any_peer(bool lying)
 	    vqp_load_relaxed(&a->tx.tail_published));
 	vqp_store_relaxed(b->tx.tail_cell, lying ? any_index() :
 	    vqp_ring_advance(a->rx.head_published, any.size - 1, any.size));
-	if (b->tx.copy == NULL)
-		return;
-	/* Often the tag that is looked for, over any words. */
-	vqp_store_relaxed(&b->tx.copy->tag, lying &&
-	    rng_below(&any.rng, 4) == 0 ? rng_next(&any.rng) :
-	    vqp_inline_tag(a->rx.head, rng_below(&any.rng, 40)));
-	for (int i = 0; i < VQP_INLINE_BYTES / 8; i++)
-		vqp_store_relaxed(&b->tx.copy->word[i], rng_next(&any.rng));
 }
 
 static void
@@ -823,8 +660,6 @@ any_attach(void)
 	    vqp_load_relaxed(a->tx.tail_cell));
 	vqp_store_relaxed(any.pair.b.tx.tail_cell,
 	    vqp_load_relaxed(a->rx.head_cell));
-	any.pair.a_config.inline_copy = any.pair.b_config.inline_copy =
-	    rng_below(&any.rng, 2) == 0;
 	loop_pair_attach(&any.pair);
 	any.fill = any.drain = 0;
 }
@@ -836,12 +671,6 @@ check_looks(void)
 
 	CHECK(hook_loads(a->tx.head_cell) <= 1);
 	CHECK(hook_loads(a->rx.tail_cell) <= 1);
-	/* A tag is looked at again after the words: does it still hold? */
-	if (a->rx.copy != NULL) {
-		CHECK(hook_loads(&a->rx.copy->tag) <= 2);
-		for (int i = 0; i < VQP_INLINE_BYTES / 8; i++)
-			CHECK(hook_loads(&a->rx.copy->word[i]) <= 1);
-	}
 	CHECK_EQ(hook_loads(a->tx.tail_cell), 0);
 	CHECK_EQ(hook_loads(a->rx.head_cell), 0);
 }

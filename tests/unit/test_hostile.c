@@ -959,45 +959,4 @@ TEST(a23_a_crowd, "queries beside serialised producers disturb nobody")
 	loop_pair_close(&crowd.pair);
 }
 
-TEST(a24_inline_copy_forged, "a forged inline copy is at most its bytes")
-{
-	static const uint64_t tags[] = {
-		0, 1, VQP_INLINE_BYTES, 255, UINT64_MAX,
-	};
-	struct loop_pair pair;
-
-	FOR_EACH_PAIR(pair, size) {
-		struct vqp_inline *copy;
-
-		if (size < 5)
-			continue;
-		pair.a_config.inline_copy = pair.b_config.inline_copy = true;
-		loop_pair_attach(&pair);
-		copy = pair.b.tx.copy;
-		for (uint64_t n = 0; n <= VQP_INLINE_BYTES; n++) {
-			for (uint64_t i = 0; i < 7; i++) {
-				uint8_t bytes[4] = { 1, 2, 3, 4 };
-				uint8_t got[5] = { 0, 0, 0, 0, 0xee };
-				const uint64_t head = pair.a.rx.head;
-
-				CHECK_EQ(vqp_pair_send(&pair.b, bytes, 4), 4);
-				memset(&copy->word, 0x77, sizeof(copy->word));
-				vqp_store_relaxed(&copy->tag, i < 5 ?
-				    tags[i] << 56 | head :
-				    vqp_inline_tag(i == 5 ? head : head + 1,
-				    n));
-				CHECK_EQ(vqp_pair_receive(&pair.a, got, 4), 4);
-				/* The peer's word, if it is of just these. */
-				CHECK_EQ(got[0], i == 5 && n == 4 ? 0x77 : 1);
-				CHECK_EQ(got[3], i == 5 && n == 4 ? 0x77 : 4);
-				CHECK_EQ(got[4], 0xee);
-				CHECK_EQ(pair.a.rx.head,
-				    vqp_ring_advance(head, 4, size));
-				CHECK_EQ(vqp_pair_consume_ready(&pair.a), 0);
-			}
-		}
-		CHECK_EQ(vqp_load_relaxed(&pair.a.rx.broken), VQP_INTACT);
-	}
-}
-
 TEST_MAIN()

@@ -306,7 +306,7 @@ way_open(struct way *way, struct vqp_pair *from, struct vqp_pair *to,
 }
 
 static void
-compare(uint64_t size, enum vqp_layout layout, bool mirrored, bool inline_copy)
+compare(uint64_t size, enum vqp_layout layout, bool mirrored)
 {
 	const char *chosen = getenv("VQP_TEST_SEED");
 	const uint64_t seed = chosen != NULL ? strtoull(chosen, NULL, 0) : 1;
@@ -316,7 +316,6 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored, bool inline_copy)
 
 	rng.state = seed;
 	loop_pair_open_as(&pair, size, size, layout, mirrored);
-	pair.a_config.inline_copy = pair.b_config.inline_copy = inline_copy;
 	way_open(&way[0], &pair.a, &pair.b, &pair.a_config.produce,
 	    rng_below(&rng, size));
 	way_open(&way[1], &pair.b, &pair.a, &pair.b_config.produce,
@@ -335,10 +334,9 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored, bool inline_copy)
 		    one->oracle.head % size);
 		if (test_state.failures != 0) {
 			printf("# VQP_TEST_SEED=%llu, size %llu, layout %d, "
-			    "mirrored %d, inline %d, step %llu\n",
+			    "mirrored %d, step %llu\n",
 			    (unsigned long long)seed,
 			    (unsigned long long)size, (int)layout, mirrored,
-			    inline_copy,
 			    (unsigned long long)step);
 			break;
 		}
@@ -349,7 +347,7 @@ compare(uint64_t size, enum vqp_layout layout, bool mirrored, bool inline_copy)
 }
 
 static void
-compare_sizes(enum vqp_layout layout, bool mirrored, bool inline_copy)
+compare_sizes(enum vqp_layout layout, bool mirrored)
 {
 	static const uint64_t sizes[] = {
 		1, 2, 3, 9, 127, 4095, 4096, 4097, SIZE_MAX_TESTED,
@@ -358,32 +356,26 @@ compare_sizes(enum vqp_layout layout, bool mirrored, bool inline_copy)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]) &&
 	    test_state.failures == 0; i++) {
 		if (!mirrored || loop_can_mirror(sizes[i]))
-			compare(sizes[i], layout, mirrored, inline_copy);
+			compare(sizes[i], layout, mirrored);
 	}
 }
 
 TEST(compat, "any calls in VMCI's layout answer as VMCI's arithmetic does")
 {
-	compare_sizes(VQP_LAYOUT_COMPAT, false, false);
+	compare_sizes(VQP_LAYOUT_COMPAT, false);
 }
 
 TEST(wide, "any calls in the wide layout answer as VMCI's arithmetic does")
 {
-	compare_sizes(VQP_LAYOUT_WIDE, false, false);
+	compare_sizes(VQP_LAYOUT_WIDE, false);
 }
 
 TEST(mirrored, "any calls on mirrored rings answer as VMCI's arithmetic does")
 {
 	if (!loop_can_mirror(SIZE_MAX_TESTED))
 		SKIP("no memory that can be mapped twice");
-	compare_sizes(VQP_LAYOUT_COMPAT, true, false);
-	compare_sizes(VQP_LAYOUT_WIDE, true, true);
-}
-
-TEST(inline_copy, "any calls answer the same where small messages go inline")
-{
-	compare_sizes(VQP_LAYOUT_COMPAT, false, true);
-	compare_sizes(VQP_LAYOUT_WIDE, false, true);
+	compare_sizes(VQP_LAYOUT_COMPAT, true);
+	compare_sizes(VQP_LAYOUT_WIDE, true);
 }
 
 TEST_MAIN()

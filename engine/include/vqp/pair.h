@@ -39,13 +39,6 @@ struct vqp_pair_config {
 	struct vqp_queue produce;	/* its header is the one we write */
 	struct vqp_queue consume;	/* the peer's produce queue */
 	enum vqp_placement placement;	/* how far away the peer is */
-	/*
-	 * Small messages also go inline, into spare bytes beside the tail: a
-	 * lone one arrives a line sooner, a stream of them passes slower.  For
-	 * rings of up to 2^56 bytes.  A peer that does not is not harmed; who
-	 * attaches to the same page again does as was done before.
-	 */
-	bool inline_copy;
 };
 
 /*
@@ -66,8 +59,7 @@ struct vqp_iovec {
 
 /*
  * Prepare a header page before it is shared, as the side does that supplies
- * the pages: the handle, and 0 for both indices and the inline copy of both
- * layouts.
+ * the pages: the handle, and 0 for both indices of both layouts.
  * Context: any.
  */
 void vqp_queue_header_init(void *header, struct vqp_handle handle);
@@ -169,10 +161,7 @@ vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
 		return false;
 	vqp_copy_as(tx->can, tx->data + tail, from, length);
 	tx->tail = tail + length;
-	if (length <= VQP_INLINE_BYTES && tx->copies)
-		vqp_tx_publish_inline(tx, from, length);
-	else
-		vqp_tx_publish_to(tx, tail + length);
+	vqp_tx_publish_to(tx, tail + length);
 	/* The next line has time to come while the answer is awaited. */
 	if (length >= VQP_LINE_BYTES &&
 	    tx->soft - tx->tail >= 2 * VQP_LINE_BYTES)
@@ -230,7 +219,7 @@ vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
 	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
 	    length >= VQP_BULK_BYTES)
 		return vqp_pair_send_more_slow(pair, from, length);
-	if (VQP_LIKELY((tx->pending & VQP_PENDING_PAST) == 0))
+	if (VQP_LIKELY(!tx->pending))
 		vqp_copy_as(tx->can, tx->data + tail, from, length);
 	else
 		vqp_copy_past(tx->data + tail, from, length);
@@ -289,12 +278,6 @@ vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
 		if (n != 0)
 			break;
 		n = vqp_rx_refill(&pair->rx, length);
-		if (n > 0 && length <= VQP_INLINE_BYTES &&
-		    pair->rx.copy != NULL &&
-		    vqp_rx_get_inline(&pair->rx, to, length)) {
-			vqp_rx_release_lazy(&pair->rx, length);
-			return n;
-		}
 	} while (n > 0);
 	return vqp_pair_receive_slow(pair, to, length, n);
 }

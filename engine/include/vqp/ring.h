@@ -16,7 +16,7 @@
  * The structs are ABI for whoever inlines over them: VQP_RING_ABI counts
  * their changes.
  *
- * E1, E2, E3, E5, E8: docs/ordering.md.
+ * E1, E2, E3, E8: docs/ordering.md.
  */
 #ifndef VQP_RING_H
 #define VQP_RING_H
@@ -30,7 +30,7 @@
 #include <vqp/copy.h>
 #include <vqp/status.h>
 
-#define VQP_RING_ABI 2
+#define VQP_RING_ABI 3
 
 /* Why an end refuses to work with its peer any more. */
 enum vqp_broken {
@@ -55,21 +55,6 @@ enum vqp_placement {
 	VQP_PLACEMENT_FAR,		/* none */
 };
 
-/*
- * The last message once more, if it is small, beside the tail that covers it:
- * who waits for it then fetches one line, not two.  `tag` says where it
- * begins and how long it is, 0 that nothing of this holds.
- */
-#define VQP_INLINE_BYTES 32
-#define VQP_INLINE_INDEX_BITS 56
-
-struct vqp_inline {
-	struct vqp_cell64 tag;		/* w:producer r:consumer e:E5 */
-	struct vqp_cell64 word[VQP_INLINE_BYTES / 8]; /* w:producer r:consumer e:E5 */
-};
-
-VQP_STATIC_ASSERT(sizeof(struct vqp_inline) == 40, "frozen");
-
 /* What both ends of one direction must be told; see vqp_tx_attach(). */
 struct vqp_ring {
 	void *data;		/* `size` bytes; twice that if mirrored */
@@ -77,7 +62,6 @@ struct vqp_ring {
 	bool mirrored;		/* data is mapped twice, back to back */
 	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
 	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
-	struct vqp_inline *copy;	/* w:producer r:consumer e:E5; or NULL */
 	enum vqp_placement placement;
 };
 
@@ -87,10 +71,6 @@ struct vqp_distance {
 	uint8_t looks;		/* modulo 256 */
 	bool told;
 };
-
-/* What must happen before the tail is published. */
-#define VQP_PENDING_PAST 1	/* stores past the caches may be on their way */
-#define VQP_PENDING_COPY 2	/* the inline copy is of an older message */
 
 /*
  * The producer's end.  Private memory: the peer must not be able to map it.
@@ -103,7 +83,6 @@ struct vqp_tx {
 	uint64_t size;
 	uint64_t tail_rung;		/* no consumer sleeps before it */
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
-	struct vqp_inline *copy;	/* w:us r:peer e:E5; or NULL */
 	uint64_t chunk;			/* what is published though more follows */
 	struct vqp_distance distance;	/* to the consumer */
 	bool mirrored;
@@ -115,8 +94,7 @@ struct vqp_tx {
 	struct vqp_cell64 tail_published; /* w:us r:observers e:E8 */
 	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
 	uint64_t head_seen;		/* below size, or attach refused */
-	uint8_t pending;		/* before the next publish */
-	bool copies;			/* small messages go inline too */
+	bool pending;			/* stores past the caches are under way */
 	uint8_t can;			/* vqp_cpu_can() */
 } VQP_ALIGNED(128);
 
@@ -155,7 +133,6 @@ struct vqp_rx {
 	uint16_t gate;			/* pauses before the next look */
 	struct vqp_distance distance;	/* to the producer */
 	uint64_t given_back;		/* lines before it */
-	const struct vqp_inline *copy;	/* w:peer r:us e:E5; or NULL */
 
 	uint8_t *data VQP_ALIGNED(64);
 	uint64_t head;			/* next byte to read, staged */
@@ -250,13 +227,10 @@ static inline int
 vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 {
 	const uintptr_t misaligned = (uintptr_t)ring->tail_cell |
-	    (uintptr_t)ring->head_cell | (uintptr_t)ring->copy;
+	    (uintptr_t)ring->head_cell;
 
 	if (ring->tail_cell == NULL || ring->head_cell == NULL ||
 	    (misaligned & 7) != 0)
-		return VQP_ERROR_INVALID_ARGS;
-	if (ring->copy != NULL &&
-	    ring->size > (uint64_t)1 << VQP_INLINE_INDEX_BITS)
 		return VQP_ERROR_INVALID_ARGS;
 	*tail = *head = 0;
 	if (ring->size == 0)
@@ -453,10 +427,8 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail_rung = head;
 	tx->head_seen = head;
 	vqp_distance_set(&tx->distance, ring->placement);
-	tx->copy = ring->copy;
-	tx->copies = ring->copy != NULL;
 	tx->can = (uint8_t)vqp_cpu_can();
-	tx->pending = ring->copy != NULL ? VQP_PENDING_COPY : 0;
+	tx->pending = false;
 	tx->chunk = ring->size / 16 < VQP_MORE_BYTES ? VQP_MORE_BYTES :
 	    ring->size / 16 > VQP_MORE_BYTES_MAX ? VQP_MORE_BYTES_MAX :
 	    ring->size / 16;
@@ -580,62 +552,23 @@ vqp_tx_stage(struct vqp_tx *tx, uint64_t n)
 		vqp_tx_stage_slow(tx, n);
 }
 
-/* Do what is pending: `tail_cell` is written next, in program order. */
 VQP_SLOW void
 vqp_tx_settle(struct vqp_tx *tx)
 {
 	/* E1: bytes past the caches are out /before/ the tail */
-	if ((tx->pending & VQP_PENDING_PAST) != 0)
-		vqp_fence_past();
-	/* E5: the old copy is gone /before/ a tail that it does not reach */
-	if ((tx->pending & VQP_PENDING_COPY) != 0)
-		vqp_store_relaxed(&tx->copy->tag, 0);
-	tx->pending = 0;
+	vqp_fence_past();
+	tx->pending = false;
 }
 
 static inline void
 vqp_tx_publish_to(struct vqp_tx *tx, uint64_t tail)
 {
-	if (__builtin_expect(tx->pending != 0, 0))
+	if (__builtin_expect(tx->pending, 0))
 		vqp_tx_settle(tx);
 	/* E8: the head that allows a tail is known /before/ that tail */
 	vqp_store_release(&tx->tail_published, tail);
 	/* E1: peer sees our bytes /before/ it sees the tail that covers them */
 	vqp_store_release(tx->tail_cell, tail);
-}
-
-static inline uint64_t
-vqp_inline_tag(uint64_t index, uint64_t length)
-{
-	return length << VQP_INLINE_INDEX_BITS | index;
-}
-
-/*
- * Publish what was staged: the message `from` of `length` bytes, 1 to
- * VQP_INLINE_BYTES, which is copied inline unless more was staged.
- */
-VQP_SLOW void
-vqp_tx_publish_inline(struct vqp_tx *tx, const void *from, uint64_t length)
-{
-	const uint64_t begin = vqp_load_relaxed(&tx->tail_published);
-	struct vqp_inline *copy = tx->copy;
-	uint64_t word[VQP_INLINE_BYTES / 8];
-
-	if (vqp_ring_distance(begin, tx->tail, tx->size) != length) {
-		vqp_tx_publish_to(tx, tx->tail);
-		return;
-	}
-	word[(length - 1) / 8] = 0;
-	vqp_copy(word, from, length);
-	vqp_store_relaxed(&copy->tag, 0);
-	for (uint64_t i = 0; i * 8 < length; i++)
-		/* E5: the old tag is gone /before/ its words */
-		vqp_store_release(&copy->word[i], word[i]);
-	/* E5: the words are there /before/ the tag that says so */
-	vqp_store_release(&copy->tag, vqp_inline_tag(begin, length));
-	tx->pending &= (uint8_t)~VQP_PENDING_COPY;
-	vqp_tx_publish_to(tx, tx->tail);
-	tx->pending = VQP_PENDING_COPY;
 }
 
 /* Let the peer see all that was staged. */
@@ -842,7 +775,6 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->can = (uint8_t)vqp_cpu_can();
 	rx->gate = 0;
 	vqp_distance_set(&rx->distance, ring->placement);
-	rx->copy = ring->copy;
 	rx->given_back = head;
 	vqp_trial_start(&rx->trial, false);
 	rx->head_published = head;
@@ -1043,31 +975,6 @@ vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 		vqp_ring_split(rx->data, rx->head, (uint64_t)n, rx->size,
 		    rx->mirrored, out);
 	return n;
-}
-
-/*
- * The `n` bytes that are ready, 1 to VQP_INLINE_BYTES, to `to` from the inline
- * copy.  False if it is not of just these.  What it holds is the peer's word,
- * as the bytes in the ring are.
- */
-VQP_SLOW bool
-vqp_rx_get_inline(const struct vqp_rx *rx, void *to, uint64_t n)
-{
-	const uint64_t tag = vqp_inline_tag(rx->head, n);
-	uint64_t word[VQP_INLINE_BYTES / 8];
-
-	if (n != vqp_rx_ready(rx))
-		return false;
-	/* E5: the tag is looked at /before/ its words */
-	if (vqp_load_acquire(&rx->copy->tag) != tag)
-		return false;
-	for (uint64_t i = 0; i * 8 < n; i++)
-		/* E5: the words /before/ a look whether the tag still holds */
-		word[i] = vqp_load_acquire(&rx->copy->word[i]);
-	if (vqp_load_relaxed(&rx->copy->tag) != tag)
-		return false;
-	vqp_copy(to, word, n);
-	return true;
 }
 
 /*

@@ -42,8 +42,7 @@ VQP_STATIC_ASSERT(offsetof(struct vqp_handle, resource) == 4, "frozen");
  *	+---------------------+               +---------------------+
  *
  * An index is a byte offset in [0, size); one byte of a ring stays empty.
- * The rest of the page is reserved; an end that was told to may use the 40
- * bytes behind the indices for struct vqp_inline (4.11).
+ * The rest of the page is reserved.
  */
 struct vqp_queue_header {
 	struct vqp_handle handle;		/* written before sharing */
@@ -67,7 +66,7 @@ struct vqp_queue_header_wide {
 	struct vqp_queue_header compat;		/* as above, indices unused */
 	uint8_t reserved0[128 - 24];
 	struct vqp_cell64 producer_tail;	/* w:owner r:peer e:E1,E3 */
-	uint8_t reserved1[128 - 8];		/* the inline copy, first */
+	uint8_t reserved1[128 - 8];
 	struct vqp_cell64 consumer_head;	/* w:owner r:peer e:E2,E3 */
 	uint8_t reserved2[128 - 8];
 };

@@ -110,7 +110,6 @@ cbmc_rx(void)
 	rx.mirrored = false;
 	rx.tail_cell = &tail_cell;
 	rx.head_cell = &head_cell;
-	rx.copy = NULL;
 	rx.can = (uint8_t)vqp_cpu_can();
 	__CPROVER_assume(rx_sound(&rx));
 
