@@ -28,6 +28,7 @@
 #include <vqp/atomic.h>
 #include <vqp/check.h>
 #include <vqp/copy.h>
+#include <vqp/index.h>
 #include <vqp/status.h>
 
 #define VQP_RING_ABI 3
@@ -186,24 +187,6 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
 #define VQP_SLOW static __attribute__((__noinline__, __unused__))
-
-/*
- * Ring arithmetic.  Indices are below `size`, lengths at most `size`; no sum
- * of two of them is ever formed, since near 2^64 it would wrap first.
- */
-
-/* Bytes from one index forward to another: 0 to size - 1. */
-static inline uint64_t
-vqp_ring_distance(uint64_t from, uint64_t to, uint64_t size)
-{
-	return to >= from ? to - from : size - (from - to);
-}
-
-static inline uint64_t
-vqp_ring_advance(uint64_t index, uint64_t n, uint64_t size)
-{
-	return index >= size - n ? index - (size - n) : index + n;
-}
 
 static inline void
 vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
