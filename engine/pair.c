@@ -105,11 +105,12 @@ copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
 	const uint64_t first = -(uintptr_t)to % VQP_LINE_BYTES;
 	const uint64_t last = (n - first) % 8;
 
-	if (n >= VQP_BULK_BYTES && vqp_tx_fetches(tx)) {
+	if (n >= VQP_BULK_BYTES &&
+	    vqp_tune_prefetches(&tx->tune, tx->size)) {
 		vqp_copy_fetching(to, (const uint8_t *)from, n);
 		return;
 	}
-	if (n < VQP_BULK_BYTES || !vqp_is_far(&tx->distance)) {
+	if (n < VQP_BULK_BYTES || !vqp_is_far(&tx->tune.distance)) {
 		vqp_copy_as(tx->can, to, from, n);
 		return;
 	}
@@ -305,11 +306,11 @@ vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
 	uint64_t staged = vqp_ring_distance(
 	    vqp_load_relaxed(&tx->tail_published), tx->tail, tx->size);
 
-	if (staged >= tx->chunk) {
+	if (staged >= tx->tune.chunk) {
 		vqp_tx_publish(tx);
 		vqp_tx_renew(tx);
 		/* A stream, it seems. */
-		if (vqp_is_far(&tx->distance))
+		if (vqp_is_far(&tx->tune.distance))
 			tx->pending = true;
 	}
 	return answer(tx, n);

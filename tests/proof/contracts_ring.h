@@ -146,6 +146,84 @@ vqp_is_far(const struct vqp_distance *distance);
 static inline bool
 vqp_is_near(const struct vqp_distance *distance);
 
+/*@ requires \valid(distance);
+    assigns distance->ticks;
+*/
+static inline void
+vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks);
+
+/*@ requires \valid_read(tune);
+    assigns \nothing;
+*/
+static inline bool
+vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size);
+
+/*@ requires \valid(trial);
+    assigns *trial;
+*/
+static inline void
+vqp_trial_start(struct vqp_trial *trial, bool far);
+
+/*@ requires \valid(trial);
+    assigns *trial;
+*/
+static inline void
+vqp_trial_next(struct vqp_trial *trial);
+
+/*@ requires \valid(tune);
+    assigns *tune;
+*/
+static inline void
+vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
+    enum vqp_placement placement);
+
+/*@ requires \valid(tune);
+    assigns *tune;
+    ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
+*/
+static inline void
+vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement);
+
+/*@ requires \valid(tune);
+    assigns tune->trial;
+*/
+static inline bool
+vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
+
+/*@ requires \valid_read(tune);
+    assigns \nothing;
+*/
+static inline bool
+vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want);
+
+/*@ requires \valid(tune);
+    assigns tune->trial;
+*/
+static inline bool
+vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
+
+/*@ requires \valid_read(tune);
+    assigns \nothing;
+*/
+static inline bool
+vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want);
+
+/*@ requires \valid(tune) && tune->backoff <= VQP_GATE_PAUSES_MAX;
+    assigns tune->backoff;
+    ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
+*/
+static inline void
+vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
+    uint64_t size);
+
+/*@ requires \valid(tune) && tune->backoff <= VQP_GATE_PAUSES_MAX;
+    assigns tune->backoff;
+    ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
+*/
+static inline void
+vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
+    uint64_t size);
+
 /*@ requires \valid_read(own) && \valid_read(foreign);
     requires \valid(mine) && \valid(theirs);
     requires \separated(mine, theirs, own) && \separated(mine, theirs, foreign);
@@ -210,12 +288,6 @@ vqp_ring_snapshot(const struct vqp_cell64 *own,
     ensures tx->size != 0 ==> tx->tail < tx->size;			\
     TX_SOFT								\
     ensures \old(tx_dead(tx)) ==> tx_dead(tx);
-
-/*@ requires \valid_read(tx);
-    assigns \nothing;
-*/
-static inline bool
-vqp_tx_fetches(const struct vqp_tx *tx);
 
 /*@ requires tx_memory(tx) && tx_indices(tx);
     assigns tx->soft;
@@ -286,7 +358,7 @@ vqp_tx_renew(struct vqp_tx *tx);
     requires apart(tx, out);						\
     requires \separated(tx, &out[0]) && \separated(tx, &out[1]);	\
     assigns tx->soft, tx->head_seen, tx->tail_rung, tx->broken.v_,	\
-      tx->distance.looks, tx->distance.ticks, OUT(out);		\
+      tx->tune.distance.looks, tx->tune.distance.ticks, OUT(out);	\
     ensures tx->size != 0 ==> tx->head_seen < tx->size;			\
     ensures tx->size != 0 ==> tx->tail_rung < tx->size;			\
     TX_SOFT								\
@@ -567,7 +639,7 @@ vqp_rx_believes(uint64_t broken);
         rx_held(rx) + rx->soft - rx->head <= rx->size / 4);
     ensures \result == VQP_SUCCESS ==> (rx->size != 0 ==> rx_order(rx));
     ensures \result == VQP_SUCCESS ==>
-      rx->gate <= VQP_GATE_PAUSES_MAX;
+      rx->tune.backoff <= VQP_GATE_PAUSES_MAX;
     ensures \result == VQP_SUCCESS ==>
       ring_bytes(rx->data, rx->size, (boolean)rx->mirrored);
     ensures \result == VQP_SUCCESS ==> rx->size == ring->size;
@@ -609,35 +681,17 @@ vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason);
 static inline void
 vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head);
 
-/*@ requires \valid(trial);
-    assigns *trial;
-*/
-static inline void
-vqp_trial_start(struct vqp_trial *trial, bool far);
-
-/*@ requires \valid(trial);
-    assigns *trial;
-*/
-static inline void
-vqp_trial_next(struct vqp_trial *trial);
-
-/*@ requires \valid(rx);
-    assigns rx->trial;
-*/
-static inline bool
-vqp_rx_try(struct vqp_rx *rx, uint64_t n);
-
 /* Only lines of the ring are given back. */
 /*@ requires \valid(rx) && rx_indices(rx) && rx->size != 0;
     requires ring_bytes(rx->data, rx->size, (boolean)rx->mirrored);
-    assigns rx->given_back, rx->trial;
+    assigns rx->given_back, rx->tune.trial;
     ensures rx->given_back < rx->size;
 */
 static inline void
 vqp_rx_give_back(struct vqp_rx *rx, uint64_t want);
 
 /*@ requires rx_memory(rx);
-    assigns rx->distance.looks, rx->distance.ticks;
+    assigns rx->tune.distance.looks, rx->tune.distance.ticks;
 */
 static inline uint64_t
 vqp_rx_look(struct vqp_rx *rx, uint64_t want);
@@ -659,18 +713,11 @@ vqp_rx_look(struct vqp_rx *rx, uint64_t want);
 static inline bool
 vqp_rx_accept(struct vqp_rx *rx, uint64_t tail);
 
-/*@ requires \valid(rx) && rx->gate <= VQP_GATE_PAUSES_MAX;
-    assigns rx->gate;
-    ensures rx->gate <= VQP_GATE_PAUSES_MAX;
-*/
-static inline void
-vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want);
-
 #define RX_REFILLS							\
 	rx->soft, rx->tail_seen, rx->head_rung, rx->broken.v_,		\
 	rx->head_published, rx->head_released.v_, rx->head_cell->v_,	\
-	rx->distance.looks, rx->distance.ticks, rx->gate, rx->given_back, \
-	rx->trial
+	rx->tune.distance.looks, rx->tune.distance.ticks,		\
+	rx->tune.backoff, rx->tune.trial, rx->given_back
 #define RX_REFILLED							\
     ensures rx->size != 0 ==> rx->tail_seen < rx->size;			\
     ensures rx->size != 0 ==> rx->head_rung < rx->size;			\
@@ -680,7 +727,7 @@ vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want);
     ensures rx->size != 0 ==> rx->given_back < rx->size;		\
     RX_SOFT								\
     RX_ORDER								\
-    ensures rx->gate <= VQP_GATE_PAUSES_MAX;				\
+    ensures rx->tune.backoff <= VQP_GATE_PAUSES_MAX;				\
     ensures \old(rx_dead(rx)) ==> rx_dead(rx);				\
     ensures \result == VQP_ERROR_NO_DATA ||				\
       \result == VQP_ERROR_INVALID_SIZE || 0 <= \result <= want;	\
@@ -689,7 +736,7 @@ vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want);
     ensures \old(rx_dead(rx)) ==> \result == VQP_ERROR_INVALID_SIZE;	\
     ensures rx->size == 0 ==> \result == VQP_ERROR_INVALID_SIZE;
 
-/*@ requires rx_holds(rx) && rx->gate <= VQP_GATE_PAUSES_MAX;
+/*@ requires rx_holds(rx) && rx->tune.backoff <= VQP_GATE_PAUSES_MAX;
     assigns RX_REFILLS;
     RX_REFILLED
 */
@@ -697,7 +744,7 @@ static int64_t
 vqp_rx_refill(struct vqp_rx *rx, uint64_t want);
 
 #define RX_PEEK								\
-    requires rx_holds(rx) && rx->gate <= VQP_GATE_PAUSES_MAX;		\
+    requires rx_holds(rx) && rx->tune.backoff <= VQP_GATE_PAUSES_MAX;		\
     requires \valid(out + (0 .. 1));					\
     requires apart(rx, out);						\
     requires \separated(rx, &out[0]) && \separated(rx, &out[1]) &&	\

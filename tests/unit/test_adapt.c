@@ -173,24 +173,24 @@ TEST(learns_from_batches, "a large offer tells the distance without a backlog")
 	/* Lone small messages: never timed, and nothing given back... */
 	open_apart(&pair, 65536, FAR);
 	stream(&pair, 64, 1, 100000);
-	CHECK_EQ(pair.b.rx.distance.ticks, 0);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, 0);
 	CHECK_EQ(lines.given_back, 0);
 	/* ...even when the distance is known. */
-	pair.b.rx.distance.ticks = FAR;
+	pair.b.rx.tune.distance.ticks = FAR;
 	stream(&pair, 64, 1, 100000);
 	CHECK_EQ(lines.given_back, 0);
 	close_apart(&pair);
 
 	open_apart(&pair, 65536, FAR);
 	stream(&pair, VQP_MEDIUM_BYTES, 1, VQP_TRIAL_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks, FAR);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, FAR);
 	CHECK(lines.given_back > VQP_TRIAL_BYTES / VQP_LINE_BYTES * 9 / 10);
 	close_apart(&pair);
 
 	open_apart(&pair, 65536, FAR);
 	stream(&pair, VQP_LARGE_BYTES, 1, 1000000);
-	CHECK_EQ(pair.b.rx.distance.ticks, 0);
-	pair.b.rx.distance.ticks = FAR;
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, 0);
+	pair.b.rx.tune.distance.ticks = FAR;
 	/* Large ones leave their lines, in whatever backlog. */
 	stream(&pair, VQP_LARGE_BYTES, 2, 1000000);
 	CHECK_EQ(lines.given_back, 0);
@@ -203,20 +203,20 @@ TEST(samples_looks, "of the looks that may be timed one of several is")
 
 	open_apart(&pair, 65536, FAR);
 	stream(&pair, VQP_MEDIUM_BYTES, 1, VQP_MEDIUM_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks, FAR);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, FAR);
 	hook.cpu.distance = NEAR;
 	stream(&pair, VQP_MEDIUM_BYTES, 1,
 	    (VQP_LOOKS - 1) * VQP_MEDIUM_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks, FAR);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, FAR);
 	stream(&pair, VQP_MEDIUM_BYTES, 1, VQP_MEDIUM_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks, (3 * FAR + NEAR) / 4);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, (3 * FAR + NEAR) / 4);
 	/* One that was interrupted says nothing; a slow one is cut. */
 	hook.cpu.distance = 8 * VQP_TICKS_FAR;
 	stream(&pair, VQP_MEDIUM_BYTES, 1, VQP_LOOKS * VQP_MEDIUM_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks, (3 * FAR + NEAR) / 4);
+	CHECK_EQ(pair.b.rx.tune.distance.ticks, (3 * FAR + NEAR) / 4);
 	hook.cpu.distance--;
 	stream(&pair, VQP_MEDIUM_BYTES, 1, VQP_LOOKS * VQP_MEDIUM_BYTES);
-	CHECK_EQ(pair.b.rx.distance.ticks,
+	CHECK_EQ(pair.b.rx.tune.distance.ticks,
 	    (3 * ((3 * FAR + NEAR) / 4) + 2 * VQP_TICKS_FAR) / 4);
 	close_apart(&pair);
 }
@@ -258,7 +258,7 @@ TEST(told_near, "told of one cache, lines are fetched and none passed")
 		CHECK((lines.fetched > 32768 / 64 * 3 / 4) ==
 		    (sizes[i] > 32768));
 		CHECK_EQ(hook.cpu.stored_past, 0);
-		CHECK_EQ(pair.a.tx.distance.ticks, VQP_TICKS_FAR);
+		CHECK_EQ(pair.a.tx.tune.distance.ticks, VQP_TICKS_FAR);
 		close_apart(&pair);
 	}
 }
@@ -286,8 +286,8 @@ TEST(told_far, "told of no shared cache, large copies pass and none is fetched")
 	stream(&pair, 2 * VQP_BULK_BYTES, 1, 8 * VQP_BULK_BYTES);
 	CHECK(hook.cpu.stored_past >= 8 * VQP_BULK_BYTES / 8 - 100);
 	CHECK_EQ(lines.fetched, 0);
-	CHECK(vqp_is_far(&pair.a.tx.distance));
-	CHECK(vqp_is_far(&pair.b.rx.distance));
+	CHECK(vqp_is_far(&pair.a.tx.tune.distance));
+	CHECK(vqp_is_far(&pair.b.rx.tune.distance));
 	close_apart(&pair);
 
 	/* Those below a soft limit that is farther than that, too. */
@@ -321,6 +321,13 @@ struct trial {
 	uint64_t cost[2];
 };
 
+/* The consumer read some bytes; are their lines evicted? */
+static bool
+trial_read(struct trial *it, uint64_t n)
+{
+	return vqp_tune_try(&it->pair.b.rx.tune, n, it->pair.b.rx.size);
+}
+
 static void
 trial_open(struct trial *it, uint64_t size, enum vqp_placement placement,
     uint64_t without, uint64_t with)
@@ -330,7 +337,7 @@ trial_open(struct trial *it, uint64_t size, enum vqp_placement placement,
 	it->cost[1] = with;
 	/* The moment of attaching is in no window. */
 	hook.cpu.ticks = 1 << 20;
-	vqp_rx_try(&it->pair.b.rx, 0);
+	trial_read(it, 0);
 }
 
 /* What comes before anything is timed, and before the other way is. */
@@ -342,17 +349,16 @@ static bool
 trial_window(struct trial *it)
 {
 	const uint64_t size = it->pair.b.rx.size;
-	struct vqp_trial *trial = &it->pair.b.rx.trial;
+	struct vqp_trial *trial = &it->pair.b.rx.tune.trial;
 	const uint64_t bytes = size / 4 > VQP_TRIAL_BYTES ?
 	    size / 4 : VQP_TRIAL_BYTES;
 	const bool gives_back = trial->gives_back;
 
 	CHECK_EQ(trial->left, bytes);
-	CHECK_EQ(vqp_rx_try(&it->pair.b.rx, bytes / 2), gives_back);
+	CHECK_EQ(trial_read(it, bytes / 2), gives_back);
 	hook.cpu.ticks += it->cost[gives_back];
-	CHECK_EQ(vqp_rx_try(&it->pair.b.rx, bytes - bytes / 2 - 1),
-	    gives_back);
-	vqp_rx_try(&it->pair.b.rx, 1);
+	CHECK_EQ(trial_read(it, bytes - bytes / 2 - 1), gives_back);
+	trial_read(it, 1);
 	return gives_back;
 }
 
@@ -452,13 +458,13 @@ TEST(trial_restarts, "another distance is another question")
 	check_windows(&it, false, SETTLE + VQP_TRIAL_WINDOWS);
 	check_windows(&it, true, OTHER_WAY);
 	check_windows(&it, false, 100);
-	it.pair.b.rx.distance.ticks = FAR;
-	CHECK(vqp_rx_try(&it.pair.b.rx, 0));
+	it.pair.b.rx.tune.distance.ticks = FAR;
+	CHECK(trial_read(&it, 0));
 	check_windows(&it, true, SETTLE + VQP_TRIAL_WINDOWS);
 	check_windows(&it, false, OTHER_WAY);
 	check_windows(&it, false, VQP_TRIAL_KEEP_MIN);
-	it.pair.b.rx.distance.ticks = NEAR;
-	CHECK(!vqp_rx_try(&it.pair.b.rx, 0));
+	it.pair.b.rx.tune.distance.ticks = NEAR;
+	CHECK(!trial_read(&it, 0));
 	check_windows(&it, false, SETTLE + VQP_TRIAL_WINDOWS);
 	check_windows(&it, true, OTHER_WAY);
 	check_windows(&it, false, VQP_TRIAL_KEEP_MIN);
@@ -509,7 +515,7 @@ TEST(waits_for_a_stream, "a look waits after a backlog, and a bounded time")
 	hook.cpu.pauses = 0;
 	stream_ahead(&pair, 3, 1000);
 	CHECK(hook.cpu.pauses < 5 * 1000);
-	pair.b.rx.distance.ticks = FAR;
+	pair.b.rx.tune.distance.ticks = FAR;
 	hook.cpu.distance = FAR;
 	hook.cpu.pauses = 0;
 	stream_ahead(&pair, 3, 1000);

@@ -56,48 +56,12 @@ enum vqp_placement {
 	VQP_PLACEMENT_FAR,		/* none */
 };
 
-/* What both ends of one direction must be told; see vqp_tx_attach(). */
-struct vqp_ring {
-	void *data;		/* `size` bytes; twice that if mirrored */
-	uint64_t size;		/* bytes; any number, of which one stays empty */
-	bool mirrored;		/* data is mapped twice, back to back */
-	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
-	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
-	enum vqp_placement placement;
-};
-
 /* How far away the other end is, told or as the looks at it find. */
 struct vqp_distance {
 	uint32_t ticks;		/* 0 unknown */
 	uint8_t looks;		/* modulo 256 */
 	bool told;
 };
-
-/*
- * The producer's end.  Private memory: the peer must not be able to map it.
- *
- * What a verb touches lies in the second line.  A load waits for an earlier
- * store to the same place in another page, so that line must not lie where
- * the cells do in their page: none of them is there modulo 128.
- */
-struct vqp_tx {
-	uint64_t size;
-	uint64_t tail_rung;		/* no consumer sleeps before it */
-	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
-	uint64_t chunk;			/* what is published though more follows */
-	struct vqp_distance distance;	/* to the consumer */
-	bool mirrored;
-
-	uint8_t *data VQP_ALIGNED(64);
-	uint64_t tail;			/* next byte to fill, staged */
-	uint64_t soft;			/* the tail may go here unseen */
-	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
-	struct vqp_cell64 tail_published; /* w:us r:observers e:E8 */
-	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
-	uint64_t head_seen;		/* below size, or attach refused */
-	bool pending;			/* stores past the caches are under way */
-	uint8_t can;			/* vqp_cpu_can() */
-} VQP_ALIGNED(128);
 
 /*
  * Does giving lines back pay?  Processors differ by a factor of two either
@@ -124,31 +88,18 @@ struct vqp_trial {
 	bool far;		/* what it is about */
 };
 
-/* The consumer's end, its mirror image. */
-struct vqp_rx {
-	uint64_t size;
-	uint64_t head_rung;		/* no producer sleeps on one before */
-	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
-	bool mirrored;
-	uint8_t can;			/* vqp_cpu_can() */
-	uint16_t gate;			/* pauses before the next look */
-	struct vqp_distance distance;	/* to the producer */
-	uint64_t given_back;		/* lines before it */
+/* What a producer knows, to be fast. */
+struct vqp_tune_tx {
+	uint64_t chunk;			/* what is published though more follows */
+	struct vqp_distance distance;	/* to the consumer */
+};
 
-	uint8_t *data VQP_ALIGNED(64);
-	uint64_t head;			/* next byte to read, staged */
-	uint64_t soft;			/* the head may go here unseen */
-	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
-	struct vqp_cell64 head_released; /* w:us r:observers e:E8 */
-	uint64_t head_published;	/* up to head_released */
-	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
-	uint64_t tail_seen;
-
+/* What a consumer knows, to be fast. */
+struct vqp_tune_rx {
 	struct vqp_trial trial;
-} VQP_ALIGNED(128);
-
-VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
-VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
+	struct vqp_distance distance;	/* to the producer */
+	uint16_t backoff;		/* pauses before the next poll */
+};
 
 /*
  * Where the ends stand to each other, by what a look at a line costs that the
@@ -182,11 +133,283 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 #define VQP_TRIAL_SETTLE_WINDOWS 8
 #define VQP_TRIAL_KEEP_MIN 256
 #define VQP_TRIAL_KEEP_MAX 4096
+/* What both ends of one direction must be told; see vqp_tx_attach(). */
+struct vqp_ring {
+	void *data;		/* `size` bytes; twice that if mirrored */
+	uint64_t size;		/* bytes; any number, of which one stays empty */
+	bool mirrored;		/* data is mapped twice, back to back */
+	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
+	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
+	enum vqp_placement placement;
+};
+
+/*
+ * The producer's end.  Private memory: the peer must not be able to map it.
+ *
+ * What a verb touches lies in the second line.  A load waits for an earlier
+ * store to the same place in another page, so that line must not lie where
+ * the cells do in their page: none of them is there modulo 128.
+ */
+struct vqp_tx {
+	uint64_t size;
+	uint64_t tail_rung;		/* no consumer sleeps before it */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	struct vqp_tune_tx tune;
+	bool mirrored;
+
+	uint8_t *data VQP_ALIGNED(64);
+	uint64_t tail;			/* next byte to fill, staged */
+	uint64_t soft;			/* the tail may go here unseen */
+	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
+	struct vqp_cell64 tail_published; /* w:us r:observers e:E8 */
+	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
+	uint64_t head_seen;		/* below size, or attach refused */
+	bool pending;			/* stores past the caches are under way */
+	uint8_t can;			/* vqp_cpu_can() */
+} VQP_ALIGNED(128);
+
+/* The consumer's end, its mirror image. */
+struct vqp_rx {
+	uint64_t size;
+	uint64_t head_rung;		/* no producer sleeps on one before */
+	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
+	bool mirrored;
+	uint8_t can;			/* vqp_cpu_can() */
+	uint64_t given_back;		/* lines before it */
+
+	uint8_t *data VQP_ALIGNED(64);
+	uint64_t head;			/* next byte to read, staged */
+	uint64_t soft;			/* the head may go here unseen */
+	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
+	struct vqp_cell64 head_released; /* w:us r:observers e:E8 */
+	uint64_t head_published;	/* up to head_released */
+	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
+	uint64_t tail_seen;
+
+	struct vqp_tune_rx tune;
+} VQP_ALIGNED(128);
+
+VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
+VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
+
 /* Looks of a query at an end that is at work. */
 #define VQP_QUERY_TRIES 8
 
 #define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
 #define VQP_SLOW static __attribute__((__noinline__, __unused__))
+
+static inline void
+vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement)
+{
+	distance->looks = 0;
+	distance->told = true;
+	switch (placement) {
+	case VQP_PLACEMENT_SAME_CORE:
+		distance->ticks = VQP_TICKS_NEAR;
+		break;
+	case VQP_PLACEMENT_NEAR:
+		distance->ticks = VQP_TICKS_FAR;
+		break;
+	case VQP_PLACEMENT_FAR:
+		distance->ticks = VQP_TICKS_FAR + 1;
+		break;
+	default:
+		distance->ticks = 0;
+		distance->told = false;
+	}
+}
+
+static inline bool
+vqp_is_far(const struct vqp_distance *distance)
+{
+	return distance->ticks > VQP_TICKS_FAR;
+}
+
+static inline bool
+vqp_is_near(const struct vqp_distance *distance)
+{
+	return distance->ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
+}
+
+/* A poll took so many ticks beyond those of the clock. */
+static inline void
+vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks)
+{
+	if (ticks >= 8 * VQP_TICKS_FAR)
+		return;
+	if (ticks > 2 * VQP_TICKS_FAR)
+		ticks = 2 * VQP_TICKS_FAR;
+	/* The last of many weighs a quarter. */
+	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
+	    (3 * distance->ticks + (uint32_t)ticks) / 4;
+}
+
+/*
+ * A line that is to be written must first come from where it was read.  To
+ * ask for it ahead is worth a quarter of the time in a small ring within one
+ * last-level cache.  Out of a large one lines leave by themselves, farther
+ * away it gains nothing, and on one core it costs.
+ */
+static inline bool
+vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size)
+{
+	return vqp_is_near(&tune->distance) && size <= VQP_FETCH_RING_BYTES;
+}
+
+/* From the better guess, of which the first laps tell nothing yet. */
+static inline void
+vqp_trial_start(struct vqp_trial *trial, bool far)
+{
+	trial->left = 0;
+	trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
+	trial->keep = VQP_TRIAL_KEEP_MIN;
+	trial->step = VQP_TRIAL_KEEP;
+	trial->gives_back = trial->far = far;
+}
+
+/* One step of the trial is over. */
+static inline void
+vqp_trial_next(struct vqp_trial *trial)
+{
+	bool better;
+
+	trial->windows = VQP_TRIAL_WINDOWS;
+	switch (trial->step) {
+	case VQP_TRIAL_KEEP:
+		trial->step = VQP_TRIAL_THIS;
+		trial->ticks[0] = trial->ticks[1] = UINT64_MAX;
+		break;
+	case VQP_TRIAL_THIS:
+		trial->step = VQP_TRIAL_SETTLE;
+		trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
+		trial->gives_back = !trial->gives_back;
+		break;
+	case VQP_TRIAL_SETTLE:
+		trial->step = VQP_TRIAL_OTHER;
+		break;
+	case VQP_TRIAL_OTHER:
+		/* By an eighth, since it is work. */
+		better = trial->ticks[1] < trial->ticks[0] -
+		    trial->ticks[0] / 8;
+		if (trial->gives_back == better)
+			trial->keep = VQP_TRIAL_KEEP_MIN;
+		else if (trial->keep < VQP_TRIAL_KEEP_MAX)
+			trial->keep *= 2;
+		trial->gives_back = better;
+		trial->step = VQP_TRIAL_KEEP;
+		trial->windows = trial->keep;
+	}
+}
+
+static inline void
+vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
+    enum vqp_placement placement)
+{
+	vqp_distance_set(&tune->distance, placement);
+	tune->chunk = size / 16 < VQP_MORE_BYTES ? VQP_MORE_BYTES :
+	    size / 16 > VQP_MORE_BYTES_MAX ? VQP_MORE_BYTES_MAX : size / 16;
+}
+
+static inline void
+vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement)
+{
+	vqp_distance_set(&tune->distance, placement);
+	vqp_trial_start(&tune->trial, false);
+	tune->backoff = 0;
+}
+
+/* The consumer read `n` more bytes: does the trial evict their lines? */
+static inline bool
+vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
+{
+	struct vqp_trial *trial = &tune->trial;
+	uint64_t now, ticks, *best = &trial->ticks[trial->gives_back];
+
+	if (trial->far != vqp_is_far(&tune->distance))
+		vqp_trial_start(trial, !trial->far);
+	if (n < trial->left) {
+		trial->left -= n;
+		return trial->gives_back;
+	}
+	now = vqp_ticks();
+	ticks = now - trial->since;
+	if (ticks < *best && trial->step != VQP_TRIAL_SETTLE)
+		*best = ticks;
+	trial->since = now;
+	trial->left = size / VQP_TRIAL_WINDOWS > VQP_TRIAL_BYTES ?
+	    size / VQP_TRIAL_WINDOWS : VQP_TRIAL_BYTES;
+	if (trial->windows == 0)
+		vqp_trial_next(trial);
+	trial->windows--;
+	return trial->gives_back;
+}
+
+/*
+ * Whether a consumer that wants `want` bytes has no time for more than them: a
+ * lone small message.
+ */
+static inline bool
+vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want)
+{
+	return tune->backoff == 0 && want < VQP_MEDIUM_BYTES;
+}
+
+/*
+ * Whether to evict the lines of the `n` bytes last read from a ring of `size`.
+ * Not on one core, nor many at once: those of a large message, whose producer
+ * stores past the caches, or lines long gone by themselves.
+ */
+static inline bool
+vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
+{
+	return tune->distance.ticks > VQP_TICKS_NEAR &&
+	    n <= 2 * VQP_GIVE_BACK_BYTES && vqp_tune_try(tune, n, size);
+}
+
+/*
+ * Wait before a poll.  A consumer that polls after every message takes the
+ * tail's line from a producer that streams, each time; so when a poll finds
+ * more than was wanted, the next one waits a little longer, and when not, half
+ * as long: a microsecond at most.  Returns whether there is time for a clock,
+ * too: if it waited, and for larger amounts now and then.
+ */
+static inline bool
+vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want)
+{
+	for (uint16_t i = 0; i < tune->backoff; i++)
+		vqp_pause();
+	return tune->backoff != 0 || (want >= VQP_MEDIUM_BYTES &&
+	    want < VQP_LARGE_BYTES);
+}
+
+/* A poll found more than was wanted. */
+static inline void
+vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
+    uint64_t size)
+{
+	/* Several messages a pause, or many bytes: near, less is no stream. */
+	if (!vqp_is_far(&tune->distance) &&
+	    found < (uint64_t)tune->backoff * VQP_GATE_BYTES &&
+	    (want == 0 || found / want < (uint64_t)tune->backoff * 4))
+		tune->backoff /= 2;
+	else if (found >= size / 4)		/* the producer may wait */
+		tune->backoff = tune->backoff / 2 | 1;
+	else if (tune->backoff < VQP_GATE_PAUSES_MAX / 2)
+		tune->backoff = (uint16_t)(2 * tune->backoff + 1);
+	else
+		tune->backoff = VQP_GATE_PAUSES_MAX;
+}
+
+/* A poll of a ring of `size` found `found` bytes; `want` were wanted. */
+static inline void
+vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
+    uint64_t size)
+{
+	if (found <= want)
+		tune->backoff /= 2;
+	else
+		vqp_tune_backoff(tune, found, want, size);
+}
 
 static inline void
 vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
@@ -240,39 +463,6 @@ vqp_ring_is_aligned(const void *end)
 	return (uintptr_t)end % __alignof__(struct vqp_tx) == 0;
 }
 
-static inline void
-vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement)
-{
-	distance->looks = 0;
-	distance->told = true;
-	switch (placement) {
-	case VQP_PLACEMENT_SAME_CORE:
-		distance->ticks = VQP_TICKS_NEAR;
-		break;
-	case VQP_PLACEMENT_NEAR:
-		distance->ticks = VQP_TICKS_FAR;
-		break;
-	case VQP_PLACEMENT_FAR:
-		distance->ticks = VQP_TICKS_FAR + 1;
-		break;
-	default:
-		distance->ticks = 0;
-		distance->told = false;
-	}
-}
-
-static inline bool
-vqp_is_far(const struct vqp_distance *distance)
-{
-	return distance->ticks > VQP_TICKS_FAR;
-}
-
-static inline bool
-vqp_is_near(const struct vqp_distance *distance)
-{
-	return distance->ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
-}
-
 /*
  * Load a foreign index, and unless told NULL learn how far away its line was,
  * by one look of so many, since a clock is slow.  One that was interrupted
@@ -296,13 +486,7 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
 	end = vqp_ticks();
 	nothing = vqp_ticks() - end;
 	ticks = end - start > nothing ? end - start - nothing : 0;
-	if (ticks >= 8 * VQP_TICKS_FAR)
-		return index;
-	if (ticks > 2 * VQP_TICKS_FAR)
-		ticks = 2 * VQP_TICKS_FAR;
-	/* The last of many weighs a quarter. */
-	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
-	    (3 * distance->ticks + (uint32_t)ticks) / 4;
+	vqp_distance_learn(distance, ticks);
 	return index;
 }
 
@@ -331,18 +515,6 @@ vqp_ring_snapshot(const struct vqp_cell64 *own,
  */
 
 /*
- * A line that is to be written must first come from where it was read.  To
- * ask for it ahead is worth a quarter of the time in a small ring within one
- * last-level cache.  Out of a large one lines leave by themselves, farther
- * away it gains nothing, and on one core it costs.
- */
-static inline bool
-vqp_tx_fetches(const struct vqp_tx *tx)
-{
-	return vqp_is_near(&tx->distance) && tx->size <= VQP_FETCH_RING_BYTES;
-}
-
-/*
  * The soft limit that the accepted head allows; 0 bytes once broken.  Never so
  * far that staged bytes would wait or lines be fetched too late.
  */
@@ -356,8 +528,9 @@ vqp_tx_set_soft(struct vqp_tx *tx)
 		return;
 	staged = vqp_ring_distance(vqp_load_relaxed(&tx->tail_published),
 	    tx->tail, tx->size);
-	most = staged < tx->chunk ? tx->chunk - staged : 0;
-	if (most > VQP_FETCH_BYTES && vqp_tx_fetches(tx))
+	most = staged < tx->tune.chunk ? tx->tune.chunk - staged : 0;
+	if (most > VQP_FETCH_BYTES &&
+	    vqp_tune_prefetches(&tx->tune, tx->size))
 		most = VQP_FETCH_BYTES;
 	if (tx->head_seen > tx->tail)
 		tx->soft = tx->head_seen - 1;
@@ -409,12 +582,9 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	/* The end before us may have died between publish and doorbell. */
 	tx->tail_rung = head;
 	tx->head_seen = head;
-	vqp_distance_set(&tx->distance, ring->placement);
+	vqp_tune_tx_start(&tx->tune, ring->size, ring->placement);
 	tx->can = (uint8_t)vqp_cpu_can();
 	tx->pending = false;
-	tx->chunk = ring->size / 16 < VQP_MORE_BYTES ? VQP_MORE_BYTES :
-	    ring->size / 16 > VQP_MORE_BYTES_MAX ? VQP_MORE_BYTES_MAX :
-	    ring->size / 16;
 	vqp_store_relaxed(&tx->tail_published, tail);
 	vqp_store_relaxed(&tx->broken, VQP_INTACT);
 	vqp_tx_set_soft(tx);
@@ -439,7 +609,8 @@ static inline void
 vqp_tx_renew(struct vqp_tx *tx)
 {
 	vqp_tx_set_soft(tx);
-	if (tx->soft == tx->tail || !vqp_tx_fetches(tx) ||
+	if (tx->soft == tx->tail ||
+	    !vqp_tune_prefetches(&tx->tune, tx->size) ||
 	    vqp_tx_room(tx) < 2 * VQP_FETCH_BYTES)
 		return;
 	for (uint64_t i = 0; i < VQP_FETCH_BYTES; i += VQP_LINE_BYTES)
@@ -460,7 +631,7 @@ vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 		uint64_t published = vqp_load_relaxed(&tx->tail_published);
 		/* E2: peer finished reading these bytes /before/ we reuse them */
 		uint64_t head = vqp_ring_look(tx->head_cell, tx->head_seen,
-		    &tx->distance, 1);
+		    &tx->tune.distance, 1);
 
 		if (head >= tx->size)
 			return vqp_tx_break(tx, VQP_BROKEN_RANGE);
@@ -687,51 +858,6 @@ vqp_rx_set_soft(struct vqp_rx *rx)
 		rx->soft = rx->head + most;
 }
 
-/* From the better guess, of which the first laps tell nothing yet. */
-static inline void
-vqp_trial_start(struct vqp_trial *trial, bool far)
-{
-	trial->left = 0;
-	trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
-	trial->keep = VQP_TRIAL_KEEP_MIN;
-	trial->step = VQP_TRIAL_KEEP;
-	trial->gives_back = trial->far = far;
-}
-
-/* One step of the trial is over. */
-static inline void
-vqp_trial_next(struct vqp_trial *trial)
-{
-	bool better;
-
-	trial->windows = VQP_TRIAL_WINDOWS;
-	switch (trial->step) {
-	case VQP_TRIAL_KEEP:
-		trial->step = VQP_TRIAL_THIS;
-		trial->ticks[0] = trial->ticks[1] = UINT64_MAX;
-		break;
-	case VQP_TRIAL_THIS:
-		trial->step = VQP_TRIAL_SETTLE;
-		trial->windows = VQP_TRIAL_SETTLE_WINDOWS;
-		trial->gives_back = !trial->gives_back;
-		break;
-	case VQP_TRIAL_SETTLE:
-		trial->step = VQP_TRIAL_OTHER;
-		break;
-	case VQP_TRIAL_OTHER:
-		/* By an eighth, since it is work. */
-		better = trial->ticks[1] < trial->ticks[0] -
-		    trial->ticks[0] / 8;
-		if (trial->gives_back == better)
-			trial->keep = VQP_TRIAL_KEEP_MIN;
-		else if (trial->keep < VQP_TRIAL_KEEP_MAX)
-			trial->keep *= 2;
-		trial->gives_back = better;
-		trial->step = VQP_TRIAL_KEEP;
-		trial->windows = trial->keep;
-	}
-}
-
 /*
  * Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors.  A
  * successor that may have nothing to read asks vqp_rx_publish_edge().
@@ -756,10 +882,8 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	    vqp_ring_advance(tail, 1, ring->size);
 	rx->tail_seen = tail;
 	rx->can = (uint8_t)vqp_cpu_can();
-	rx->gate = 0;
-	vqp_distance_set(&rx->distance, ring->placement);
+	vqp_tune_rx_start(&rx->tune, ring->placement);
 	rx->given_back = head;
-	vqp_trial_start(&rx->trial, false);
 	rx->head_published = head;
 	vqp_store_relaxed(&rx->head_released, head);
 	vqp_store_relaxed(&rx->broken, VQP_INTACT);
@@ -787,32 +911,6 @@ vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 	vqp_store_release(rx->head_cell, head);
 }
 
-/* So many more bytes were read: give their lines back, as the trial goes? */
-static inline bool
-vqp_rx_try(struct vqp_rx *rx, uint64_t n)
-{
-	struct vqp_trial *trial = &rx->trial;
-	uint64_t now, ticks, *best = &trial->ticks[trial->gives_back];
-
-	if (trial->far != vqp_is_far(&rx->distance))
-		vqp_trial_start(trial, !trial->far);
-	if (n < trial->left) {
-		trial->left -= n;
-		return trial->gives_back;
-	}
-	now = vqp_ticks();
-	ticks = now - trial->since;
-	if (ticks < *best && trial->step != VQP_TRIAL_SETTLE)
-		*best = ticks;
-	trial->since = now;
-	trial->left = rx->size / VQP_TRIAL_WINDOWS > VQP_TRIAL_BYTES ?
-	    rx->size / VQP_TRIAL_WINDOWS : VQP_TRIAL_BYTES;
-	if (trial->windows == 0)
-		vqp_trial_next(trial);
-	trial->windows--;
-	return trial->gives_back;
-}
-
 /*
  * A line we have read stays in our cache, and its next writer must fetch it
  * from here: the price of a small message, paid by the producer.  So let go
@@ -825,15 +923,14 @@ vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
 {
 	uint64_t n;
 
-	if (rx->gate == 0 && want < VQP_MEDIUM_BYTES) {
+	if (vqp_tune_is_lone(&rx->tune, want)) {
 		rx->given_back = rx->head;
 		return;
 	}
 	n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
 	n -= n % VQP_LINE_BYTES;
 	if ((rx->can & VQP_CAN_GIVE_BACK) != 0 &&
-	    rx->distance.ticks > VQP_TICKS_NEAR &&
-	    n <= 2 * VQP_GIVE_BACK_BYTES && vqp_rx_try(rx, n)) {
+	    vqp_tune_evicts(&rx->tune, n, rx->size)) {
 		for (uint64_t i = 0; i < n; i += VQP_LINE_BYTES)
 			vqp_give_back(rx->data + vqp_ring_advance(
 			    rx->given_back, i, rx->size));
@@ -841,43 +938,15 @@ vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
 	rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
 }
 
-/*
- * A consumer that looks after every message takes the tail's line from a
- * producer that streams, each time.  So when a look finds more than was
- * wanted, the next one waits a little longer; when not, half as long.  It is
- * a wait of a microsecond at most, inside the call: no answer is untrue.
- * It is timed if it waited, and for larger offers now and then: a lone look
- * for a small message has no time to lose.
- */
+/* The wait is inside the call: no answer is untrue. */
 static inline uint64_t
 vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 {
-	for (uint16_t i = 0; i < rx->gate; i++)
-		vqp_pause();
+	const bool timed = vqp_tune_wait(&rx->tune, want);
+
 	/* E1: peer wrote these bytes /before/ the tail that covers them */
 	return vqp_ring_look(rx->tail_cell, rx->tail_seen,
-	    rx->gate != 0 || (want >= VQP_MEDIUM_BYTES &&
-	    want < VQP_LARGE_BYTES) ? &rx->distance : NULL, VQP_LOOKS);
-}
-
-static inline void
-vqp_rx_set_gate(struct vqp_rx *rx, uint64_t found, uint64_t want)
-{
-	if (found <= want) {
-		rx->gate /= 2;
-		return;
-	}
-	/* Several messages a pause, or many bytes: near, less is no stream. */
-	if (!vqp_is_far(&rx->distance) &&
-	    found < (uint64_t)rx->gate * VQP_GATE_BYTES &&
-	    (want == 0 || found / want < (uint64_t)rx->gate * 4))
-		rx->gate /= 2;
-	else if (found >= rx->size / 4)		/* the producer may wait */
-		rx->gate = rx->gate / 2 | 1;
-	else if (rx->gate < VQP_GATE_PAUSES_MAX / 2)
-		rx->gate = (uint16_t)(2 * rx->gate + 1);
-	else
-		rx->gate = VQP_GATE_PAUSES_MAX;
+	    timed ? &rx->tune.distance : NULL, VQP_LOOKS);
 }
 
 /* Believe a tail, or break.  Returns whether it can be believed. */
@@ -936,7 +1005,7 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 			ready = vqp_rx_ready(rx);
 			found = ready - found;
 		}
-		vqp_rx_set_gate(rx, found, want);
+		vqp_tune_polled(&rx->tune, found, want, rx->size);
 		released = vqp_load_relaxed(&rx->head_released);
 		if ((ready < want || ready == 0) &&
 		    released != rx->head_published)

@@ -95,7 +95,8 @@ rx_sound(const struct vqp_rx *rx)
 	return rx->head < rx->size && rx->tail_seen < rx->size &&
 	    rx->soft >= rx->head && rx->soft < rx->size &&
 	    (rx->tail_seen < rx->head || rx->soft <= rx->tail_seen) &&
-	    rx->gate <= VQP_GATE_PAUSES_MAX && rx->given_back < rx->size;
+	    rx->tune.backoff <= VQP_GATE_PAUSES_MAX &&
+	    rx->given_back < rx->size;
 }
 
 void
