@@ -54,14 +54,17 @@ def unfit():
 
 
 def build(ck, folder):
-    program, engine = folder / "budget", folder / "pair.o"
+    program = folder / "budget"
     include = INCLUDE + ["-isystem", str(ck)]
-    subprocess.run(FLAGS + include + [
-        "-fPIC", "-ffreestanding", "-c", str(ROOT / "engine/pair.c"),
-        "-o", str(engine)], check=True)
+    engine = []
+    for source in sorted((ROOT / "engine").glob("*.c")):
+        engine.append(str(folder / (source.stem + ".o")))
+        subprocess.run(FLAGS + include + [
+            "-fPIC", "-ffreestanding", "-c", str(source), "-o", engine[-1]],
+            check=True)
     subprocess.run(FLAGS + include + [
         "-D_GNU_SOURCE", "-I%s" % (ROOT / "tests/support"),
-        str(HERE / "budget.c"), str(engine), "-o", str(program)], check=True)
+        str(HERE / "budget.c"), *engine, "-o", str(program)], check=True)
     return program
 
 

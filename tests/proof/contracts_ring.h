@@ -23,6 +23,7 @@ extern void contract_check(_Bool truth);
 #define vector_size(bytes) aligned(1)
 
 #include <vqp/ring.h>
+#include <tune.c>
 
 /* Ring arithmetic, without a size that wraps. */
 
@@ -131,7 +132,7 @@ vqp_ring_is_aligned(const void *end);
 /*@ requires \valid(distance);
     assigns *distance;
 */
-static inline void
+static void
 vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement);
 
 /*@ requires \valid_read(distance);
@@ -149,7 +150,7 @@ vqp_is_near(const struct vqp_distance *distance);
 /*@ requires \valid(distance);
     assigns distance->ticks;
 */
-static inline void
+void
 vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks);
 
 /*@ requires \valid_read(tune);
@@ -161,19 +162,19 @@ vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size);
 /*@ requires \valid(trial);
     assigns *trial;
 */
-static inline void
+static void
 vqp_trial_start(struct vqp_trial *trial, bool far);
 
 /*@ requires \valid(trial);
     assigns *trial;
 */
-static inline void
+static void
 vqp_trial_next(struct vqp_trial *trial);
 
 /*@ requires \valid(tune);
     assigns *tune;
 */
-static inline void
+void
 vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
     enum vqp_placement placement);
 
@@ -181,13 +182,13 @@ vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
     assigns *tune;
     ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
 */
-static inline void
+void
 vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement);
 
 /*@ requires \valid(tune);
     assigns tune->trial;
 */
-static inline bool
+bool
 vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
 
 /*@ requires \valid_read(tune);
@@ -212,7 +213,7 @@ vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want);
     assigns tune->backoff;
     ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
 */
-static inline void
+void
 vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
     uint64_t size);
 
