@@ -36,9 +36,10 @@ KERNEL = {
 # its own name.
 QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_rx_stage", "census_tx_query", "census_rx_query",
+         "census_tx_attach", "census_rx_attach",
          "vqp_tx_stage_slow", "vqp_rx_stage_slow",
          "census_tx_foreign", "census_rx_foreign"}
-ATTACH = {"census_tx_attach", "census_rx_attach"}
+ATTACH = {"vqp_tx_attach", "vqp_rx_attach"}
 PUBLISH = {"census_rx_publish"}
 # gcc may publish in either arm of a branch.
 COMMIT = {"census_tx_publish", "census_tx_commit", "census_rx_release"}
@@ -229,14 +230,18 @@ def check_objects(world, cc, backend, level):
 
 
 def census(world, cc, backend, first=None):
+    """The functions of the census, and the slow halves that they call."""
     flags = ["-O2"]
     if world.target == "arm64":
         flags.append("-mno-outline-atomics")
-    to, said = world.compile(HERE / "census.c", *flags, cc=cc, backend=backend,
-                             first=first)
-    if not to:
-        raise SystemExit(said)
-    return world.functions(to)
+    found = {}
+    for source in HERE / "census.c", ROOT / "engine/ring.c":
+        to, said = world.compile(source, *flags, cc=cc, backend=backend,
+                                 first=first)
+        if not to:
+            raise SystemExit(said)
+        found.update(world.functions(to))
+    return found
 
 
 def check_order(world, cc, backend):

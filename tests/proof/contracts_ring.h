@@ -23,6 +23,7 @@ extern void contract_check(_Bool truth);
 #define vector_size(bytes) aligned(1)
 
 #include <vqp/ring.h>
+#include <ring.c>
 #include <tune.c>
 
 /* Ring arithmetic, without a size that wraps. */
@@ -330,7 +331,7 @@ vqp_tx_room(const struct vqp_tx *tx);
     ensures \result == VQP_SUCCESS ==> tx->size == ring->size;
     ensures \result != VQP_SUCCESS ==> *tx == \old(*tx);
 */
-static inline int
+int
 vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring);
 
 /*@ requires tx_memory(tx) && tx_indices(tx) && reason != VQP_INTACT;
@@ -341,7 +342,7 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring);
     ensures \old(tx_broken(tx)) ==> tx->broken.v_ == \old(tx->broken.v_);
     ensures \result == VQP_ERROR_INVALID_SIZE;
 */
-static inline int64_t
+int64_t
 vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason);
 
 /* Only lines of the ring are fetched. */
@@ -351,7 +352,7 @@ vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason);
     TX_SOFT
     ensures tx_broken(tx) ==> tx->soft == tx->tail;
 */
-static inline void
+void
 vqp_tx_renew(struct vqp_tx *tx);
 
 #define TX_RESERVE							\
@@ -374,7 +375,7 @@ vqp_tx_renew(struct vqp_tx *tx);
     ensures tx->size == 0 ==> \result == VQP_ERROR_INVALID_SIZE;
 
 /*@ TX_RESERVE */
-static int64_t
+int64_t
 vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2]);
 
 /*@ TX_RESERVE */
@@ -393,7 +394,7 @@ vqp_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2]);
     ensures tx->size != 0 ==> tx_room(tx) == \old(tx_room(tx)) - n;
 
 /*@ TX_STAGE */
-static void
+void
 vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n);
 
 /*@ TX_STAGE */
@@ -404,7 +405,7 @@ vqp_tx_stage(struct vqp_tx *tx, uint64_t n);
     assigns tx->pending;
     ensures tx->pending == 0;
 */
-static void
+void
 vqp_tx_settle(struct vqp_tx *tx);
 
 /*
@@ -510,7 +511,7 @@ vqp_tx_may_sleep(struct vqp_tx *tx);
       tx_broken(tx);
     ensures *tail == tx->tail_published.v_;
 */
-static inline int64_t
+int64_t
 vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head);
 
 /*
@@ -646,7 +647,7 @@ vqp_rx_believes(uint64_t broken);
     ensures \result == VQP_SUCCESS ==> rx->size == ring->size;
     ensures \result != VQP_SUCCESS ==> *rx == \old(*rx);
 */
-static inline int
+int
 vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring);
 
 /*@ requires rx_memory(rx) && rx_indices(rx) && reason != VQP_INTACT &&
@@ -658,7 +659,7 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring);
     ensures \old(rx_lied(rx)) ==> rx->broken.v_ == \old(rx->broken.v_);
     ensures \result == VQP_ERROR_INVALID_SIZE;
 */
-static int64_t
+int64_t
 vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason);
 
 /* The soft limit stays: a later published head allows more. */
@@ -741,7 +742,7 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail);
     assigns RX_REFILLS;
     RX_REFILLED
 */
-static int64_t
+int64_t
 vqp_rx_refill(struct vqp_rx *rx, uint64_t want);
 
 #define RX_PEEK								\
@@ -757,7 +758,7 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want);
       rx->mirrored)
 
 /*@ RX_PEEK */
-static int64_t
+int64_t
 vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2]);
 
 /*@ RX_PEEK */
@@ -776,7 +777,7 @@ vqp_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2]);
     ensures rx->size != 0 ==> rx_ready(rx) == \old(rx_ready(rx)) - n;
 
 /*@ RX_STAGE */
-static void
+void
 vqp_rx_stage_slow(struct vqp_rx *rx, uint64_t n);
 
 /*@ RX_STAGE */
@@ -840,7 +841,7 @@ vqp_rx_release_edge(struct vqp_rx *rx, uint64_t n);
     ensures rx_held(rx) <= rx->size / 4;
 
 /*@ RX_LAZY */
-static void
+void
 vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n);
 
 /*@ RX_LAZY */
@@ -867,7 +868,7 @@ vqp_rx_may_sleep(struct vqp_rx *rx);
     ensures \old(rx_broken(rx)) ==> \result != 0;
     ensures *head == rx->head_released.v_;
 */
-static inline int64_t
+int64_t
 vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head);
 
 #endif

@@ -3,8 +3,8 @@
  * VQP_CHECK stops on a mistake of our own side: a caller that commits more
  * than the ring had room for.  Nothing a peer writes can reach one; a peer's
  * lie is an error code.  All of them sit in slow paths, so they stay in every
- * build.  An embedder may define VQP_CHECK first, to stop in its own way; it
- * must not return.
+ * build.  Whoever compiles the engine may define VQP_CHECK, to stop in its own
+ * way; it must not return.
  */
 #ifndef VQP_CHECK_H
 #define VQP_CHECK_H

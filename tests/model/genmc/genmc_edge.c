@@ -13,6 +13,10 @@
 
 #include <vqp/ring.h>
 
+/* The tool reads one file. */
+#include <ring.c>
+#include <tune.c>
+
 #ifndef SIZE
 #define SIZE 3
 #endif

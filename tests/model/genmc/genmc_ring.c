@@ -16,6 +16,10 @@
 
 #include <vqp/ring.h>
 
+/* The tool reads one file. */
+#include <ring.c>
+#include <tune.c>
+
 #ifndef SIZE
 #define SIZE 3
 #endif
