@@ -60,59 +60,7 @@ vqp_ring_look(const struct vqp_cell64 *cell, uint64_t seen,
 	return index;
 }
 
-/*
- * The indices of one moment, for any thread: those between whose looks our own
- * stood still.  After VQP_QUERY_TRIES in vain, of the last two moments.
- */
-static __attribute__((__noinline__)) void
-vqp_ring_snapshot(const struct vqp_cell64 *own,
-    const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs)
-{
-	for (unsigned tried = 0; tried < VQP_QUERY_TRIES; tried++) {
-		/* E8: what the owner accepted is there /before/ its index */
-		*mine = vqp_load_acquire(own);
-		/* E8: what the peer accepted is there /before/ its index */
-		*theirs = vqp_load_acquire(foreign);
-		if (vqp_load_relaxed(own) == *mine)
-			break;
-	}
-}
-
 /* ---- Producer. */
-
-/*
- * The soft limit that the accepted head allows; 0 bytes once broken.  Never so
- * far that staged bytes would wait or lines be fetched too late.
- */
-static inline void
-vqp_tx_set_soft(struct vqp_tx *tx)
-{
-	uint64_t staged, most;
-
-	tx->soft = tx->tail;
-	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
-		return;
-	staged = vqp_ring_distance(vqp_load_relaxed(&tx->tail_published),
-	    tx->tail, tx->size);
-	most = staged < tx->tune.chunk ? tx->tune.chunk - staged : 0;
-	if (most > VQP_FETCH_BYTES &&
-	    vqp_tune_prefetches(&tx->tune, tx->size))
-		most = VQP_FETCH_BYTES;
-	if (tx->head_seen > tx->tail)
-		tx->soft = tx->head_seen - 1;
-	else
-		tx->soft = tx->size - 1;
-	if (tx->soft - tx->tail > most)
-		tx->soft = tx->tail + most;
-}
-
-/* Bytes free according to the accepted head: 0 to size - 1. */
-static inline uint64_t
-vqp_tx_room(const struct vqp_tx *tx)
-{
-	return tx->size - 1 -
-	    vqp_ring_distance(tx->head_seen, tx->tail, tx->size);
-}
 
 int
 vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
@@ -148,19 +96,6 @@ vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason)
 		vqp_store_relaxed(&tx->broken, reason);
 	tx->soft = tx->tail;
 	return VQP_ERROR_INVALID_SIZE;
-}
-
-void
-vqp_tx_renew(struct vqp_tx *tx)
-{
-	vqp_tx_set_soft(tx);
-	if (tx->soft == tx->tail ||
-	    !vqp_tune_prefetches(&tx->tune, tx->size) ||
-	    vqp_tx_room(tx) < 2 * VQP_FETCH_BYTES)
-		return;
-	for (uint64_t i = 0; i < VQP_FETCH_BYTES; i += VQP_LINE_BYTES)
-		vqp_fetch(tx->data + vqp_ring_advance(tx->tail,
-		    VQP_FETCH_BYTES + i, tx->size));
 }
 
 int64_t
@@ -211,12 +146,11 @@ vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n)
 	vqp_tx_set_soft(tx);
 }
 
-void
-vqp_tx_settle(struct vqp_tx *tx)
+__attribute__((__flatten__)) void
+vqp_tx_commit_slow(struct vqp_tx *tx, uint64_t n)
 {
-	/* E1: bytes past the caches are out /before/ the tail */
-	vqp_fence_past();
-	tx->pending = false;
+	vqp_tx_stage_slow(tx, n);
+	vqp_tx_publish(tx);
 }
 
 int64_t
@@ -303,8 +237,8 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	return VQP_SUCCESS;
 }
 
-int64_t
-vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
+static inline __attribute__((__always_inline__)) int64_t
+vqp_rx_refuse(struct vqp_rx *rx, enum vqp_broken reason)
 {
 	if (vqp_rx_believes(vqp_load_relaxed(&rx->broken)))
 		vqp_store_relaxed(&rx->broken, reason);
@@ -312,31 +246,10 @@ vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
 	return VQP_ERROR_INVALID_SIZE;
 }
 
-/*
- * A line we have read stays in our cache, and its next writer must fetch it
- * from here: the price of a small message, paid by the producer.  So let go
- * of the lines behind the head, unless both ends share a core, or a lone
- * small message would wait for it, or they are many at once: a large message,
- * whose producer stores past the caches, or lines long gone by themselves.
- */
-static inline void
-vqp_rx_give_back(struct vqp_rx *rx, uint64_t want)
+int64_t
+vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
 {
-	uint64_t n;
-
-	if (vqp_tune_is_lone(&rx->tune, want)) {
-		rx->given_back = rx->head;
-		return;
-	}
-	n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
-	n -= n % VQP_LINE_BYTES;
-	if ((rx->can & VQP_CAN_GIVE_BACK) != 0 &&
-	    vqp_tune_evicts(&rx->tune, n, rx->size)) {
-		for (uint64_t i = 0; i < n; i += VQP_LINE_BYTES)
-			vqp_give_back(rx->data + vqp_ring_advance(
-			    rx->given_back, i, rx->size));
-	}
-	rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
+	return vqp_rx_refuse(rx, reason);
 }
 
 /* The wait is inside the call: no answer is untrue. */
@@ -358,13 +271,13 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 	uint64_t full, full_seen;
 
 	if (tail >= rx->size) {
-		vqp_rx_break(rx, VQP_BROKEN_RANGE);
+		vqp_rx_refuse(rx, VQP_BROKEN_RANGE);
 		return false;
 	}
 	/* A tail short of the accepted one takes back what it gave. */
 	if (vqp_ring_distance(published, tail, rx->size) <
 	    vqp_ring_distance(published, rx->tail_seen, rx->size)) {
-		vqp_rx_break(rx, VQP_BROKEN_STEP);
+		vqp_rx_refuse(rx, VQP_BROKEN_STEP);
 		return false;
 	}
 	/*
@@ -381,17 +294,12 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 	return true;
 }
 
-int64_t
-vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
+/* The rest of vqp_rx_refill(), behind the eviction. */
+static inline __attribute__((__always_inline__)) int64_t
+vqp_rx_refill_rest(struct vqp_rx *rx, uint64_t want, uint64_t broken)
 {
-	const uint64_t broken = vqp_load_relaxed(&rx->broken);
 	uint64_t ready, tail, released, found = 0;
 
-	if (rx->size == 0 || !vqp_rx_believes(broken)) {
-		rx->soft = rx->head;
-		return VQP_ERROR_INVALID_SIZE;
-	}
-	vqp_rx_give_back(rx, want);
 	ready = vqp_rx_ready(rx);
 	if (ready < want || ready == 0) {
 		tail = vqp_rx_look(rx, want);
@@ -415,6 +323,54 @@ vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
 	return (int64_t)(want < ready ? want : ready);
 }
 
+/*
+ * A line we have read stays in our cache, and its next writer must fetch it
+ * from here: the price of a small message, paid by the producer.  So let go
+ * of the lines of the last `n` bytes, if the trial says so.
+ */
+static inline void
+vqp_rx_give_back(struct vqp_rx *rx, uint64_t n)
+{
+	if (vqp_tune_evicts(&rx->tune, n, rx->size)) {
+		for (uint64_t i = 0; i < n; i += VQP_LINE_BYTES)
+			vqp_give_back(rx->data + vqp_ring_advance(
+			    rx->given_back, i, rx->size));
+	}
+	rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
+}
+
+/* Apart: a refill that calls nothing saves no registers. */
+static __attribute__((__noinline__)) int64_t
+vqp_rx_refill_evicting(struct vqp_rx *rx, uint64_t want, uint64_t broken,
+    uint64_t n)
+{
+	vqp_rx_give_back(rx, n);
+	return vqp_rx_refill_rest(rx, want, broken);
+}
+
+int64_t
+vqp_rx_refill(struct vqp_rx *rx, uint64_t want)
+{
+	const uint64_t broken = vqp_load_relaxed(&rx->broken);
+	uint64_t n;
+
+	if (rx->size == 0 || !vqp_rx_believes(broken)) {
+		rx->soft = rx->head;
+		return VQP_ERROR_INVALID_SIZE;
+	}
+	if (vqp_tune_is_lone(&rx->tune, want)) {
+		rx->given_back = rx->head;
+	} else {
+		n = vqp_ring_distance(rx->given_back, rx->head, rx->size);
+		n -= n % VQP_LINE_BYTES;
+		if ((rx->can & VQP_CAN_GIVE_BACK) != 0 &&
+		    vqp_tune_may_evict(&rx->tune, n))
+			return vqp_rx_refill_evicting(rx, want, broken, n);
+		rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
+	}
+	return vqp_rx_refill_rest(rx, want, broken);
+}
+
 int64_t
 vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 {
@@ -435,7 +391,14 @@ vqp_rx_stage_slow(struct vqp_rx *rx, uint64_t n)
 	vqp_rx_set_soft(rx);
 }
 
-void
+__attribute__((__flatten__)) void
+vqp_rx_release_slow(struct vqp_rx *rx, uint64_t n)
+{
+	vqp_rx_stage_slow(rx, n);
+	vqp_rx_publish(rx);
+}
+
+__attribute__((__flatten__)) void
 vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n)
 {
 	vqp_rx_stage_slow(rx, n);

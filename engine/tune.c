@@ -23,18 +23,6 @@ vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement)
 	}
 }
 
-void
-vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks)
-{
-	if (ticks >= 8 * VQP_TICKS_FAR)
-		return;
-	if (ticks > 2 * VQP_TICKS_FAR)
-		ticks = 2 * VQP_TICKS_FAR;
-	/* The last of many weighs a quarter. */
-	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
-	    (3 * distance->ticks + (uint32_t)ticks) / 4;
-}
-
 /* From the better guess, of which the first laps tell nothing yet. */
 static void
 vqp_trial_start(struct vqp_trial *trial, bool far)
@@ -98,7 +86,7 @@ vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement)
 }
 
 bool
-vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
+vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
 {
 	struct vqp_trial *trial = &tune->trial;
 	uint64_t now, ticks, *best = &trial->ticks[trial->gives_back];
@@ -120,21 +108,4 @@ vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
 		vqp_trial_next(trial);
 	trial->windows--;
 	return trial->gives_back;
-}
-
-void
-vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
-    uint64_t size)
-{
-	/* Several messages a pause, or many bytes: near, less is no stream. */
-	if (!vqp_is_far(&tune->distance) &&
-	    found < (uint64_t)tune->backoff * VQP_GATE_BYTES &&
-	    (want == 0 || found / want < (uint64_t)tune->backoff * 4))
-		tune->backoff /= 2;
-	else if (found >= size / 4)		/* the producer may wait */
-		tune->backoff = tune->backoff / 2 | 1;
-	else if (tune->backoff < VQP_GATE_PAUSES_MAX / 2)
-		tune->backoff = (uint16_t)(2 * tune->backoff + 1);
-	else
-		tune->backoff = VQP_GATE_PAUSES_MAX;
 }

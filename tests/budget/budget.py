@@ -60,8 +60,8 @@ def build(ck, folder):
     for source in sorted((ROOT / "engine").glob("*.c")):
         engine.append(str(folder / (source.stem + ".o")))
         subprocess.run(FLAGS + include + [
-            "-fPIC", "-ffreestanding", "-c", str(source), "-o", engine[-1]],
-            check=True)
+            "-fPIC", "-fno-semantic-interposition", "-ffreestanding", "-c",
+            str(source), "-o", engine[-1]], check=True)
     subprocess.run(FLAGS + include + [
         "-D_GNU_SOURCE", "-I%s" % (ROOT / "tests/support"),
         str(HERE / "budget.c"), *engine, "-o", str(program)], check=True)

@@ -97,6 +97,13 @@ census_tx_publish(struct vqp_tx *tx)
 }
 
 void
+census_ring_snapshot(const struct vqp_cell64 *own,
+    const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs)
+{
+	vqp_ring_snapshot(own, foreign, mine, theirs);
+}
+
+void
 census_rx_publish(struct vqp_rx *rx)
 {
 	vqp_rx_publish(rx);

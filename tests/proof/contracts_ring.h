@@ -19,6 +19,9 @@ extern void contract_check(_Bool truth);
 /* Frama-C 25 knows no sizeof in these; every compiler checks them. */
 #define _Static_assert(truth, text) extern int contract_static_assert
 
+/* Nor this builtin. */
+#define __builtin_expect_with_probability(truth, value, probability) (truth)
+
 /* Nor vectors: what copies is not proved here, see README.md. */
 #define vector_size(bytes) aligned(1)
 
@@ -151,7 +154,7 @@ vqp_is_near(const struct vqp_distance *distance);
 /*@ requires \valid(distance);
     assigns distance->ticks;
 */
-void
+static inline void
 vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks);
 
 /*@ requires \valid_read(tune);
@@ -186,22 +189,22 @@ vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
 void
 vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement);
 
-/*@ requires \valid(tune);
-    assigns tune->trial;
-*/
-bool
-vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
-
 /*@ requires \valid_read(tune);
     assigns \nothing;
 */
 static inline bool
 vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want);
 
+/*@ requires \valid_read(tune);
+    assigns \nothing;
+*/
+static inline bool
+vqp_tune_may_evict(const struct vqp_tune_rx *tune, uint64_t n);
+
 /*@ requires \valid(tune);
     assigns tune->trial;
 */
-static inline bool
+bool
 vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
 
 /*@ requires \valid_read(tune);
@@ -209,14 +212,6 @@ vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
 */
 static inline bool
 vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want);
-
-/*@ requires \valid(tune) && tune->backoff <= VQP_GATE_PAUSES_MAX;
-    assigns tune->backoff;
-    ensures tune->backoff <= VQP_GATE_PAUSES_MAX;
-*/
-void
-vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
-    uint64_t size);
 
 /*@ requires \valid(tune) && tune->backoff <= VQP_GATE_PAUSES_MAX;
     assigns tune->backoff;
@@ -232,7 +227,7 @@ vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
     assigns *mine, *theirs;
     ensures own_word((struct vqp_cell64 *)own) ==> *mine == own->v_;
 */
-static void
+static inline void
 vqp_ring_snapshot(const struct vqp_cell64 *own,
     const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs);
 
@@ -352,7 +347,7 @@ vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason);
     TX_SOFT
     ensures tx_broken(tx) ==> tx->soft == tx->tail;
 */
-void
+static inline void
 vqp_tx_renew(struct vqp_tx *tx);
 
 #define TX_RESERVE							\
@@ -405,7 +400,7 @@ vqp_tx_stage(struct vqp_tx *tx, uint64_t n);
     assigns tx->pending;
     ensures tx->pending == 0;
 */
-void
+static inline void
 vqp_tx_settle(struct vqp_tx *tx);
 
 /*
@@ -461,12 +456,18 @@ vqp_tx_publish(struct vqp_tx *tx);
 static inline bool
 vqp_tx_publish_edge(struct vqp_tx *tx);
 
-/*@ requires tx_holds(tx) && TX_STAGED(n);
-    assigns TX_STAGES, TX_PUBLISHES;
-    TX_KEPT
-    TX_PUBLISHED
+#define TX_COMMIT							\
+    requires tx_holds(tx) && TX_STAGED(n);				\
+    assigns TX_STAGES, TX_PUBLISHES;					\
+    TX_KEPT								\
+    TX_PUBLISHED							\
     TX_STEPPED
-*/
+
+/*@ TX_COMMIT */
+void
+vqp_tx_commit_slow(struct vqp_tx *tx, uint64_t n);
+
+/*@ TX_COMMIT */
 static inline void
 vqp_tx_commit(struct vqp_tx *tx, uint64_t n);
 
@@ -659,6 +660,18 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring);
     ensures \old(rx_lied(rx)) ==> rx->broken.v_ == \old(rx->broken.v_);
     ensures \result == VQP_ERROR_INVALID_SIZE;
 */
+static int64_t
+vqp_rx_refuse(struct vqp_rx *rx, enum vqp_broken reason);
+
+/*@ requires rx_memory(rx) && rx_indices(rx) && reason != VQP_INTACT &&
+      reason != VQP_BROKEN_LOST;
+    assigns rx->broken.v_, rx->soft;
+    RX_SOFT
+    ensures rx->soft == rx->head;
+    ensures own_word(&rx->broken) ==> rx_lied(rx);
+    ensures \old(rx_lied(rx)) ==> rx->broken.v_ == \old(rx->broken.v_);
+    ensures \result == VQP_ERROR_INVALID_SIZE;
+*/
 int64_t
 vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason);
 
@@ -686,11 +699,12 @@ vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head);
 /* Only lines of the ring are given back. */
 /*@ requires \valid(rx) && rx_indices(rx) && rx->size != 0;
     requires ring_bytes(rx->data, rx->size, (boolean)rx->mirrored);
+    requires n <= distance(rx->given_back, rx->head, rx->size);
     assigns rx->given_back, rx->tune.trial;
     ensures rx->given_back < rx->size;
 */
 static inline void
-vqp_rx_give_back(struct vqp_rx *rx, uint64_t want);
+vqp_rx_give_back(struct vqp_rx *rx, uint64_t n);
 
 /*@ requires rx_memory(rx);
     assigns rx->tune.distance.looks, rx->tune.distance.ticks;
@@ -737,6 +751,25 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail);
     ensures \result > 0 ==> rx->size != 0 && \result <= rx_ready(rx);	\
     ensures \old(rx_dead(rx)) ==> \result == VQP_ERROR_INVALID_SIZE;	\
     ensures rx->size == 0 ==> \result == VQP_ERROR_INVALID_SIZE;
+
+/* `broken` was loaded when the refill began; an observer may raise it since. */
+#define RX_REST								\
+    requires rx_holds(rx) && rx->tune.backoff <= VQP_GATE_PAUSES_MAX;	\
+    requires rx->size != 0;						\
+    requires broken <= VQP_BROKEN_LOST && !rx_dead(rx);			\
+    assigns RX_REFILLS;							\
+    RX_REFILLED
+
+/*@ RX_REST */
+static inline int64_t
+vqp_rx_refill_rest(struct vqp_rx *rx, uint64_t want, uint64_t broken);
+
+/*@ requires n <= distance(rx->given_back, rx->head, rx->size);
+    RX_REST
+*/
+static int64_t
+vqp_rx_refill_evicting(struct vqp_rx *rx, uint64_t want, uint64_t broken,
+    uint64_t n);
 
 /*@ requires rx_holds(rx) && rx->tune.backoff <= VQP_GATE_PAUSES_MAX;
     assigns RX_REFILLS;
@@ -813,12 +846,18 @@ vqp_rx_publish(struct vqp_rx *rx);
 static inline bool
 vqp_rx_publish_edge(struct vqp_rx *rx);
 
-/*@ requires rx_holds(rx) && RX_STAGED(n);
-    assigns RX_STAGES, RX_PUBLISHES;
-    RX_KEPT
-    RX_PUBLISHED
+#define RX_RELEASE							\
+    requires rx_holds(rx) && RX_STAGED(n);				\
+    assigns RX_STAGES, RX_PUBLISHES;					\
+    RX_KEPT								\
+    RX_PUBLISHED							\
     RX_STEPPED
-*/
+
+/*@ RX_RELEASE */
+void
+vqp_rx_release_slow(struct vqp_rx *rx, uint64_t n);
+
+/*@ RX_RELEASE */
 static inline void
 vqp_rx_release(struct vqp_rx *rx, uint64_t n);
 

@@ -325,7 +325,7 @@ struct trial {
 static bool
 trial_read(struct trial *it, uint64_t n)
 {
-	return vqp_tune_try(&it->pair.b.rx.tune, n, it->pair.b.rx.size);
+	return vqp_tune_evicts(&it->pair.b.rx.tune, n, it->pair.b.rx.size);
 }
 
 static void

@@ -15,6 +15,21 @@
 
 #define VQP_LINE_BYTES 64
 
+/*
+ * Advice to the compiler.  A call on the way that is seldom taken then saves
+ * the registers around itself, and the other way saves none.
+ */
+#ifdef __has_builtin
+#if __has_builtin(__builtin_expect_with_probability)
+#define VQP_LIKELY(truth)						\
+	__builtin_expect_with_probability(!!(truth), 1, 0.9999)
+#endif
+#endif
+#ifndef VQP_LIKELY
+#define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
+#endif
+#define VQP_SELDOM(truth) (!VQP_LIKELY(!(truth)))
+
 /* What vqp_cpu_can() answers. */
 #define VQP_CAN_GIVE_BACK 1u
 #define VQP_CAN_COPY_WIDE 2u	/* with registers of 32 bytes */

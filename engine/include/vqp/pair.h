@@ -219,7 +219,7 @@ vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
 	if (!VQP_LIKELY(length - 1 < tx->soft - tail) ||
 	    length >= VQP_BULK_BYTES)
 		return vqp_pair_send_more_slow(pair, from, length);
-	if (VQP_LIKELY(!tx->pending))
+	if (!tx->pending)
 		vqp_copy_as(tx->can, tx->data + tail, from, length);
 	else
 		vqp_copy_past(tx->data + tail, from, length);

@@ -115,8 +115,6 @@ VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 /* Looks of a query at an end that is at work. */
 #define VQP_QUERY_TRIES 8
 
-#define VQP_LIKELY(truth) __builtin_expect(!!(truth), 1)
-
 static inline void
 vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
     bool mirrored, struct vqp_span out[2])
@@ -142,10 +140,62 @@ vqp_ring_is_aligned(const void *end)
 }
 
 /*
+ * The indices of one moment, for any thread: those between whose looks our own
+ * stood still.  After VQP_QUERY_TRIES in vain, of the last two moments.
+ */
+static inline __attribute__((__always_inline__)) void
+vqp_ring_snapshot(const struct vqp_cell64 *own,
+    const struct vqp_cell64 *foreign, uint64_t *mine, uint64_t *theirs)
+{
+	for (unsigned tried = 0; tried < VQP_QUERY_TRIES; tried++) {
+		/* E8: what the owner accepted is there /before/ its index */
+		*mine = vqp_load_acquire(own);
+		/* E8: what the peer accepted is there /before/ its index */
+		*theirs = vqp_load_acquire(foreign);
+		if (vqp_load_relaxed(own) == *mine)
+			break;
+	}
+}
+
+/*
  * ---- Producer.  One thread at a time calls these for one vqp_tx; only
  * vqp_tx_query() may run beside it.  All are wait-free and callable in any
  * context.
  */
+
+/*
+ * The soft limit that the accepted head allows; 0 bytes once broken.  Never so
+ * far that staged bytes would wait or lines be fetched too late.
+ */
+static inline void
+vqp_tx_set_soft(struct vqp_tx *tx)
+{
+	uint64_t staged, most;
+
+	tx->soft = tx->tail;
+	if (vqp_load_relaxed(&tx->broken) != VQP_INTACT || tx->size == 0)
+		return;
+	staged = vqp_ring_distance(vqp_load_relaxed(&tx->tail_published),
+	    tx->tail, tx->size);
+	most = staged < tx->tune.chunk ? tx->tune.chunk - staged : 0;
+	if (most > VQP_FETCH_BYTES &&
+	    vqp_tune_prefetches(&tx->tune, tx->size))
+		most = VQP_FETCH_BYTES;
+	if (tx->head_seen > tx->tail)
+		tx->soft = tx->head_seen - 1;
+	else
+		tx->soft = tx->size - 1;
+	if (tx->soft - tx->tail > most)
+		tx->soft = tx->tail + most;
+}
+
+/* Bytes free according to the accepted head: 0 to size - 1. */
+static inline uint64_t
+vqp_tx_room(const struct vqp_tx *tx)
+{
+	return tx->size - 1 -
+	    vqp_ring_distance(tx->head_seen, tx->tail, tx->size);
+}
 
 /*
  * Take the producer's end of `ring`, at the indices that stand in its cells.
@@ -172,13 +222,24 @@ int64_t vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason);
  * Move the soft limit on as far as the accepted head allows, and ask for the
  * lines that come after.
  */
-void vqp_tx_renew(struct vqp_tx *tx);
+static inline void
+vqp_tx_renew(struct vqp_tx *tx)
+{
+	vqp_tx_set_soft(tx);
+	if (tx->soft == tx->tail ||
+	    !vqp_tune_prefetches(&tx->tune, tx->size) ||
+	    vqp_tx_room(tx) < 2 * VQP_FETCH_BYTES)
+		return;
+	for (uint64_t i = 0; i < VQP_FETCH_BYTES; i += VQP_LINE_BYTES)
+		vqp_fetch(tx->data + vqp_ring_advance(tx->tail,
+		    VQP_FETCH_BYTES + i, tx->size));
+}
 
 /* The halves of the verbs below for what lies beyond the soft limit. */
 int64_t vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want,
     struct vqp_span out[2]);
 void vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n);
-void vqp_tx_settle(struct vqp_tx *tx);
+void vqp_tx_commit_slow(struct vqp_tx *tx, uint64_t n);
 
 /*
  * Offer up to `want` writable bytes.  Nothing becomes visible until they are
@@ -221,9 +282,17 @@ vqp_tx_stage(struct vqp_tx *tx, uint64_t n)
 }
 
 static inline void
+vqp_tx_settle(struct vqp_tx *tx)
+{
+	/* E1: bytes past the caches are out /before/ the tail */
+	vqp_fence_past();
+	tx->pending = false;
+}
+
+static inline void
 vqp_tx_publish_to(struct vqp_tx *tx, uint64_t tail)
 {
-	if (__builtin_expect(tx->pending, 0))
+	if (VQP_SELDOM(tx->pending))
 		vqp_tx_settle(tx);
 	/* E8: the head that allows a tail is known /before/ that tail */
 	vqp_store_release(&tx->tail_published, tail);
@@ -264,8 +333,11 @@ vqp_tx_publish_edge(struct vqp_tx *tx)
 static inline void
 vqp_tx_commit(struct vqp_tx *tx, uint64_t n)
 {
-	vqp_tx_stage(tx, n);
-	vqp_tx_publish(tx);
+	if (VQP_LIKELY(n <= tx->soft - tx->tail)) {
+		tx->tail += n;
+		vqp_tx_publish(tx);
+	} else
+		vqp_tx_commit_slow(tx, n);
 }
 
 /* Stage and publish, with the answer of vqp_tx_publish_edge(). */
@@ -341,6 +413,7 @@ int64_t vqp_rx_refill(struct vqp_rx *rx, uint64_t want);
 int64_t vqp_rx_peek_slow(struct vqp_rx *rx, uint64_t want,
     struct vqp_span out[2]);
 void vqp_rx_stage_slow(struct vqp_rx *rx, uint64_t n);
+void vqp_rx_release_slow(struct vqp_rx *rx, uint64_t n);
 void vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n);
 
 /*
@@ -421,8 +494,11 @@ vqp_rx_publish_edge(struct vqp_rx *rx)
 static inline void
 vqp_rx_release(struct vqp_rx *rx, uint64_t n)
 {
-	vqp_rx_stage(rx, n);
-	vqp_rx_publish(rx);
+	if (VQP_LIKELY(n <= rx->soft - rx->head)) {
+		rx->head += n;
+		vqp_rx_publish(rx);
+	} else
+		vqp_rx_release_slow(rx, n);
 }
 
 /* Stage and publish, with the answer of vqp_rx_publish_edge(). */

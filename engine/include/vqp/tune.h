@@ -117,7 +117,17 @@ vqp_is_near(const struct vqp_distance *distance)
 }
 
 /* A poll took so many ticks beyond those of the clock. */
-void vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks);
+static inline void
+vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks)
+{
+	if (ticks >= 8 * VQP_TICKS_FAR)
+		return;
+	if (ticks > 2 * VQP_TICKS_FAR)
+		ticks = 2 * VQP_TICKS_FAR;
+	/* The last of many weighs a quarter. */
+	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
+	    (3 * distance->ticks + (uint32_t)ticks) / 4;
+}
 
 void vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
     enum vqp_placement placement);
@@ -135,9 +145,6 @@ vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size)
 	return vqp_is_near(&tune->distance) && size <= VQP_FETCH_RING_BYTES;
 }
 
-/* The consumer read `n` more bytes: does the trial evict their lines? */
-bool vqp_tune_try(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
-
 /* A lone small message of `want` bytes leaves its reader no time to evict. */
 static inline bool
 vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want)
@@ -146,16 +153,22 @@ vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want)
 }
 
 /*
- * Whether to evict the lines of the `n` bytes last read from a ring of `size`.
- * Not on one core, nor many at once: those of a large message, whose producer
- * stores past the caches, or lines long gone by themselves.
+ * Whether the lines of the `n` bytes last read may be evicted.  Not on one
+ * core, nor many at once: those of a large message, whose producer stores past
+ * the caches, or lines long gone by themselves.
  */
 static inline bool
-vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size)
+vqp_tune_may_evict(const struct vqp_tune_rx *tune, uint64_t n)
 {
 	return tune->distance.ticks > VQP_TICKS_NEAR &&
-	    n <= 2 * VQP_GIVE_BACK_BYTES && vqp_tune_try(tune, n, size);
+	    n <= 2 * VQP_GIVE_BACK_BYTES;
 }
+
+/*
+ * Lines of `n` bytes, last read from a ring of `size`, may be evicted: does
+ * the trial do so?
+ */
+bool vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
 
 /*
  * Wait before a poll.  A consumer that polls after every message takes the
@@ -173,19 +186,26 @@ vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want)
 	    want < VQP_LARGE_BYTES);
 }
 
-/* A poll found more than was wanted. */
-void vqp_tune_backoff(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
-    uint64_t size);
-
 /* A poll of a ring of `size` found `found` bytes; `want` were wanted. */
 static inline void
 vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
     uint64_t size)
 {
-	if (found <= want)
+	if (found <= want) {
 		tune->backoff /= 2;
+		return;
+	}
+	/* Several messages a pause, or many bytes: near, less is no stream. */
+	if (!vqp_is_far(&tune->distance) &&
+	    found < (uint64_t)tune->backoff * VQP_GATE_BYTES &&
+	    (want == 0 || found / want < (uint64_t)tune->backoff * 4))
+		tune->backoff /= 2;
+	else if (found >= size / 4)		/* the producer may wait */
+		tune->backoff = tune->backoff / 2 | 1;
+	else if (tune->backoff < VQP_GATE_PAUSES_MAX / 2)
+		tune->backoff = (uint16_t)(2 * tune->backoff + 1);
 	else
-		vqp_tune_backoff(tune, found, want, size);
+		tune->backoff = VQP_GATE_PAUSES_MAX;
 }
 
 #ifdef __cplusplus
