@@ -320,8 +320,18 @@ TEST(new_id, "a guest with a new id is told, and its things come along")
 	CHECK_EQ(guest.memory[500 * FAKE_PAGE + 3], 1);
 	CHECK_EQ(fake_handle_call(&guest, VQP_HYPERCALL_DOORBELL_UNLINK, bell),
 	    VQP_SUCCESS);
+	/* The id before is believed, those before that one are not. */
+	CHECK_EQ(vqp_device_set_cid(guest.device, NEW_ID + 1), VQP_SUCCESS);
+	CHECK_EQ(fake_send(&guest, endpoint, moved, NULL, 0), 24);
+	CHECK_EQ(host.last.src.context, NEW_ID + 1);
+	CHECK_EQ(fake_send(&guest, endpoint, old, NULL, 0),
+	    VQP_ERROR_NO_ACCESS);
 	/* The pair that waits for the guest knows it still. */
 	CHECK_EQ(fake_qpair_alloc(&guest, &qpair), VQP_SUCCESS_ATTACHED);
+	/* A driver that begins anew has had no other id. */
+	vqp_device_reset(guest.device);
+	CHECK_EQ(fake_send(&guest, endpoint, moved, NULL, 0),
+	    VQP_ERROR_NO_ACCESS);
 	fake_program_close(&host);
 	fake_guest_close(&guest);
 	fake_hub_close(&hub);

@@ -200,6 +200,33 @@ TEST(page_pieces, "PIECE loses nothing, cut at pages or not")
 	run_all(VQP_DATA_IN_PIECE);
 }
 
+TEST(piece_ends, "PIECE cuts no header at the end of a page of the guest's")
+{
+	const struct vqp_device_config config = { .context = { .cid = 16 },
+	    .data_in = VQP_DATA_IN_PIECE };
+	const struct vqp_datagram datagram = { .dst = { 16, 1024 },
+	    .src = { VQP_CONTEXT_HOST, 1 }, .payload_size = 64 };
+	uint8_t payload[64] = { 0 };
+	struct vqp_datagram got;
+
+	fake_hub_open(&hub, NULL);
+	CHECK_EQ(fake_guest_create(&guest, &hub, &config), VQP_SUCCESS);
+	fake_program_open(&host, &hub, VQP_CONTEXT_HOST, 0);
+	fake_write32(&guest, VQP_REG_CAPS, VQP_CAP_DATAGRAM);
+	for (int i = 0; i < 2; i++)
+		CHECK_EQ(vqp_program_send(host.program, &datagram, payload),
+		    88);
+	/* 100 bytes to the end of a page, and the next. */
+	vqp_device_data_in(guest.device, buffer, 100 + P);
+	for (int i = 88; i < 100; i++)
+		CHECK_EQ(buffer[i], VQP_DATAGRAM_FILLER);
+	memcpy(&got, buffer + 100, sizeof(got));
+	CHECK_EQ(got.payload_size, 64);
+	fake_program_close(&host);
+	fake_guest_close(&guest);
+	fake_hub_close(&hub);
+}
+
 TEST(nothing_there, "without datagrams every way gives filler")
 {
 	for (int as = VQP_DATA_IN_IMAGE; as <= VQP_DATA_IN_PIECE; as++) {

@@ -637,6 +637,7 @@ TEST(dma_garbage, "F 77: garbage in a DMA header moves nothing it does not say")
 		CHECK_EQ((int64_t)get_operation(1).result, (int32_t)
 		    fake_read32(&guest, VQP_REG_RESULT_LOW));
 	}
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 10);
 	/* A datagram that says it is longer, or shorter, than the operation. */
 	put_operation(1, 1, VQP_DMA_INLINE, 32);
 	start(VQP_REG_DATA_OUT_LOW, 1);
@@ -666,6 +667,7 @@ TEST(dma_garbage, "F 77: garbage in a DMA header moves nothing it does not say")
 	}
 	CHECK_EQ(guest.interrupts[2], 0);
 	CHECK(fake_count(&guest, VQP_COUNT_BAD_ADDRESS) > 64);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 11);
 	close_all();
 }
 
@@ -804,6 +806,8 @@ TEST(dma_receive, "DMA receive: whole datagrams, a terminator, one interrupt")
 	memcpy(&datagram, guest.memory + 10 * FAKE_PAGE, 24);
 	CHECK_EQ(datagram.dst.resource, VQP_RESOURCE_ANY);
 	CHECK_EQ(guest.interrupts[2], 3);
+	CHECK_EQ(guest.interrupts[0], 1);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_DMA_SHORT), 0);
 	close_all();
 }
 
@@ -862,6 +866,35 @@ TEST(dma_aborts_port, "a DMA operation gives up what the port has half of")
 	CHECK_EQ(host.last.payload_size, 8);
 	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
 	    16);
+	close_all();
+}
+
+TEST(dma_ends_swallowing, "a DMA operation gives up what the port swallows")
+{
+	const struct vqp_datagram lie = { endpoint, own, 100000 };
+
+	open_all(DMA, NULL);
+	vqp_device_data_out(guest.device, &lie, sizeof(lie));
+	CHECK_EQ((int32_t)fake_read32(&guest, VQP_REG_RESULT_LOW),
+	    VQP_ERROR_PAYLOAD_TOO_LARGE);
+	CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID, NULL, 0),
+	    16);
+	guest.dma = false;
+	CHECK_EQ(fake_send(&guest, endpoint, own, payload, 8), 32);
+	close_all();
+}
+
+TEST(more_is_said, "who has read one datagram is told of the next")
+{
+	open_all(ALL, NULL);
+	CHECK_EQ(host_sends(100), 124);
+	CHECK_EQ(host_sends(100), 124);
+	guest.interrupts[0] = 0;
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 124);
+	CHECK(guest.interrupts[0] > 0);
+	guest.interrupts[0] = 0;
+	CHECK_EQ(fake_receive(&guest, got, sizeof(got)), 124);
+	CHECK_EQ(guest.interrupts[0], 0);
 	close_all();
 }
 

@@ -228,6 +228,11 @@ TEST(limit, "E 70: one bell too many is refused, the others keep working")
 	CHECK_EQ(vqp_program_ring(host.program, bell(2)), VQP_SUCCESS);
 	CHECK_EQ(unlink_bell(bell(0)), VQP_SUCCESS);
 	CHECK_EQ(fake_link(&guest, bell(3), 3), VQP_SUCCESS);
+	/* A reset gives all of them back. */
+	vqp_device_reset(guest.device);
+	for (uint32_t i = 0; i < 3; i++)
+		CHECK_EQ(fake_link(&guest, bell(i), i), VQP_SUCCESS);
+	CHECK_EQ(fake_link(&guest, bell(3), 3), VQP_ERROR_NO_RESOURCES);
 	close_all();
 	open_limited(NULL);
 	for (uint32_t i = 0; i < 4096; i++)

@@ -129,6 +129,7 @@ TEST(guest_creates_host_attaches, "created, attached, used, detached: each told"
 	CHECK(host.has_memory);
 	CHECK_EQ(host.memory.produce.size, 100);
 	CHECK_EQ(host.memory.consume.size, 5000);
+	CHECK(host.memory.shared == NULL);
 
 	/* The engine meets itself there. */
 	config.produce = host.memory.produce;
@@ -773,6 +774,19 @@ TEST(quiesce, "B 44: while suspended the saved indices answer, judged as ever")
 	close_all();
 }
 
+/* In which of its calls a program meddles. */
+static const char *when;
+
+static void
+reset_and_unplug(struct fake_program *program, const char *call)
+{
+	if (strcmp(call, when) != 0)
+		return;
+	program->hook = NULL;
+	vqp_device_reset(guest.device);
+	vqp_program_destroy(program->program);
+}
+
 TEST(quiesce_all, "suspended and resumed, each pair of a guest, whatever its turn")
 {
 	struct fake_qpair qpair = of_guest();
@@ -816,6 +830,39 @@ TEST(quiesce_all, "suspended and resumed, each pair of a guest, whatever its tur
 		    VQP_SUCCESS_LAST_DETACH);
 	}
 	close_all();
+}
+
+TEST(gone_in_a_walk, "a program that resets the guest ends a walk over its pairs")
+{
+	for (int resumes = 0; resumes < 2; resumes++) {
+		struct fake_qpair qpair = of_guest();
+		struct vqp_qpair_request request = of_host();
+
+		open_all();
+		for (uint32_t i = 0; i < 3; i++) {
+			qpair.handle.resource = 1024 + i;
+			request.handle.resource = 1024 + i;
+			qpair.page = 1 + 8 * i;
+			CHECK_EQ(fake_qpair_alloc(&guest, &qpair),
+			    VQP_SUCCESS_CREATED);
+			CHECK_EQ(vqp_program_qpair_alloc(host.program,
+			    &request), VQP_SUCCESS_ATTACHED);
+		}
+		if (resumes)
+			vqp_device_suspend(guest.device);
+		/* It leaves the pairs, too, so that they are freed. */
+		when = resumes ? "memory" : "no memory";
+		host.hook = reset_and_unplug;
+		if (resumes)
+			vqp_device_resume(guest.device, false);
+		else
+			vqp_device_suspend(guest.device);
+		CHECK_EQ(guest.mapped, 0);
+		vqp_device_resume(guest.device, false);
+		CHECK_EQ(guest.mapped, 0);
+		fake_guest_close(&guest);
+		fake_hub_close(&hub);
+	}
 }
 
 TEST(attach_while_suspended, "no memory to attach to while the guest is away")
@@ -878,7 +925,6 @@ TEST(allocation_failures, "H 98: at each failing allocation nothing is left")
 }
 
 /* What programs do from within the calls, each at each. */
-static const char *when;
 static int then;
 
 static void

@@ -69,6 +69,16 @@ TEST(generations, "the port device offers no DMA and has no page shift")
 	CHECK_EQ(fake_read32(&guest, VQP_REG_GUEST_PAGE_SHIFT), UINT32_MAX);
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), 1);
 	close_all();
+	/* Nor are they there for a driver that did not ask for them. */
+	open_as(VQP_DEVICE_MMIO, 0);
+	fake_write32(&guest, VQP_REG_CAPS, VQP_CAP_DATAGRAM);
+	fake_write32(&guest, VQP_REG_GUEST_PAGE_SHIFT, 14);
+	CHECK_EQ(fake_read32(&guest, VQP_REG_GUEST_PAGE_SHIFT), 12);
+	fake_write32(&guest, VQP_REG_DATA_OUT_LOW, FAKE_BASE);
+	fake_write32(&guest, VQP_REG_DATA_IN_LOW, FAKE_BASE);
+	CHECK_EQ(guest.touches, 0);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), 3);
+	close_all();
 }
 
 TEST(bad_registers, "what is no register reads all ones and writes nowhere")
@@ -127,6 +137,7 @@ TEST(control, "one command a write: enable, disable, reset, else refused")
 	CHECK_EQ(fake_read32(&guest, VQP_REG_STATUS), VQP_STATUS_INT_ON);
 	fake_write32(&guest, VQP_REG_CONTROL, VQP_CONTROL_INT_DISABLE);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_STATUS), 0);
+	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_CONTROL), 4);
 	fake_write32(&guest, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
 	fake_write32(&guest, VQP_REG_CONTROL, VQP_CONTROL_RESET);
 	CHECK_EQ(fake_read32(&guest, VQP_REG_STATUS), 0);
@@ -248,9 +259,18 @@ TEST(exclusive_vectors, "one message for each cause, without ICR")
 	close_all();
 }
 
+static bool fell;
+
+static void
+see_level(struct fake_guest *of)
+{
+	fell |= !of->level;
+}
+
 TEST(shared_vector, "ICR says the causes, reading clears, the level follows")
 {
 	const struct vqp_handle bell = { 16, 1024 };
+	unsigned before;
 
 	open_as(VQP_DEVICE_PORT, 0);
 	vqp_device_set_interrupts(guest.device, VQP_INTERRUPTS_SHARED);
@@ -282,10 +302,13 @@ TEST(shared_vector, "ICR says the causes, reading clears, the level follows")
 	CHECK(!guest.level);
 	fake_write32(&guest, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
 	CHECK(guest.level);
-	/* To vectors of their own: what waits is sent there. */
+	/* To vectors of their own: the line falls, what waits is sent there. */
+	before = guest.interrupts[0];
+	guest.interrupt_hook = see_level;
 	vqp_device_set_interrupts(guest.device, VQP_INTERRUPTS_EXCLUSIVE);
+	CHECK(fell);
 	CHECK_EQ(guest.interrupts[1], 0);
-	CHECK(guest.interrupts[0] >= 4);
+	CHECK_EQ(guest.interrupts[0], before + 1);
 	CHECK(!vqp_device_interrupt_level(guest.device));
 	close_all();
 }
@@ -356,6 +379,10 @@ TEST(reset_forgets, "a reset drops all that the guest brought about")
 		CHECK_EQ(fake_read32(&guest, VQP_REG_IMR), 0);
 		CHECK_EQ(fake_read32(&guest, VQP_REG_ICR), 0);
 		CHECK_EQ(fake_read32(&guest, VQP_REG_GUEST_PAGE_SHIFT), 12);
+		/* The notification page is not taken up again. */
+		vqp_device_suspend(guest.device);
+		vqp_device_resume(guest.device, false);
+		CHECK_EQ(guest.mapped, 0);
 		/* The half datagram is gone, the next one is whole. */
 		CHECK_EQ(fake_hypercall(&guest, VQP_HYPERCALL_GET_CONTEXT_ID,
 		    NULL, 0), 16);
