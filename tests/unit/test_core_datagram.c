@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core_case.h"
+#include "core_private.h"
 
 static uint8_t payload[VQP_DATAGRAM_PAYLOAD_BYTES_MAX];
 
@@ -488,6 +489,133 @@ TEST(case_53_each_has_its_time,
 			CHECK_EQ(later[i].result, 64);
 		}
 		CHECK_EQ(case_counters().time_limits, 0);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(case_53_never_mine,
+    "53: who waits for one that is stopped, unanswered, does so for its time")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		const struct vqp_datagram datagram = { case_host, handle, 40 };
+		struct later later = { handle, 0 };
+		struct sim_thread *thread;
+
+		if (case_dma) {
+			mock.busy_held = true;
+			thread = sim_spawn("sends", SIM_TASK, send_later,
+			    &later);
+			while (mock.core->send.answer == NULL)
+				sim_sleep(10000);
+			sim_stop(thread, true);
+			CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
+			    VQP_ERROR_TIMEOUT);
+			mock_answer(&mock);
+			CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
+			    64);
+			sim_stop(thread, false);
+			sim_join(thread);
+			CHECK_EQ(later.result, 64);
+		}
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(case_74_gone_as_it_sends,
+    "74: all ones as an answer are none of a device that is not there")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_endpoint(&counted, 0);
+		const struct vqp_datagram datagram = { case_host, handle, 40 };
+		uint64_t accesses;
+
+		mock.sends_answer = true;
+		mock.send_answer = -1;
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload), -1);
+		mock.caps = mock.caps_later = UINT32_MAX;
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
+		    VQP_ERROR_UNAVAILABLE);
+		/* And it is not looked at again. */
+		accesses = mock.accesses;
+		CHECK_EQ(vqp_core_send(mock.core, &datagram, payload),
+		    VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(mock.accesses, accesses);
+		vqp_core_endpoint_destroy(mock.core, handle);
+	}
+}
+
+TEST(any_context, "2.3: an endpoint of ANY_CONTEXT hears what is for others")
+{
+	FOR_EACH_CASE() {
+		struct counted ours = { 0 }, any = { 0 };
+		struct vqp_handle handle[2] = { case_endpoint(&ours, 0),
+		    case_endpoint(&any, VQP_DATAGRAM_ANY_CONTEXT) };
+
+		for (unsigned i = 0; i < 2; i++) {
+			mock_datagram(&mock, case_host, (struct vqp_handle){
+			    0x9999, handle[i].resource }, "x", 1);
+			mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		}
+		CHECK_EQ(ours.calls, 0);
+		CHECK_EQ(any.calls, 1);
+		for (unsigned i = 0; i < 2; i++)
+			vqp_core_endpoint_destroy(mock.core, handle[i]);
+	}
+}
+
+TEST(ids_begin_anew, "abi 8: behind the last id comes the first that is free")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle[3];
+
+		handle[0] = case_endpoint(&counted, 0);
+		CHECK_EQ(handle[0].resource, VQP_RESOURCE_FREE_MIN);
+		mock.core->table.id = VQP_RESOURCE_ANY - 1;
+		for (unsigned i = 1; i < 3; i++)
+			handle[i] = case_endpoint(&counted, 0);
+		CHECK_EQ(handle[1].resource, VQP_RESOURCE_ANY - 1);
+		CHECK_EQ(handle[2].resource, VQP_RESOURCE_FREE_MIN + 1);
+		for (unsigned i = 0; i < 3; i++)
+			vqp_core_endpoint_destroy(mock.core, handle[i]);
+	}
+}
+
+/* Bytes that came as they were sent. */
+static uint64_t whole;
+
+static void
+compare(void *argument, const struct vqp_datagram *datagram)
+{
+	(void)argument;
+	if (memcmp(datagram + 1, payload,
+	    (size_t)datagram->payload_size) == 0)
+		whole += datagram->payload_size;
+}
+
+TEST(case_47_in_two_parts,
+    "47: a datagram that begins in what was read for another is whole")
+{
+	for (unsigned i = 0; i < sizeof(payload); i++)
+		payload[i] = (uint8_t)(i * 7 + i / 256);
+	FOR_EACH_CASE() {
+		const struct vqp_endpoint_options options = {
+			.resource = VQP_RESOURCE_ANY,
+			.receive = compare,
+		};
+		struct vqp_handle handle;
+
+		CHECK_EQ(vqp_core_endpoint_create(mock.core, &options,
+		    &handle), VQP_SUCCESS);
+		whole = 0;
+		for (unsigned i = 0; i < 8; i++)
+			mock_datagram(&mock, case_host, handle, payload,
+			    i * 1500);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(whole, 28 * 1500);
 		vqp_core_endpoint_destroy(mock.core, handle);
 	}
 }
@@ -1041,6 +1169,15 @@ TEST(hypercall_limit, "a hypercall longer than any there is never leaves us")
 		CHECK_EQ(vqp_core_hypercall(mock.core, &datagram, payload),
 		    VQP_ERROR_PAYLOAD_TOO_LARGE);
 		CHECK_EQ(mock.message_count, count);
+		/* One that would go by a port that is not there. */
+		if (case_dma) {
+			sim_os_no_ports(mock.os);
+			datagram.payload_size = VQP_DATAGRAM_PAYLOAD_BYTES_MAX +
+			    1;
+			CHECK_EQ(vqp_core_hypercall(mock.core, &datagram,
+			    payload), VQP_ERROR_PAYLOAD_TOO_LARGE);
+			CHECK_EQ(mock.message_count, count);
+		}
 		datagram.payload_size = 8;
 		CHECK(vqp_core_hypercall(mock.core, &datagram, payload) >= 0);
 		CHECK_EQ(mock.message_count, count + 1);

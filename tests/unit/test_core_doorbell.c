@@ -485,6 +485,60 @@ TEST(refused_is_unlinked,
 	}
 }
 
+/* The first link is one that the device has already. */
+static void
+answer_links(struct mock *at, const struct vqp_datagram *datagram)
+{
+	if (datagram->dst.resource == VQP_HYPERCALL_DOORBELL_UNLINK)
+		at->answers[VQP_HYPERCALL_DOORBELL_LINK] = false;
+}
+
+TEST(linked_before,
+    "a bell that was linked with all others meanwhile is linked once more")
+{
+	FOR_EACH_CASE() {
+		const struct vqp_doorbell_options options = {
+			.ring = count_ring,
+		};
+		struct vqp_handle handle = { MOCK_CID, 700 };
+
+		mock.answers[VQP_HYPERCALL_DOORBELL_LINK] = true;
+		mock.answer[VQP_HYPERCALL_DOORBELL_LINK] =
+		    VQP_ERROR_DUPLICATE_ENTRY;
+		mock.sees = answer_links;
+		CHECK_EQ(vqp_core_doorbell_create(mock.core, &options,
+		    &handle), VQP_SUCCESS);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_LINK), 2);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_DOORBELL_UNLINK), 1);
+		CHECK_EQ(vqp_core_doorbell_destroy(mock.core, handle),
+		    VQP_SUCCESS);
+		/* An answer that cannot be. */
+		mock.sees = NULL;
+		mock.answers[VQP_HYPERCALL_DOORBELL_LINK] = true;
+		mock.answer[VQP_HYPERCALL_DOORBELL_LINK] = 1;
+		CHECK_EQ(vqp_core_doorbell_create(mock.core, &options,
+		    &handle), VQP_ERROR_GENERIC);
+		CHECK_EQ(case_counters().bad_results, 1);
+	}
+}
+
+TEST(lost_is_said, "a bell that is not linked again after a sleep is said so")
+{
+	FOR_EACH_CASE() {
+		struct counted counted = { 0 };
+		struct vqp_handle handle = case_bell(&counted, 0);
+
+		vqp_core_suspend(mock.core);
+		mock.answers[VQP_HYPERCALL_DOORBELL_LINK] = true;
+		mock.answer[VQP_HYPERCALL_DOORBELL_LINK] =
+		    VQP_ERROR_NO_RESOURCES;
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		CHECK_EQ(sim_os_log_count(mock.os), 1);
+		CHECK_EQ(vqp_core_doorbell_destroy(mock.core, handle),
+		    VQP_SUCCESS);
+	}
+}
+
 /* ---- A name that was guessed. */
 
 #define GUESSED 700
@@ -691,6 +745,7 @@ TEST(case_73_no_bells, "F6, 73: without notifications bells are refused")
 		vqp_core_start(mock.core);
 		CHECK_EQ(vqp_core_doorbell_create(mock.core, &options,
 		    &handle), VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(sim_os_log_count(mock.os), case_seed % 2 == 0);
 		CHECK_EQ(mock.caps_acked & VQP_CAP_NOTIFICATIONS, 0);
 		CHECK_EQ(mock.imr & VQP_CAUSE_NOTIFICATION, 0);
 		(void)case_endpoint(&counted, 0);

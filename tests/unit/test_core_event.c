@@ -81,6 +81,50 @@ TEST(case_59_too_long, "59: what an event has beyond what we know is left out")
 	}
 }
 
+static void
+count_end(void *argument)
+{
+	(*(unsigned *)argument)++;
+}
+
+static void
+tell_nobody(uint32_t id, const struct vqp_event_data *data,
+    const struct vqp_qpair *origin, void *argument)
+{
+	(void)id, (void)data, (void)origin, (void)argument;
+}
+
+TEST(ends_with_its_core,
+    "B21: who stays behind is told of its end once, and nobody comes after it")
+{
+	FOR_EACH_CASE() {
+		struct vqp_core *core = mock.core;
+		const struct vqp_endpoint_options options = {
+			.resource = VQP_RESOURCE_ANY,
+			.flags = VQP_DATAGRAM_ANY_CONTEXT,
+			.receive = count_receive,
+		};
+		struct vqp_handle handle;
+		unsigned ends = 0;
+		uint32_t id, other;
+
+		CHECK_EQ(vqp_core_event_subscribe_owned(core,
+		    VQP_EVENT_QP_RESUMED, tell_nobody, count_end, &ends, &id),
+		    VQP_SUCCESS);
+		vqp_core_detach(core);
+		mock.core = NULL;
+		CHECK_EQ(vqp_core_event_subscribe(core, VQP_EVENT_QP_RESUMED,
+		    tell_nobody, NULL, &other), VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(vqp_core_endpoint_create(core, &options, &handle),
+		    VQP_ERROR_UNAVAILABLE);
+		CHECK_EQ(ends, 0);
+		CHECK_EQ(vqp_core_event_unsubscribe(core, id), VQP_SUCCESS);
+		CHECK_EQ(ends, 1);
+		sim_os_settle(mock.os);
+		CHECK(sim_os_released(mock.os));
+	}
+}
+
 TEST(case_59_zero_behind,
     "59: what was not sent reads as zero in what a subscriber is told")
 {
@@ -91,8 +135,17 @@ TEST(case_59_zero_behind,
 		memset(&told.event, 0xaa, sizeof(told.event));
 		event(VQP_EVENT_QP_RESUMED, NULL, 4);
 		CHECK_EQ(told.calls, 1);
+		/* An event is no datagram for an endpoint. */
+		CHECK_EQ(case_counters().receive_no_endpoint, 0);
 		for (unsigned i = 0; i < 16; i++)
 			CHECK_EQ(told.event.payload.bytes[i], 0);
+		CHECK_EQ(told.event.reserved, 0);
+		/* What is reserved says nothing, whatever was sent. */
+		mock_datagram(&mock, (struct vqp_handle){ 0, 0 },
+		    (struct vqp_handle){ MOCK_CID, VQP_RESOURCE_EVENTS },
+		    (const uint32_t[2]){ VQP_EVENT_QP_RESUMED, UINT32_MAX }, 8);
+		mock_serve(&mock, VQP_CAUSE_DATAGRAM);
+		CHECK_EQ(told.calls, 2);
 		CHECK_EQ(told.event.reserved, 0);
 		vqp_core_event_unsubscribe(mock.core, id);
 	}
@@ -161,7 +214,14 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 			};
 			struct vqp_datagram datagram = { case_host, { 0, 0 },
 			    1 };
+			const struct vqp_doorbell_options bell = {
+				.ring = count_ring,
+			};
+			const struct vqp_qpair_options pair = {
+				.produce_bytes = 64, .peer = VQP_CONTEXT_ANY,
+			};
 			struct vqp_handle handle;
+			struct vqp_qpair *qpair;
 
 			mock.cid = errors[i];
 			if (mock_attach(&mock) != VQP_SUCCESS) {
@@ -183,6 +243,12 @@ TEST(case_61_error_is_no_id, "B13: an error is never taken for a context id")
 			    VQP_ERROR_NO_RESOURCES);
 			CHECK_EQ(vqp_core_endpoint_destroy(mock.core,
 			    datagram.src), VQP_SUCCESS);
+			handle = (struct vqp_handle){ VQP_INVALID_ID,
+			    VQP_INVALID_ID };
+			CHECK_EQ(vqp_core_doorbell_create(mock.core, &bell,
+			    &handle), VQP_ERROR_NO_RESOURCES);
+			CHECK_EQ(vqp_core_qpair_alloc(mock.core, &pair,
+			    &handle, &qpair), VQP_ERROR_NO_RESOURCES);
 			/* And it is asked again. */
 			mock.cid = 0x1234;
 			CHECK_EQ(vqp_core_context_id(mock.core), 0x1234);

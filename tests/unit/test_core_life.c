@@ -628,7 +628,7 @@ TEST(case_74_gone, "74: after the device is gone no register is touched")
 		CHECK_EQ(vqp_core_service(mock.core, 7), 0);
 		vqp_core_shutdown(mock.core);
 		vqp_core_suspend(mock.core);
-		CHECK(vqp_core_resume(mock.core) < 0);
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_ERROR_UNAVAILABLE);
 		vqp_core_endpoint_destroy(mock.core, endpoint);
 		vqp_core_doorbell_destroy(mock.core, bell);
 		vqp_core_detach(mock.core);
@@ -829,6 +829,45 @@ TEST(resumed_if_nobody_heard,
 		CHECK(vqp_core_qpair_detach(mock.core, &local) >= 0);
 		vqp_core_event_unsubscribe(mock.core, id[0]);
 		vqp_core_event_unsubscribe(mock.core, id[1]);
+	}
+}
+
+TEST(case_75_without_an_id,
+    "75: the id of before is not ours if the device does not say so again")
+{
+	FOR_EACH_CASE() {
+		CHECK_EQ(vqp_core_context_id(mock.core), MOCK_CID);
+		vqp_core_suspend(mock.core);
+		mock.cid = VQP_ERROR_NO_ACCESS;
+		CHECK_EQ(vqp_core_resume(mock.core), VQP_SUCCESS);
+		CHECK_EQ(vqp_core_context_id(mock.core), VQP_INVALID_ID);
+	}
+}
+
+TEST(plugged_without_a_page,
+    "98: a device without memory for its notification page has no old one")
+{
+	FOR_EACH_CASE() {
+		struct counted detached = { 0 };
+		struct vqp_qpair *qpair;
+		uint32_t id = case_subscribe(VQP_EVENT_QP_PEER_DETACH,
+		    &detached);
+
+		CHECK(make_one(&qpair, 0));
+		vqp_core_unplug(mock.core);
+		/* Its clients are told, and the device was. */
+		CHECK_EQ(detached.calls, 1);
+		CHECK_EQ(mock_count(&mock, VQP_HYPERCALL_QPAIR_DETACH), 1);
+		CHECK(vqp_core_qpair_detach(mock.core, &qpair) >= 0);
+		vqp_core_event_unsubscribe(mock.core, id);
+		CHECK_EQ(sim_os_log_count(mock.os), 0);
+		sim_os_fail_at(mock.os, 1, false);
+		CHECK_EQ(vqp_core_plug(mock.core, case_dma), VQP_SUCCESS);
+		sim_os_fail_at(mock.os, 0, false);
+		CHECK_EQ(sim_os_log_count(mock.os), 1);
+		CHECK_EQ(mock.caps_acked & VQP_CAP_NOTIFICATIONS, 0);
+		CHECK(!mock.has_bitmap);
+		vqp_core_start(mock.core);
 	}
 }
 

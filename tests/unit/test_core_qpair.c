@@ -670,6 +670,7 @@ TEST(case_39_detach_refused,
 		    VQP_ERROR_NO_ACCESS);
 		CHECK(qpair == NULL);
 		CHECK_EQ(case_counters().pairs_quarantined, 1);
+		CHECK_EQ(sim_os_log_count(mock.os), 1);
 		/* The device may write still, and it is nobody's memory. */
 		CHECK(case_bytes() > bytes - 4096);
 		*(volatile uint8_t *)sim_os_bus(mock.os, page * 4096, 1) = 1;
