@@ -20,6 +20,20 @@ vqp_device_free_message(struct vqp_device *device,
 		    message_bytes(message->padded));
 }
 
+/*
+ * Events were lost: when there is room again, one event tells the guest to
+ * check all its queue pairs.
+ */
+static void
+tell_of_loss(struct vqp_device *device)
+{
+	if (!device->events_lost || device->event_count >=
+	    (device->context.hub->limits.event_count + 1) / 2)
+		return;
+	device->events_lost = false;
+	vqp_hub_event_resumed(&device->context);
+}
+
 /* Queue for a guest.  Events have a limit of their own. */
 static int
 queue(struct vqp_device *device, const struct vqp_datagram *datagram,
@@ -38,10 +52,8 @@ queue(struct vqp_device *device, const struct vqp_datagram *datagram,
 		return vqp_hub_refuse(context, VQP_COUNT_NOT_LISTENING,
 		    VQP_ERROR_UNAVAILABLE);
 	if (is_event) {
-		/*
-		 * The event is lost; when there is room again, one event tells
-		 * the guest to check all its queue pairs.
-		 */
+		/* The one that was lost may be the only one there was. */
+		tell_of_loss(device);
 		if (device->events_lost ||
 		    device->event_count >= limits->event_count) {
 			device->events_lost = true;
@@ -214,15 +226,10 @@ vqp_device_pop(struct vqp_device *device)
 	 */
 	if (device->image_count > 0)
 		device->image_count--;
-	if (!message->is_event) {
+	if (message->is_event)
+		device->event_count--;
+	else
 		device->queue_bytes -= message->bytes;
-		return message;
-	}
-	device->event_count--;
-	if (device->events_lost && device->event_count <
-	    (device->context.hub->limits.event_count + 1) / 2) {
-		device->events_lost = false;
-		vqp_hub_event_resumed(&device->context);
-	}
+	tell_of_loss(device);
 	return message;
 }

@@ -898,7 +898,10 @@ TEST(lost_on_resume, "a pair whose pages are gone is lost, and both are told")
 /* H 98 */
 TEST(allocation_failures, "H 98: at each failing allocation nothing is left")
 {
+	const struct vqp_datagram hello = { { 16, 1030 }, { 2, 1 }, 0 };
+	struct vqp_event_qpair event;
 	int results = 0;
+	uint32_t peer;
 
 	open_all();
 	for (int n = 0; n < 3; n++) {
@@ -921,6 +924,21 @@ TEST(allocation_failures, "H 98: at each failing allocation nothing is left")
 	hub.fail_after = 0;
 	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
 	hub.fail_after = -1;
+	/* With the next event, or with the next datagram that it reads. */
+	CHECK_EQ(next_event(&peer), -1);
+	CHECK_EQ(host_leaves(), VQP_SUCCESS);
+	CHECK_EQ(next_event(&peer), VQP_EVENT_QP_RESUMED);
+	CHECK_EQ(next_event(&peer), VQP_EVENT_QP_PEER_DETACH);
+	CHECK_EQ(next_event(&peer), -1);
+	CHECK_EQ(fake_qpair_detach(&guest, handle), VQP_SUCCESS_LAST_DETACH);
+	CHECK_EQ(guest_creates(), VQP_SUCCESS_CREATED);
+	hub.fail_after = 0;
+	CHECK_EQ(host_takes(), VQP_SUCCESS_ATTACHED);
+	hub.fail_after = -1;
+	CHECK_EQ(vqp_program_send(host.program, &hello, NULL), 24);
+	CHECK_EQ(fake_receive(&guest, &event, sizeof(event)), 24);
+	CHECK_EQ(next_event(&peer), VQP_EVENT_QP_RESUMED);
+	CHECK_EQ(next_event(&peer), -1);
 	close_all();
 }
 
