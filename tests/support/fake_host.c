@@ -76,6 +76,9 @@ hub_log(void *context, uint32_t cid, enum vqp_device_count count,
 
 	if (status_of[count] != 0)
 		CHECK_EQ(status, status_of[count]);
+	if (count == VQP_COUNT_BAD_DMA)
+		CHECK(status == VQP_ERROR_INVALID_ARGS ||
+		    status == VQP_ERROR_UNAVAILABLE);
 	CHECK(status < 0);
 	hub->logged_cid = cid;
 	hub->logged = count;

@@ -692,6 +692,7 @@ TEST(dma_suspended, "DMA of a guest that is away is refused, counted, untouched"
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 1);
 	start(VQP_REG_DATA_IN_LOW, 1);
 	CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_DMA), 2);
+	CHECK_EQ(hub.logged_status, VQP_ERROR_UNAVAILABLE);
 	CHECK_EQ(guest.touches, touches);
 	CHECK_EQ(operation->busy, 1);
 	/* And it goes on where it was. */

@@ -112,6 +112,26 @@ TEST(links, "links are of our own handles, once each; unlink ends them")
 	close_all();
 }
 
+TEST(one_bucket, "bells are found whatever names the others have")
+{
+	open_all();
+	/* A table of buckets has a power of two of them. */
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQ(fake_link(&guest, bell(i << 16), i), VQP_SUCCESS);
+	for (uint32_t i = 0; i < 4; i++) {
+		CHECK_EQ(fake_link(&guest, bell(i << 16), 9),
+		    VQP_ERROR_DUPLICATE_ENTRY);
+		CHECK_EQ(guest_rings(bell(i << 16)), VQP_SUCCESS);
+		CHECK_EQ(guest.memory[i], 1);
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		CHECK_EQ(unlink_bell(bell((i ^ 1) << 16)), VQP_SUCCESS);
+		CHECK_EQ(guest_rings(bell((i ^ 1) << 16)),
+		    VQP_ERROR_NOT_FOUND);
+	}
+	close_all();
+}
+
 /* E 66 */
 TEST(gone_bells, "E 66: a bell that was unlinked is not rung")
 {

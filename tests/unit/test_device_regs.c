@@ -112,6 +112,13 @@ TEST(bad_registers, "what is no register reads all ones and writes nowhere")
 		vqp_device_write(guest.device, offset, 2, UINT64_MAX);
 		CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), ++count);
 	}
+	/* The data port has no such widths, and takes nothing of them. */
+	for (uint32_t width = 0; width < 10; width++) {
+		if (width == 1 || width == 2 || width == 4)
+			continue;
+		vqp_device_write(guest.device, VQP_REG_DATA_OUT, width, 0);
+		CHECK_EQ(fake_count(&guest, VQP_COUNT_BAD_REGISTER), ++count);
+	}
 	/* Registers that are only read. */
 	fake_write32(&guest, VQP_REG_STATUS, 1);
 	fake_write32(&guest, VQP_REG_ICR, 1);
