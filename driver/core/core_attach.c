@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The life cycle: bring a device up, suspend and resume it, take it down.  Each
- * stage has its undoing, and those are taken in reverse.
+ * The life cycle: bring a device up, suspend and resume it, take it down.
  */
 #include "core_call.h"
 #include "core_doorbell.h"
@@ -16,7 +15,7 @@
 #define VQP_CORE_LIMIT_NS	UINT64_C(1000000000)
 #define VQP_CORE_RESOURCE_COUNT	(UINT32_C(1) << 20)
 
-/* In a task: a device that was reset has forgotten all pairs. */
+/* A broken device was reset, so all pairs with others are lost.  Task. */
 static void
 vqp_core_broken(void *argument)
 {
@@ -31,9 +30,10 @@ vqp_core_broken(void *argument)
  */
 
 /*
- * Exactly 1: the device knows the hypercall `number`.  Only of the one without
- * which nothing works it is asked, as all drivers do.  A device need not tell of
- * the others: those are called, and it may refuse.
+ * Returns exactly 1 if the device knows the hypercall `number`.  The core asks
+ * only about the one hypercall that it cannot work without, as all drivers do.
+ * A device need not answer for the others; the core calls them, and the device
+ * may refuse.
  */
 static int64_t
 vqp_core_query(struct vqp_core *core, uint32_t number)
@@ -59,7 +59,7 @@ vqp_core_want(const struct vqp_core *core, uint32_t offered)
 	return want;
 }
 
-/* The same for a new device and for one that forgot us. */
+/* The same steps for a new device and for one that was reset. */
 static int
 vqp_core_bring_up(struct vqp_core *core)
 {
@@ -96,7 +96,7 @@ vqp_core_bring_up(struct vqp_core *core)
 	return VQP_SUCCESS;
 }
 
-/* Only the registers of the MMIO device can tell it the size of a page. */
+/* Only the MMIO device has a register for the size of a page. */
 static bool
 vqp_core_pages_fit_device(const struct vqp_core *core)
 {
@@ -110,11 +110,11 @@ vqp_core_pages_fit_device(const struct vqp_core *core)
 	return false;
 }
 
-/* What the device may be told of, and what it alone needs. */
+/* The notification page, and the buffers for DMA. */
 static int
 vqp_core_memory_alloc(struct vqp_core *core)
 {
-	/* Without the page there are no bells, and all the rest works. */
+	/* Without the page there are no doorbells; all the rest works. */
 	if (!vqp_bells_page_alloc(core))
 		vqp_os_log(core->os, VQP_OS_WARNING,
 		    "no memory for the notification page: no doorbells");
@@ -132,7 +132,7 @@ vqp_core_memory_free(struct vqp_core *core)
 	vqp_bells_page_free(core);
 }
 
-/* Bring it up, bells included; it may break or go on the way. */
+/* Bring it up with its doorbells; it may break or be torn out on the way. */
 static int
 vqp_core_bring_up_all(struct vqp_core *core)
 {
@@ -142,7 +142,10 @@ vqp_core_bring_up_all(struct vqp_core *core)
 	status = vqp_core_bring_up(core);
 	if (status != VQP_SUCCESS)
 		return status;
-	/* Bells that end from here on are unlinked, or would stay linked. */
+	/*
+	 * A doorbell that is destroyed from here on must be unlinked in the
+	 * device, which may have linked it again already.
+	 */
 	vqp_core_up(core);
 	vqp_bells_relink(core);
 	switch (vqp_core_state(core)) {
@@ -168,7 +171,7 @@ vqp_core_plug(struct vqp_core *core, bool dma)
 	status = vqp_core_memory_alloc(core);
 	if (status == VQP_SUCCESS) {
 		status = vqp_core_bring_up_all(core);
-		/* It may know some of our memory by now. */
+		/* The device may know some of our memory by now. */
 		if (status != VQP_SUCCESS &&
 		    status != VQP_ERROR_DEVICE_NOT_FOUND)
 			vqp_core_reset(core);
@@ -255,7 +258,7 @@ vqp_core_start(struct vqp_core *core)
 	vqp_os_reg_write(core->os, VQP_REG_IMR, vqp_core_causes(core));
 	vqp_os_reg_write(core->os, VQP_REG_CONTROL, VQP_CONTROL_INT_ENABLE);
 	vqp_qpairs_tell(core);
-	/* At this clients give up all pairs, also local ones that live on. */
+	/* At this event clients give up all pairs, also local ones. */
 	if (vqp_qpairs_unheard(core))
 		(void)vqp_event_dispatch(core, &resumed, NULL);
 }
@@ -264,7 +267,7 @@ vqp_core_start(struct vqp_core *core)
  * ---- Down, in stages.
  */
 
-/* Nobody talks to the device any more, and it knows nothing of us. */
+/* Stop all traffic with the device, reset it, and lose the pairs. */
 static void
 vqp_core_silence(struct vqp_core *core, enum vqp_core_state state)
 {
@@ -328,6 +331,6 @@ vqp_core_detach(struct vqp_core *core)
 {
 	vqp_core_unplug(core);
 	vqp_core_close(core);
-	/* What ended itself holds the core until the reaper has had it. */
+	/* Objects that wait for the reaper still hold references. */
 	vqp_core_put(core);
 }

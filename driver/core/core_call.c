@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Messages to the device, through the port or by DMA: one at a time, and each
- * with its answer.  Hypercalls and datagrams go this way.
+ * Messages to the device, hypercalls and datagrams, through the port or by DMA.
+ * The device handles one message at a time and answers each.
  */
 #include "core_call.h"
 #include "core_state.h"
 
-/* What one look at `busy` may cost others: then the lock is given up. */
+/* After this many polls of `busy` the sender drops the lock between polls. */
 #define VQP_SEND_LOOKS		1000
 
-/* Others may send between the two halves of a long message so often. */
+/* How often another message may come between the two steps of a long one. */
 #define VQP_SEND_LONG_TRIES	8
 
-/* Behind the time limit. */
+/* Polls of `busy` after the time limit. */
 #define VQP_SEND_LATE_LOOKS	16
 
 void
@@ -118,22 +118,22 @@ vqp_message_bytes(const struct vqp_core *core,
 	return bytes;
 }
 
-/* Longer than what goes by DMA. */
+/* Too long for the DMA buffer. */
 static bool
 vqp_message_is_long(const struct vqp_core *core, uint64_t bytes)
 {
 	return vqp_core_dma(core) && bytes > VQP_DATAGRAM_BYTES_MAX;
 }
 
-/* What the device says of the last message.  Under send.lock. */
+/* The device's answer to the last message.  Under send.lock. */
 static int64_t
 vqp_send_result(struct vqp_core *core)
 {
-	/* By DMA too: the answer in the operation is no driver's yet. */
+	/* With DMA too: no driver reads the answer in the operation yet. */
 	int64_t result = (int32_t)vqp_os_reg_read(core->os,
 	    VQP_REG_RESULT_LOW);
 
-	/* All ones is an answer, and what reads where nothing is. */
+	/* -1 is a valid answer, and also what a missing device reads as. */
 	if (result == -1 && vqp_os_reg_read(core->os, VQP_REG_CAPS) ==
 	    VQP_ICR_DEVICE_GONE) {
 		vqp_core_gone(core);
@@ -143,9 +143,9 @@ vqp_send_result(struct vqp_core *core)
 }
 
 /*
- * Whether the buffer is free, under send.lock.  Who finds that its message was
- * answered takes the answer for whoever waits for it: that one may be stopped
- * on our own processor.
+ * Whether the buffer is free, under send.lock.  A thread that finds the message
+ * answered stores the answer for the thread that waits for it, because the
+ * waiting thread may be preempted by this one.
  */
 static bool
 vqp_send_free(struct vqp_core *core)
@@ -159,7 +159,7 @@ vqp_send_free(struct vqp_core *core)
 	return true;
 }
 
-/* Messages of this kind may be sent now. */
+/* Whether a message may be sent in the present state of the device. */
 static bool
 vqp_send_may(const struct vqp_core *core, bool early)
 {
@@ -169,8 +169,9 @@ vqp_send_may(const struct vqp_core *core, bool early)
 }
 
 /*
- * Hand the buffer to the device; its answer, or why none will come.  Under
- * send.lock, which is given up now and then if the device takes its time.
+ * Pass the buffer to the device and return its answer, or an error if no answer
+ * will come.  Under send.lock, which is dropped between polls if the device
+ * takes long.
  */
 static int64_t
 vqp_send_dma(struct vqp_core *core, bool early)
@@ -188,7 +189,10 @@ vqp_send_dma(struct vqp_core *core, bool early)
 			return answer;
 	}
 	begin = vqp_os_now_ns(core->os);
-	/* Who was stopped for long, or the machine, looks once more. */
+	/*
+	 * If this thread or the machine was stopped, the limit may have passed
+	 * unseen: poll a few more times before giving up.
+	 */
 	while (vqp_send_may(core, early) && late <= VQP_SEND_LATE_LOOKS) {
 		vqp_os_unlock(&core->send.lock);
 		vqp_os_relax(core->os);
@@ -207,7 +211,7 @@ vqp_send_dma(struct vqp_core *core, bool early)
 	    VQP_ERROR_TIMEOUT : VQP_ERROR_UNAVAILABLE;
 }
 
-/* Get send.lock, and the buffer.  VQP_SUCCESS with the lock held. */
+/* Take send.lock and the buffer.  Holds the lock on VQP_SUCCESS only. */
 static int
 vqp_send_enter(struct vqp_core *core, bool early)
 {
@@ -223,7 +227,7 @@ vqp_send_enter(struct vqp_core *core, bool early)
 			return VQP_SUCCESS;
 		seen = core->send.count;
 		vqp_os_unlock(&core->send.lock);
-		/* Each message has its time. */
+		/* The time limit is that of one message, not of the queue. */
 		if (seen != count)
 			begin = vqp_os_now_ns(core->os);
 		else if (vqp_os_now_ns(core->os) - begin >
@@ -234,7 +238,10 @@ vqp_send_enter(struct vqp_core *core, bool early)
 	}
 }
 
-/* Who waits for an answer gets none; it may be stopped, and is not waited for. */
+/*
+ * Answers for the device.  The thread that waits may not run for long, so this
+ * does not wait for it.
+ */
 void
 vqp_send_abort(struct vqp_core *core)
 {
@@ -246,8 +253,8 @@ vqp_send_abort(struct vqp_core *core)
 }
 
 /*
- * Whether it can be sent as it is.  Not before the lock is held: it may be
- * another device that we got in to.  Under send.lock.
+ * Whether the message can be sent to the present device.  Under send.lock,
+ * because the device may have been replaced while we waited for the lock.
  */
 static int
 vqp_message_judge(struct vqp_core *core, const struct vqp_message *message,
@@ -258,14 +265,14 @@ vqp_message_judge(struct vqp_core *core, const struct vqp_message *message,
 	if (vqp_message_is_long(core, bytes) && !vqp_os_has_ports(core->os))
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
 	if (bytes != sizeof(*head) + head->payload_size)
-		return VQP_ERROR_UNAVAILABLE;	/* its numbers are wider */
+		return VQP_ERROR_UNAVAILABLE;	/* other page number width */
 	if (message->pages[0] != NULL &&
 	    message->epoch != vqp_core_epoch(core))
-		return VQP_ERROR_UNAVAILABLE;	/* and not of these pages */
+		return VQP_ERROR_UNAVAILABLE;	/* pages of a device before */
 	return VQP_SUCCESS;
 }
 
-/* Send it, and get the device's answer.  Under send.lock. */
+/* Send a message and return the device's answer.  Under send.lock. */
 static int64_t
 vqp_send(struct vqp_core *core, const struct vqp_message *message,
     uint64_t bytes, bool port)
@@ -290,10 +297,12 @@ vqp_send(struct vqp_core *core, const struct vqp_message *message,
 }
 
 /*
- * What is longer than the DMA buffer goes by the port.  A device that is talked
- * to by DMA may be deaf there, and RESULT_LOW keep the answer of the message
- * before: that is made a refusal first.  `again` if another message came in
- * between, and nothing was sent.  Under send.lock.
+ * Send a message that is longer than the DMA buffer through the port.  A device
+ * with DMA may ignore its port, and then RESULT_LOW keeps the answer to the
+ * message before.  So first send a message by DMA that the device refuses: if
+ * the answer does not change afterwards, the device ignored the port.  Sets
+ * `again` if another message came between the two; then nothing was sent.
+ * Under send.lock.
  */
 static int64_t
 vqp_send_long(struct vqp_core *core, const struct vqp_message *message,
@@ -312,7 +321,7 @@ vqp_send_long(struct vqp_core *core, const struct vqp_message *message,
 	int64_t refusal = vqp_send(core, &question, sizeof(unknown), false);
 	int64_t result;
 
-	/* The lock may have been given up meanwhile. */
+	/* vqp_send() may have dropped the lock. */
 	if (!vqp_send_may(core, message->early))
 		return vqp_core_state(core) == VQP_CORE_BROKEN ?
 		    VQP_ERROR_TIMEOUT : VQP_ERROR_UNAVAILABLE;
@@ -382,7 +391,7 @@ vqp_core_hypercall(struct vqp_core *core, const struct vqp_datagram *datagram,
 		return VQP_ERROR_INVALID_ARGS;
 	if (!vqp_core_works(core))
 		return VQP_ERROR_UNAVAILABLE;
-	/* The largest message that there is names the pages of a pair. */
+	/* The largest valid message names the pages of a pair. */
 	if (datagram->payload_size > sizeof(struct vqp_hypercall_qpair_alloc) +
 	    VQP_QPAIR_PAGE_COUNT_MAX * sizeof(uint64_t))
 		return VQP_ERROR_PAYLOAD_TOO_LARGE;
@@ -401,7 +410,7 @@ uint32_t
 vqp_core_context_ask(struct vqp_core *core)
 {
 	struct vqp_datagram call;
-	/* As 32 bits without a sign: an id may have the highest bit. */
+	/* Unsigned, because a valid id may have the highest bit set. */
 	uint32_t context = (uint32_t)vqp_core_call(core,
 	    VQP_HYPERCALL_GET_CONTEXT_ID, &call, sizeof(call));
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Doorbells: a byte of the notification page each, and what to call when the
- * device sets it.  Road 2, from the interrupt to the callback.
+ * Doorbells: each has a byte of the notification page and a callback, which the
+ * core calls when the device has set the byte.  This is data path 2 from the
+ * interrupt to the callback.
  */
 #include "core_call.h"
 #include "core_doorbell.h"
@@ -10,7 +11,7 @@
 
 #define VQP_BELL_NONE	VQP_BELL_COUNT
 
-/* Eight bytes of the notification page are looked at together. */
+/* The scan loads eight bytes of the notification page at once. */
 union vqp_bell_word {
 	struct vqp_cell64 word;		/* w:device,core r:core e:E4 */
 	struct vqp_cell8 byte[8];	/* w:device,core r:core e:E4 */
@@ -21,7 +22,7 @@ struct vqp_bell {
 	struct vqp_doorbell_options options;
 	struct vqp_os_work work;
 	uint32_t index;			/* of its byte, or VQP_BELL_NONE */
-	/* As the device was told; ours may have changed since. */
+	/* The id in the last link call; our own id may have changed since. */
 	struct vqp_cell64 context;	/* w:core r:core e:none */
 };
 
@@ -123,15 +124,18 @@ vqp_bell_call(struct vqp_core *core, enum vqp_hypercall number,
 	return vqp_core_call(core, number, &call.datagram, sizeof(call));
 }
 
-/* Out of the device's sight, and of the scan's. */
+/* Neither the scan nor the device finds this doorbell any more. */
 static void
 vqp_bell_unlink(struct vqp_bell *bell)
 {
 	struct vqp_core *core = bell->resource.core;
 
-	/* In this order: who links all anew looks whether it is still there. */
+	/*
+	 * Clear the list link before the call: vqp_bells_relink() checks the
+	 * list link after it has linked the doorbell in the device.
+	 */
 	vqp_resource_link(&core->bells.link[bell->index], NULL);
-	/* Of a device that does not know it any more there is no more to ask. */
+	/* A device that does not know the doorbell needs nothing more. */
 	(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
 	    vqp_bell_told(bell));
 }
@@ -152,7 +156,7 @@ vqp_bell_handle(struct vqp_core *core, struct vqp_handle *handle)
 	return VQP_SUCCESS;
 }
 
-/* Give it a place and a name.  What fails is undone by whoever frees it. */
+/* Give it a place and a name.  After an error the caller discards it. */
 static int
 vqp_bell_name(struct vqp_bell *bell, struct vqp_handle *name)
 {
@@ -162,7 +166,7 @@ vqp_bell_name(struct vqp_bell *bell, struct vqp_handle *name)
 	return vqp_resource_add(&bell->resource, name);
 }
 
-/* Tell the device of one that has them: or take it back. */
+/* Link a doorbell that has place and name in the device, or end it. */
 static int
 vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
     struct vqp_call *call)
@@ -174,7 +178,7 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
 	vqp_resource_link(&core->bells.link[bell->index], &bell->resource);
 	result = vqp_bell_link(bell, name.context);
 	if (result == VQP_ERROR_DUPLICATE_ENTRY) {
-		/* All bells were linked anew since it has its place: again. */
+		/* vqp_bells_relink() has linked it already: link it again. */
 		(void)vqp_bell_call(core, VQP_HYPERCALL_DOORBELL_UNLINK,
 		    vqp_bell_told(bell));
 		result = vqp_bell_link(bell, name.context);
@@ -187,11 +191,11 @@ vqp_bell_open(struct vqp_bell *bell, struct vqp_handle name,
 		VQP_CORE_COUNT(core, bad_results);
 		result = VQP_ERROR_GENERIC;
 	}
-	/* It may have been linked with all others meanwhile. */
+	/* vqp_bells_relink() may have linked it since. */
 	vqp_bell_unlink(bell);
 	/*
-	 * A client that guessed the name may be destroying it already, and the
-	 * name may be another bell's by now.
+	 * A client that guessed the name may be destroying the doorbell at this
+	 * moment, and another doorbell may have the name by now.
 	 */
 	taken = vqp_resource_withdraw(&bell->resource);
 	vqp_call_leave(&bell->resource, call);
@@ -231,7 +235,7 @@ vqp_core_doorbell_create(struct vqp_core *core,
 	vqp_resource_init(&bell->resource, core, VQP_RESOURCE_DOORBELL,
 	    sizeof(*bell), vqp_bell_finish);
 	vqp_os_work_init(&bell->work, vqp_bell_work, bell);
-	/* Who destroys it early waits for us. */
+	/* A thread that destroys the doorbell too early waits for our pin. */
 	(void)vqp_call_enter(&bell->resource, &call);
 	status = vqp_bell_name(bell, &name);
 	if (status != VQP_SUCCESS) {
@@ -309,7 +313,7 @@ vqp_bells_page_free(struct vqp_core *core)
 	core->bells.page.base = NULL;
 }
 
-/* Find the bell of `index`, and enter; NULL if there is none. */
+/* Find the doorbell of byte `index` and pin it; NULL if there is none. */
 static struct vqp_bell *
 vqp_bell_enter(struct vqp_core *core, uint32_t index, struct vqp_call *call)
 {
@@ -324,7 +328,7 @@ vqp_bell_enter(struct vqp_core *core, uint32_t index, struct vqp_call *call)
 	return (struct vqp_bell *)resource;
 }
 
-/* The device rang the byte of `index`. */
+/* The device has set byte `index`. */
 static void
 vqp_bell_rung(struct vqp_core *core, uint32_t index)
 {
@@ -332,7 +336,7 @@ vqp_bell_rung(struct vqp_core *core, uint32_t index)
 	struct vqp_bell *bell = vqp_bell_enter(core, index, &call);
 
 	if (bell == NULL)
-		return;		/* rung after unlink: it is late */
+		return;		/* notified before it was unlinked */
 	if (bell->options.flags & VQP_DOORBELL_DELAYED) {
 		vqp_os_work_queue(core->os, &bell->work);
 	} else {
@@ -351,7 +355,7 @@ vqp_bells_scan(struct vqp_core *core)
 	if (!vqp_core_agreed(core, VQP_CAP_NOTIFICATIONS))
 		return;
 	for (uint64_t i = 0; i < words; i++) {
-		/* Almost all are down, and a look is cheaper than a swap. */
+		/* Few bytes are set, and a load is cheaper than a swap. */
 		uint64_t rung = vqp_load_relaxed(&page[i].word) &
 		    VQP_DOORBELL_RUNG * UINT64_C(0x0101010101010101);
 
@@ -380,7 +384,10 @@ vqp_bells_register(struct vqp_core *core)
 	    &call.datagram, sizeof(call));
 }
 
-/* After a reset the device knows no bell; our own context may be new. */
+/*
+ * After a reset the device knows no doorbell, and our context id may have
+ * changed.
+ */
 void
 vqp_bells_relink(struct vqp_core *core)
 {
@@ -398,7 +405,7 @@ vqp_bells_relink(struct vqp_core *core)
 			vqp_os_log(core->os, VQP_OS_WARNING,
 			    "doorbell %u:%u was lost", context,
 			    bell->resource.handle.resource);
-		/* Its end may have come while it was linked. */
+		/* A client may have destroyed it while it was linked. */
 		if (vqp_resource_at(&core->bells.link[i]) != &bell->resource)
 			(void)vqp_bell_call(core,
 			    VQP_HYPERCALL_DOORBELL_UNLINK,

@@ -9,8 +9,8 @@
 #include "core_state.h"
 
 /*
- * What a DELAYED endpoint has not received yet, one datagram behind the other.
- * The receive lane fills one half while the work empties the other.
+ * The queue of a DELAYED endpoint, one datagram behind the other.  The receive
+ * work class fills one half while the endpoint's work empties the other.
  */
 struct vqp_endpoint_half {
 	uint8_t *bytes;		/* VQP_HOST_QUEUE_BYTES_MAX */
@@ -41,7 +41,10 @@ vqp_endpoint_finish(struct vqp_resource *resource)
 	vqp_os_lock_destroy(&endpoint->lock);
 }
 
-/* Append to a delayed endpoint.  In the receive lane: one at a time. */
+/*
+ * Append to the queue of a DELAYED endpoint.  Only the thread that serves the
+ * receive work class does this.
+ */
 static void
 vqp_endpoint_delay(struct vqp_endpoint *endpoint,
     const struct vqp_datagram *datagram)
@@ -91,7 +94,7 @@ vqp_endpoint_work(void *argument)
 	struct vqp_call call;
 
 	vqp_os_lock(&endpoint->lock);
-	/* Who fills now queues us again. */
+	/* The thread that fills the half queues this work again when done. */
 	if (!endpoint->filling) {
 		half = &endpoint->half[endpoint->filled];
 		endpoint->filled ^= 1;
@@ -197,7 +200,10 @@ vqp_core_send(struct vqp_core *core, const struct vqp_datagram *datagram,
 	message = (struct vqp_message){ &head, sizeof(head), payload,
 	    head.payload_size, { NULL, NULL }, 0, false };
 	result = vqp_core_exchange(core, &message);
-	/* All of it or an error; what the hypervisor serves answers as it likes. */
+	/*
+	 * A datagram is sent whole or fails.  The hypervisor's own resources
+	 * may answer with any number.
+	 */
 	if (result >= 0 && head.dst.context != VQP_CONTEXT_HYPERVISOR &&
 	    result != (int64_t)(sizeof(head) + head.payload_size)) {
 		VQP_CORE_COUNT(core, bad_results);

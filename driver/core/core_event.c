@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Events: what the device tells all who asked.  Road 3.
+ * Events: the device, or a local pair, notifies all subscribers.  Data path 3.
  */
 #include "core_call.h"
 #include "core_event.h"
@@ -9,7 +9,7 @@
 
 struct vqp_subscription {
 	struct vqp_resource resource;	/* first */
-	uint64_t sequence;		/* later ones are larger */
+	uint64_t sequence;		/* grows with each subscription */
 	uint32_t event;
 	void (*tell)(uint32_t id, const struct vqp_event_data *data,
 	    const struct vqp_qpair *origin, void *argument);
@@ -28,7 +28,8 @@ vqp_subscription_finish(struct vqp_resource *resource)
 }
 
 /*
- * The subscription with an id: in *link, what leads to it.  Under table_lock.
+ * Find the subscription with an id; *link is the list link that points to it.
+ * Under table_lock.
  */
 static struct vqp_resource *
 vqp_subscription_find(struct vqp_core *core, uint32_t id,
@@ -47,7 +48,7 @@ vqp_subscription_find(struct vqp_core *core, uint32_t id,
 	return NULL;
 }
 
-/* Behind all others, so that a list is in order.  Under table_lock. */
+/* Append, so that the list is sorted by sequence.  Under table_lock. */
 static void
 vqp_subscription_add(struct vqp_core *core,
     struct vqp_subscription *subscription)
@@ -58,7 +59,10 @@ vqp_subscription_add(struct vqp_core *core,
 	uint32_t id = core->events.id;
 	struct vqp_cell64 *other;
 
-	/* Live ids are fewer than ids, and the first round has none twice. */
+	/*
+	 * The loop ends, because there are more ids than subscriptions.  Before
+	 * the ids wrap for the first time, no id can be in use.
+	 */
 	do {
 		id = id + 1 != 0 ? id + 1 : 1;
 	} while (core->events.sequence >= UINT32_MAX &&
@@ -121,7 +125,7 @@ vqp_core_event_unsubscribe(struct vqp_core *core, uint32_t id)
 	vqp_table_lock(core);
 	resource = vqp_subscription_find(core, id, &link);
 	if (resource != NULL) {
-		/* Who stands on it knows now that its link grows stale. */
+		/* A dispatch that pins it must not follow its link any more. */
 		vqp_os_lock(&resource->lock);
 		resource->unlinked = true;
 		vqp_os_unlock(&resource->lock);
@@ -134,7 +138,10 @@ vqp_core_event_unsubscribe(struct vqp_core *core, uint32_t id)
 	return VQP_SUCCESS;
 }
 
-/* Where the walk goes on behind `sequence`.  In a read section. */
+/*
+ * The next subscription after `sequence`.  Starts from the head again if `at`
+ * is NULL or was unlinked.  In a read section.
+ */
 static struct vqp_resource *
 vqp_subscription_next(struct vqp_core *core, uint32_t event,
     struct vqp_resource *at, uint64_t sequence)
@@ -169,7 +176,7 @@ vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
 	vqp_table_lock(core);
 	last = core->events.sequence;
 	vqp_table_unlock(core);
-	/* Stay in one until the next is entered: its link is how to go on. */
+	/* Pin the next one before unpinning this one, whose link leads on. */
 	do {
 		struct vqp_os_read section;
 
@@ -200,7 +207,7 @@ vqp_event_dispatch(struct vqp_core *core, const struct vqp_event_data *data,
 	return told;
 }
 
-/* What an event's bytes must reach, from `event` on. */
+/* The least payload bytes of an event, counted from `event` on. */
 static uint64_t
 vqp_event_bytes_min(uint32_t event)
 {
@@ -217,8 +224,9 @@ vqp_event_bytes_min(uint32_t event)
 }
 
 /*
- * The device says that we have a new id.  It is asked, not believed: the answer
- * is what it stamps our messages with, and what we pass on.
+ * The device says that our context id changed.  Subscribers get the id that the
+ * device returns when asked, because the device stamps our messages with that
+ * one; the id in the event is only checked.
  */
 static bool
 vqp_event_context(struct vqp_core *core, struct vqp_event_data *data)
@@ -248,7 +256,7 @@ vqp_event_receive(struct vqp_core *core, const struct vqp_datagram *datagram)
 		VQP_CORE_COUNT(core, event_bad_size);
 		return;
 	}
-	/* Later devices may know more to say: the rest is not read. */
+	/* Later devices may send more; the core does not read the rest. */
 	__builtin_memcpy(&data, datagram + 1,
 	    bytes < sizeof(data) ? (size_t)bytes : sizeof(data));
 	if (data.event >= VQP_EVENT_GUEST_COUNT) {
