@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Queue pairs: pages, the device's consent, and the engine on top.  Road 3;
- * road 1 begins where alloc ends.
+ * Queue pairs: allocate pages, have the device accept them, and attach the
+ * engine.  This is data path 3; data path 1 begins where alloc ends.
  */
 #include "core_call.h"
 #include "core_event.h"
@@ -11,28 +11,29 @@
 
 /*
  * The two rings of a pair and their name.  A pair with another context has one
- * end here, a LOCAL one up to two, which call the rings by opposite names.
- * Under lock: under pairs.lock.
+ * side here; a LOCAL pair has up to two, and what one side produces the other
+ * consumes.  "Under lock" means under pairs.lock.
  */
 struct vqp_rings {
 	struct vqp_resource resource;	/* first */
-	struct vqp_qpair_options options;	/* of who came first */
-	struct vqp_os_pages pages[2];	/* produce, consume, as that one says */
-	bool taken[2];			/* under lock; the ends there are */
+	struct vqp_qpair_options options;	/* the creator's */
+	struct vqp_os_pages pages[2];	/* the creator's produce, consume */
+	bool taken[2];			/* under lock; the attached sides */
 	bool ready;			/* under lock; may be attached to */
-	bool refused;		/* the device agreed oddly, and keeps it */
-	uint64_t epoch;			/* vqp_core_epoch(), when it was made */
-	bool said;		/* under lock; forget it, to the device */
-	bool told;			/* under lock; and clients know */
+	/* The device returned an undefined success code, refused the detach. */
+	bool refused;
+	uint64_t epoch;			/* vqp_core_epoch() at creation */
+	bool said;		/* under lock; detach sent to the device */
+	bool told;			/* under lock; clients got the event */
 	struct vqp_rings *quarantine_next;	/* under lock */
 };
 
-/* What a client holds. */
+/* One side of a pair, which a client holds. */
 struct vqp_end {
 	struct vqp_qpair qpair;		/* first */
 	struct vqp_core *core;
 	struct vqp_rings *rings;
-	unsigned side;			/* 1: calls the rings the other way */
+	unsigned side;			/* 1: produce and consume exchanged */
 	struct vqp_end *next;		/* under lock */
 };
 
@@ -50,7 +51,7 @@ vqp_rings_local(const struct vqp_rings *rings)
 	return (rings->options.flags & VQP_QPAIR_LOCAL) != 0;
 }
 
-/* The device forgot it.  Under pairs.lock. */
+/* The device was reset since the pair was made.  Under pairs.lock. */
 static bool
 vqp_rings_lost(const struct vqp_rings *rings)
 {
@@ -68,7 +69,7 @@ vqp_rings_bytes(const struct vqp_qpair_options *options)
 	return options->produce_bytes + options->consume_bytes;
 }
 
-/* A header page, and the data's. */
+/* One page for the header, and the pages of the data. */
 static uint32_t
 vqp_ring_page_count(const struct vqp_core *core, uint64_t bytes)
 {
@@ -77,7 +78,7 @@ vqp_ring_page_count(const struct vqp_core *core, uint64_t bytes)
 	return 1 + (uint32_t)((bytes + (UINT64_C(1) << shift) - 1) >> shift);
 }
 
-/* Give back what vqp_rings_reserve() took. */
+/* Undo vqp_rings_reserve(). */
 static void
 vqp_rings_unreserve(struct vqp_core *core,
     const struct vqp_qpair_options *options)
@@ -88,7 +89,7 @@ vqp_rings_unreserve(struct vqp_core *core,
 	vqp_os_unlock(&core->pairs.lock);
 }
 
-/* The pages and their share of the budget: clients and visitors have left. */
+/* Free the pages and their share of the limits; no side, no pin is left. */
 static void
 vqp_rings_finish(struct vqp_resource *resource)
 {
@@ -102,7 +103,7 @@ vqp_rings_finish(struct vqp_resource *resource)
 	vqp_rings_unreserve(core, &rings->options);
 }
 
-/* Give the name back, then the rest. */
+/* Free the name first, then the rest. */
 static void
 vqp_rings_free(struct vqp_rings *rings)
 {
@@ -111,7 +112,7 @@ vqp_rings_free(struct vqp_rings *rings)
 	vqp_resource_end(&rings->resource);
 }
 
-/* Reserve what is limited.  VQP_SUCCESS or VQP_ERROR_NO_RESOURCES. */
+/* Count against the limits.  VQP_SUCCESS or VQP_ERROR_NO_RESOURCES. */
 static int
 vqp_rings_reserve(struct vqp_core *core,
     const struct vqp_qpair_options *options)
@@ -130,7 +131,7 @@ vqp_rings_reserve(struct vqp_core *core,
 	return status;
 }
 
-/* New rings with a name and without memory; what fails leaves nothing. */
+/* New rings with a name and no pages; a failure leaves nothing behind. */
 static int
 vqp_rings_new(struct vqp_core *core, const struct vqp_qpair_options *options,
     struct vqp_handle *name, struct vqp_rings **made)
@@ -164,7 +165,7 @@ vqp_rings_new(struct vqp_core *core, const struct vqp_qpair_options *options,
 	return VQP_SUCCESS;
 }
 
-/* The numbers of pages that a device with narrow ones can be told. */
+/* Without PPN64 the device takes page numbers of 32 bits. */
 static bool
 vqp_pages_fit(const struct vqp_core *core, const struct vqp_os_pages *pages)
 {
@@ -197,7 +198,8 @@ vqp_rings_pages(struct vqp_rings *rings)
 		if (!vqp_rings_local(rings) &&
 		    !vqp_pages_fit(core, &rings->pages[i])) {
 			vqp_os_log(core->os, VQP_OS_WARNING,
-			    "a page lies beyond what the device can be told");
+			    "page number needs more than 32 bits and the "
+			    "device lacks PPN64");
 			return VQP_ERROR_NO_MEM;
 		}
 	}
@@ -215,7 +217,7 @@ vqp_rings_detach_call(struct vqp_rings *rings)
 	    VQP_HYPERCALL_QPAIR_DETACH, &call.datagram, sizeof(call));
 }
 
-/* Ask the device.  Any answer that is not one of its own is a failure. */
+/* Send the alloc call.  An undefined answer of the device is a failure. */
 static int64_t
 vqp_rings_alloc_call(struct vqp_rings *rings)
 {
@@ -254,8 +256,9 @@ vqp_rings_alloc_call(struct vqp_rings *rings)
 }
 
 /*
- * The device may still write into these: kept until it is reset.  False if it
- * was since they were made, or is not there.  `asleep`: it is about to be.
+ * Keep the rings until the device is reset, because it may still write to them.
+ * False if the device was reset since they were made, or is not there.  Sets
+ * `asleep` if a reset is about to come.
  */
 static bool
 vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
@@ -276,8 +279,8 @@ vqp_rings_quarantine(struct vqp_rings *rings, bool *asleep)
 }
 
 /*
- * The rings' last end is gone.  What the device says of it, 0 if it has no
- * say.
+ * The last side of the rings has detached.  Returns the device's answer to the
+ * detach, or 0 if the device was not asked.
  */
 static int64_t
 vqp_rings_close(struct vqp_rings *rings)
@@ -293,13 +296,13 @@ vqp_rings_close(struct vqp_rings *rings)
 	vqp_os_unlock(&core->pairs.lock);
 	if (!vqp_rings_local(rings) && !lost)
 		result = vqp_rings_detach_call(rings);
-	/* Of a pair that it does not know it has no pages. */
+	/* NOT_FOUND: the device does not know the pair and has no pages. */
 	if (result >= 0 || result == VQP_ERROR_NOT_FOUND ||
 	    !vqp_rings_quarantine(rings, &asleep)) {
 		vqp_rings_free(rings);
 		return result < 0 ? VQP_SUCCESS : result;
 	}
-	/* It was not asked, or asked before. */
+	/* The call was not sent, or a detach was sent before. */
 	if (said || asleep)
 		return VQP_SUCCESS;
 	VQP_CORE_COUNT(core, pairs_quarantined);
@@ -348,7 +351,7 @@ vqp_end_open(struct vqp_end *end)
 	return vqp_pair_attach(&end->qpair.pair, &config);
 }
 
-/* False if the device may have forgotten the pair. */
+/* False if the device was reset since, and may not know the pair. */
 static bool
 vqp_end_link(struct vqp_end *end)
 {
@@ -366,7 +369,7 @@ vqp_end_link(struct vqp_end *end)
 	return lives;
 }
 
-/* Only one caller gets it; NULL if it is none of ours. */
+/* Of several callers only one gets it; NULL if it is not one of ours. */
 static struct vqp_end *
 vqp_end_unlink(struct vqp_core *core, const struct vqp_qpair *qpair)
 {
@@ -383,7 +386,7 @@ vqp_end_unlink(struct vqp_core *core, const struct vqp_qpair *qpair)
 	return end;
 }
 
-/* The end is gone: whether it was the last. */
+/* One side has detached.  Returns whether it was the last one. */
 static bool
 vqp_end_give_up(struct vqp_end *end)
 {
@@ -397,7 +400,7 @@ vqp_end_give_up(struct vqp_end *end)
 	return last;
 }
 
-/* Tell our own clients of a local end that came or went. */
+/* Notify our own clients that a local side attached or detached. */
 static void
 vqp_end_tell(struct vqp_end *end, enum vqp_event event)
 {
@@ -447,7 +450,7 @@ vqp_qpair_judge(const struct vqp_core *core,
 	return VQP_SUCCESS;
 }
 
-/* A name of ours if the caller has none. */
+/* Check the caller's name, or fill in our context for a new one. */
 static int
 vqp_qpair_name(struct vqp_core *core, const struct vqp_qpair_options *options,
     struct vqp_handle *name)
@@ -472,7 +475,7 @@ vqp_qpair_name(struct vqp_core *core, const struct vqp_qpair_options *options,
 	return VQP_SUCCESS;
 }
 
-/* Whether another end may join, and on which side.  Under pairs.lock. */
+/* Whether another side may attach, and which one.  Under pairs.lock. */
 static int
 vqp_rings_join(struct vqp_rings *rings,
     const struct vqp_qpair_options *options, unsigned *side)
@@ -494,8 +497,8 @@ vqp_rings_join(struct vqp_rings *rings,
 }
 
 /*
- * If we hold rings of that name, the second end of a local pair.  NOT_FOUND if
- * there are none.
+ * Attach as the second side of a local pair, if we hold rings of that name.
+ * VQP_ERROR_NOT_FOUND if we hold none.
  */
 static int
 vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
@@ -518,7 +521,7 @@ vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
 	vqp_call_leave(resource, &call);
 	if (status != VQP_SUCCESS)
 		return status;
-	/* The other end may be at work: what it wrote is judged as a peer's. */
+	/* The other side may be in use: check its indexes as a peer's. */
 	status = vqp_end_open(end);
 	if (status != VQP_SUCCESS) {
 		if (vqp_end_give_up(end))
@@ -530,7 +533,7 @@ vqp_qpair_join(struct vqp_end *end, const struct vqp_qpair_options *options,
 	return VQP_SUCCESS_ATTACHED;
 }
 
-/* The first end: rings, the device's consent, the engine. */
+/* Create the first side: rings, the device's consent, the engine. */
 static int
 vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
     struct vqp_handle *name)
@@ -557,7 +560,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 		vqp_queue_header_init(end->rings->pages[1].base, *name);
 	}
 	if (status != VQP_SUCCESS) {
-		/* Asked, and no answer: it may have them until it was reset. */
+		/* Without an answer the device may have them until a reset. */
 		keeps = end->rings->refused ||
 		    (!local && !vqp_core_talks(core));
 		if (!keeps || !vqp_rings_quarantine(end->rings, &asleep))
@@ -570,7 +573,7 @@ vqp_qpair_create(struct vqp_end *end, const struct vqp_qpair_options *options,
 		return status;
 	}
 	if (!vqp_end_link(end)) {
-		/* It forgot its pairs before or after it agreed to this. */
+		/* The device was reset before or after it accepted the pair. */
 		result = vqp_rings_detach_call(end->rings);
 		if (result < 0 && result != VQP_ERROR_NOT_FOUND)
 			end->rings->epoch = vqp_core_epoch(core);
@@ -636,7 +639,7 @@ vqp_core_qpair_detach(struct vqp_core *core, struct vqp_qpair **qpair)
 	if (end == NULL)
 		return VQP_ERROR_NOT_FOUND;
 	rings = end->rings;
-	/* What was received may still be unsaid (vqp/pair.h). */
+	/* Indexes may not be published yet (vqp/pair.h). */
 	vqp_tx_publish(&end->qpair.pair.tx);
 	vqp_rx_publish(&end->qpair.pair.rx);
 	vqp_os_lock(&core->pairs.lock);
@@ -696,7 +699,7 @@ vqp_qpairs_lose(struct vqp_core *core)
 	vqp_qpairs_free_quarantine(core);
 }
 
-/* The next to tell clients of: nothing may be called under the lock. */
+/* Find the next lost pair; its event is sent without the lock. */
 static bool
 vqp_qpairs_tell_one(struct vqp_core *core, struct vqp_event_data *data)
 {
@@ -742,7 +745,7 @@ vqp_qpairs_unheard(struct vqp_core *core)
 	return unheard;
 }
 
-/* The next that the device is to be told of; until then it has the pages. */
+/* Find the next pair to detach; the device has its pages until then. */
 static bool
 vqp_qpairs_say_one(struct vqp_core *core, struct vqp_handle *name)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Interrupts: ask the device for the causes and work on them.  One thread at a
- * time works on each class of them; what another thread brings is done, too.
+ * Interrupts: read the causes from the device and serve them.  One thread at a
+ * time serves each work class, also the causes that other threads bring.
  */
 #include "core_doorbell.h"
 #include "core_receive.h"
@@ -60,7 +60,7 @@ vqp_core_interrupt(struct vqp_core *core)
 	return causes & vqp_core_causes(core);
 }
 
-/* A thread is in one of the lanes.  Under service.lock. */
+/* Whether a thread serves any work class.  Under service.lock. */
 static bool
 vqp_service_busy(const struct vqp_service *service)
 {
@@ -68,7 +68,7 @@ vqp_service_busy(const struct vqp_service *service)
 	    service->lane[VQP_LANE_BELLS].busy;
 }
 
-/* The causes to work for now, 0 if someone else does. */
+/* The causes to serve now, or 0 if another thread serves this work class. */
 static uint32_t
 vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
 {
@@ -87,7 +87,7 @@ vqp_lane_enter(struct vqp_core *core, struct vqp_lane *lane, uint32_t causes)
 	return mine;
 }
 
-/* What came meanwhile, for the caller to bring again. */
+/* Returns the causes that arrived since; the caller brings them again. */
 static uint32_t
 vqp_lane_leave(struct vqp_core *core, struct vqp_lane *lane)
 {
@@ -141,7 +141,10 @@ vqp_core_stop(struct vqp_core *core)
 	busy = vqp_service_busy(&core->service);
 	core->service.stopping = busy;
 	vqp_os_unlock(&core->service.lock);
-	/* Who leaves may hold the lock still: the core stays until it returned. */
+	/*
+	 * The thread that signals may still hold the lock: the shell keeps the
+	 * core until that thread's service call has returned.
+	 */
 	if (busy)
 		vqp_os_event_wait(&core->service.idle);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Which state the device is in, and how many objects still need the core.  All
- * other files of the core build on this one; it calls none of them.
+ * The state of the device, and the references to the core.  All other files of
+ * the core build on this one; it calls none of them.
  */
 #include "core_state.h"
 
@@ -36,7 +36,7 @@ vqp_core_dma_set(struct vqp_core *core, bool dma)
 	vqp_store_relaxed(&core->life.dma, dma);
 }
 
-/* Clients that were held up meanwhile do not get in between. */
+/* Clients that waited for the device cannot send while it is started. */
 void
 vqp_core_starting(struct vqp_core *core)
 {
@@ -61,7 +61,7 @@ vqp_core_agree(struct vqp_core *core, uint32_t caps)
 void
 vqp_core_state_set(struct vqp_core *core, enum vqp_core_state state)
 {
-	/* From a device that was torn out there is one way. */
+	/* GONE is final: only UNPLUGGED may follow. */
 	if (vqp_load_relaxed(&core->life.state) == VQP_CORE_GONE &&
 	    state != VQP_CORE_UNPLUGGED)
 		return;
@@ -105,7 +105,7 @@ vqp_core_fail(struct vqp_core *core, const char *why)
 	vqp_core_reset(core);
 	vqp_os_work_queue(core->os, &core->life.breaker);
 	vqp_os_log(core->os, VQP_OS_ERROR,
-	    "the device is out of order and was reset: %s", why);
+	    "device protocol error, device reset: %s", why);
 }
 
 void
