@@ -217,9 +217,6 @@ open_pair(const struct peer_shape *shape, struct arena *arena,
 	}, open_pair };							\
 	static const struct peer_menu copies_##bytes = { {		\
 		&copy_##bytes, &copy_more_##bytes, &copy_batch_##bytes	\
-	}, open_pair };							\
-	static const struct peer_menu trips_##bytes = { {		\
-		[PEER_ROUND_TRIP] = &round_trip_##bytes			\
 	}, open_pair };
 
 TRAFFIC_SIZES(LOOPS)
