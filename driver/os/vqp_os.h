@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the driver core asks of an operating system: the only seam between
- * them.  Functions and not macros: the contract is written here once, each
+ * The OS layer: all that the driver core needs of an operating system.  These
+ * are functions and not macros, so that the contract is written here once, each
  * shell implements it once, and a debugger can stop on it.  docs/porting.md
- * says in which order a shell is best written.
+ * says in which order to write a shell.
  *
- * <vqp_os_types.h> is the shell's, found by include path.  It defines
- *	struct vqp_os		what the shell knows of one device; opaque here
+ * The shell provides <vqp_os_types.h>, found by include path.  It defines
+ *	struct vqp_os		the shell's data of one device; opaque here
  *	struct vqp_os_lock	a lock for short sections
  *	struct vqp_os_read	what a read section keeps on its stack
  *	struct vqp_os_work	a piece of work; embedded in its owner
  *	struct vqp_os_event	what one thread waits for; embedded in its owner
  *
- * The core zeroes what it embeds before it is initialised.  At the right of
- * each group: from where the core calls it.
+ * The core zeroes the structs that it embeds before it initialises them.  The
+ * word at the right of each group says from where the core calls it:
  *	task	may sleep
  *	any	also under a lock, in a read section, in the shell's handlers
  */
@@ -25,7 +25,7 @@
 
 #include <vqp_os_types.h>
 
-/* Of all memory here: a queue pair's struct needs it. */
+/* Alignment of all memory below; the struct of a queue pair needs it. */
 #define VQP_OS_ALIGNMENT 128
 
 #ifdef __cplusplus
@@ -33,25 +33,25 @@ extern "C" {
 #endif
 
 /*
- * Memory of our own, zeroed, on a boundary of VQP_OS_ALIGNMENT.	task
- * Returns NULL on shortage.  Freed with the size it was asked for; NULL is
- * allowed there.
+ * Private memory, zeroed, aligned to VQP_OS_ALIGNMENT.			task
+ * Returns NULL on shortage.  The core frees it with the size that it asked for,
+ * and may pass NULL to the free function.
  */
 void *vqp_os_alloc(struct vqp_os *os, uint64_t bytes);
 void vqp_os_free(struct vqp_os *os, void *memory, uint64_t bytes);
 
-/* Of a page as the device counts it, log2: 12 for 4 KiB.		any */
+/* log2 of the size of a page as the device counts it: 12 for 4 KiB.	any */
 uint32_t vqp_os_page_shift(struct vqp_os *os);
 
 /*
- * Pages to share with the device, zeroed: one behind the other for the CPU,
- * anywhere for the device, so that a shell needs no two that are neighbours.
- * If `mirror`, the shell may map all but the first once more behind the last,
- * and says in `mirrored` whether it did.				task
- * Returns false on shortage, and then nothing is allocated.
+ * Pages to share with the device, zeroed.  They are contiguous for the CPU and
+ * may lie anywhere for the device, so a shell needs no contiguous bus memory.
+ * If `mirror` is set, the shell may map all pages but the first once more
+ * behind the last, and says in `mirrored` whether it did.		task
+ * Returns false on shortage; then nothing is allocated.
  *
- * After vqp_core_unplug() a shell may take them out of the device's reach; the
- * memory stays until it is freed.
+ * After vqp_core_unplug() a shell may unmap the pages from the device; the
+ * memory stays until the core frees it.
  */
 struct vqp_os_pages {
 	void *base;
@@ -66,8 +66,8 @@ bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 void vqp_os_pages_free(struct vqp_os *os, struct vqp_os_pages *pages);
 
 /*
- * Memory in one piece for the device too, zeroed, page aligned: a few dozen
- * KiB, asked for at attach only.					task
+ * Memory that is contiguous for the device too, zeroed, page aligned: a few
+ * dozen KiB, allocated only when a device is brought up.		task
  * Returns false on shortage.
  */
 struct vqp_os_dma {
@@ -82,14 +82,14 @@ bool vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes,
 void vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma);
 
 /*
- * Registers, by their offset (enum vqp_reg); ports or memory, as the shell
- * found the device.							any
+ * Registers by offset (enum vqp_reg), in ports or in memory as the shell found
+ * the device.								any
  * A write comes after all our earlier stores to memory, a read before all our
- * later loads.  Of a device that is gone every read is all ones.
+ * later loads.  Every read of a device that is gone returns all ones.
  *
  * The streams move `bytes` bytes through one register, a byte at a time on the
- * wire.  They go by the ports, which a device with registers in memory has in
- * most machines, too: vqp_os_has_ports() says whether they are there.
+ * wire.  They use the ports.  In most machines a device with registers in
+ * memory has ports too; vqp_os_has_ports() says whether they are there.
  */
 bool vqp_os_has_ports(struct vqp_os *os);
 uint32_t vqp_os_reg_read(struct vqp_os *os, uint32_t reg);
@@ -100,17 +100,17 @@ void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
     uint64_t bytes);
 
 /*
- * The kinds of locks, in the order in which they nest: a thread that holds a
- * lock takes another one only of a later kind, so never two of one kind.  The
- * names are for checkers of lock orders (lockdep, WITNESS).
+ * The kinds of locks, in the order in which they nest.  A thread that holds a
+ * lock takes only locks of a later kind, so never two of the same kind.  The
+ * names are for tools that check the lock order (lockdep, WITNESS).
  */
 #define VQP_OS_LOCK_LIST(kind)						\
 	kind(SEND, "vqp_send")		/* the message to the device */	\
-	kind(PAIR, "vqp_pair")		/* which pairs there are */	\
-	kind(TABLE, "vqp_table")	/* which names there are */	\
-	kind(RESOURCE, "vqp_resource")	/* who is inside a callback */	\
+	kind(PAIR, "vqp_pair")		/* the list of pairs */		\
+	kind(TABLE, "vqp_table")	/* the table of names */	\
+	kind(RESOURCE, "vqp_resource")	/* the pins of an object */	\
 	kind(QUEUE, "vqp_queue")	/* of a delayed endpoint */	\
-	kind(SERVICE, "vqp_service")	/* who serves interrupts */
+	kind(SERVICE, "vqp_service")	/* which thread serves a class */
 
 #define VQP_OS_LOCK_KIND(kind, name) VQP_OS_LOCK_##kind,
 enum vqp_os_lock_kind {
@@ -120,7 +120,7 @@ enum vqp_os_lock_kind {
 #undef VQP_OS_LOCK_KIND
 
 /*
- * A lock against every other context, the shell's handlers included: those do
+ * A lock against every other context, the shell's handlers included: they do
  * not run on this CPU while it is held.  Spins; short sections only.	any
  */
 void vqp_os_lock_init(struct vqp_os_lock *lock, enum vqp_os_lock_kind kind);
@@ -129,9 +129,9 @@ void vqp_os_lock(struct vqp_os_lock *lock);
 void vqp_os_unlock(struct vqp_os_lock *lock);
 
 /*
- * A read section: what was found in one stays in memory until it ends.  Does
- * not exclude anybody.							any
- * The core takes locks inside, and never sleeps there.
+ * A read section: an object that was found in the section stays in memory until
+ * the section ends.  It excludes no other thread.			any
+ * The core takes locks inside a section, and never sleeps there.
  */
 void vqp_os_read_enter(struct vqp_os *os, struct vqp_os_read *section);
 void vqp_os_read_leave(struct vqp_os *os, struct vqp_os_read *section);
@@ -141,11 +141,12 @@ void vqp_os_synchronize(struct vqp_os *os);
 
 /*
  * Run `function(argument)` soon, in a task.  Queueing needs no memory and never
- * fails; queueing again before it began is the same as once; an item never
- * runs beside itself, but beside others, or a client's that waits would hold
- * them up.  The function may free its own item.		queue: any
- * Drain takes an item off the queue, or waits until it has run.  A function
- * of another item may drain, too.			      drain: task
+ * fails; an item that is queued twice before it began runs once.  An item never
+ * runs at the same time as itself, but it does run at the same time as other
+ * items: a client's function that waits must not hold them up.  The function
+ * may free its own item.					queue: any
+ * Drain removes an item from the queue, or waits until it has run.  The
+ * function of another item may call it, too.		      drain: task
  */
 void vqp_os_work_init(struct vqp_os_work *work, void (*function)(void *),
     void *argument);
@@ -153,9 +154,9 @@ void vqp_os_work_queue(struct vqp_os *os, struct vqp_os_work *work);
 void vqp_os_work_drain(struct vqp_os *os, struct vqp_os_work *work);
 
 /*
- * Wait for one signal; signals before the wait count.  Between signal and the
- * end of wait everything of the signaller happens before.	signal: any
- *							    wait: task
+ * A completion: wait for one signal; a signal before the wait counts.  All that
+ * the signaller did before the signal is visible after the wait.
+ *					       signal: any, wait: task
  */
 void vqp_os_event_init(struct vqp_os_event *event);
 void vqp_os_event_destroy(struct vqp_os_event *event);
@@ -164,18 +165,18 @@ void vqp_os_event_wait(struct vqp_os_event *event);
 
 /*
  * Nanoseconds of a clock that never goes back.				any
- * Something short to do in a loop that waits for the device.		any
+ * A short pause in a loop that polls the device.			any
  */
 uint64_t vqp_os_now_ns(struct vqp_os *os);
 void vqp_os_relax(struct vqp_os *os);
 
 /*
- * Who runs: the same number in all that one thread (or handler) calls, another
- * in all that runs at the same time; never 0.				any
+ * A number for the running thread or handler: the same in all that it calls,
+ * different from any other that runs at the same time; never 0.	any
  */
 uintptr_t vqp_os_self(struct vqp_os *os);
 
-/* A line for the log, without a newline; printf's format.		any */
+/* Log a line; printf's format, without a newline.			any */
 enum vqp_os_level {
 	VQP_OS_ERROR,
 	VQP_OS_WARNING,
@@ -186,9 +187,9 @@ void vqp_os_log(struct vqp_os *os, enum vqp_os_level level,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
- * The core is gone and will not use `os` again.  The last call; at the end of
- * vqp_core_detach(), or later, when the last client lets go of what it holds,
- * or in deferred work.							any
+ * The core is freed and does not use `os` again.  This is its last call, at the
+ * end of vqp_core_detach() or later: when a client destroys the last object, or
+ * in deferred work.							any
  */
 void vqp_os_release(struct vqp_os *os);
 
