@@ -61,6 +61,7 @@ FAULTS_MAX = 1 << 16
 TRANSPARENT = "VQP_LIKELY"
 
 ERRORS = ("VQP_ERROR_INVALID_ARGS", "VQP_ERROR_NO_MEM")
+ERROR_NAMES = ("VQP_ERROR_", "VMCI_ERROR_")
 WEAKER = {"vqp_load_acquire": "vqp_load_relaxed",
           "vqp_store_release": "vqp_store_relaxed"}
 # No expression of theirs is evaluated when the program runs.
@@ -181,13 +182,17 @@ class Reader:
         elif kind == "DeclRefExpr":
             name = node["referencedDecl"]["name"]
             if node["referencedDecl"]["kind"] == "EnumConstantDecl" and \
-                    name.startswith("VQP_ERROR_"):
-                other = ERRORS[name == ERRORS[0]]
+                    name.startswith(ERROR_NAMES):
+                other = ERRORS[name.endswith("_INVALID_ARGS")]
                 yield Site(start, end, "error",
                            "(VQP_FAULT({n}) ? (int)%s : (int)" % other, ")")
             elif name in WEAKER:
                 yield Site(start, end, "order",
                            "(VQP_FAULT({n}) ? %s : " % WEAKER[name], ")")
+        elif kind == "UnaryOperator" and node["opcode"] == "-" and \
+                re.fullmatch("-E[A-Z]+", self.texts[self.file][start:end]):
+            yield Site(start, end, "error",
+                       "(VQP_FAULT({n}) ? -EDOM : ", ")")
         elif kind == "GotoStmt":
             here = node["targetLabelDeclId"]
             others = [name for number, name in self.labels if number != here]
@@ -271,11 +276,17 @@ def builtin(node):
 
 def tree(source, flags):
     """clang's tree of a file."""
-    done = subprocess.run(
+    text = subprocess.run(
         ["clang", "-std=c11", "-fsyntax-only", "-w", "-Xclang",
          "-ast-dump=json", *flags, source], check=True,
-        stdout=subprocess.PIPE)
-    return json.loads(done.stdout)
+        stdout=subprocess.PIPE, text=True).stdout
+    # With -ast-dump-filter there are several, one behind the other.
+    trees, at = [], 0
+    while at < len(text):
+        one, at = json.JSONDecoder().raw_decode(text, at)
+        trees.append(one)
+        at = re.compile(r"\s*").match(text, at).end()
+    return {"kind": "TranslationUnitDecl", "inner": trees}
 
 
 def sites(source, flags, texts):

@@ -12,6 +12,7 @@ until one fails.  FILE limits it to files whose path has that text in it.
     --seed N        by this number; else by the name of the commit
     --sanitize      build with AddressSanitizer and UndefinedBehaviorSanitizer
     --slowest N     leave out tests that take more seconds; 30
+    --tests PATTERN only tests whose names it matches
     --each N        seconds that one fault may take; 1000
     --again FILE    only faults that survived in the journal FILE
     --minutes N     stop after that; a run with the same FOLDER goes on
@@ -47,14 +48,9 @@ ENGINE = ["-Iengine/include", "-Iengine/atomic/gnu"]
 DRIVER = ENGINE + ["-Idriver/os", "-Idriver/core", "-Idriver/device",
                    "-Idriver/host", "-Itests/support/os",
                    "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"]
-# Where faults are planted: files, a pattern of source files that show them to
-# clang, its flags, and tests that are of no use there.
-PLACES = [
-    ("engine/*.c", DRIVER), ("engine/include/vqp/*.h", DRIVER),
-    ("driver/core/*.c", DRIVER), ("driver/core/*.h", DRIVER),
-    ("driver/device/*.c", DRIVER), ("driver/device/*.h", DRIVER),
-    ("driver/host/*.c", DRIVER), ("driver/host/*.h", DRIVER),
-]
+# Where faults are planted: sources, which clang reads, and their headers.
+PLACES = ["engine/*.c", "engine/include/vqp/*.h", "driver/core/*.[ch]",
+          "driver/device/*.[ch]", "driver/host/*.[ch]"]
 ROUNDS = 8          # of building without what does not compile
 SLOWEST = 30        # seconds of a processor; a test that takes longer is out
 WORLDS = "20"       # of the simulator
@@ -69,12 +65,18 @@ def key_of(fault, count):
 class Planted:
     """The copy of the tree, with all its faults."""
 
+    places = PLACES
+    switch = operators.SWITCH
+
     def __init__(self, folder, only):
         self.tree = folder / "tree"
         self.texts, self.sites = {}, {}
         self.faults = {}            # number: (Fault, key)
         self.unfit = set()          # numbers
         self.plan(only)
+        self.copy_all()
+
+    def copy_all(self):
         names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True,
                                stdout=subprocess.PIPE, text=True).stdout
         for name in filter(None, names.split("\0")):
@@ -88,27 +90,26 @@ class Planted:
                 to.read_bytes() == source.read_bytes())):
             return
         to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, to)
+        shutil.copy(source, to)
 
     def plan(self, only):
-        sources = [path for pattern, _ in PLACES if pattern.endswith(".c")
-                   for path in sorted(ROOT.glob(pattern))]
-        names = {str(path.relative_to(ROOT)) for pattern, _ in PLACES
-                 for path in ROOT.glob(pattern)}
+        names = [str(path.relative_to(ROOT)) for pattern in self.places
+                 for path in sorted(ROOT.glob(pattern))]
         texts = {name: (ROOT / name).read_text() for name in names
                  if not only or any(part in name for part in only)}
         os.chdir(ROOT)
         number, seen = 0, collections.Counter()
         found, spans = {}, collections.defaultdict(list)
-        for source in sources:
-            source = source.relative_to(ROOT)
-            more, where = operators.sites(str(source), DRIVER, texts)
-            for name in more:
-                # A header is read with each file: once is enough for a place.
-                for site in more[name]:
-                    found.setdefault(name, {}).setdefault(
-                        (site.start, site.end, site.operator), site)
-                spans[name] += where[name]
+        for source in names:
+            for flags in self.flags(source) if source.endswith(".c") else ():
+                more, where = operators.sites(source, flags, texts)
+                for name in more:
+                    # A header is read with each file: once is enough for a
+                    # place.
+                    for site in more[name]:
+                        found.setdefault(name, {}).setdefault(
+                            (site.start, site.end, site.operator), site)
+                    spans[name] += where[name]
         for name in sorted(found):
             text = self.texts[name] = texts[name]
             self.sites[name] = []
@@ -122,6 +123,10 @@ class Planted:
         if number >= operators.FAULTS_MAX:
             sys.exit("sweep: %d faults are too many" % number)
 
+    def flags(self, source):
+        """For clang: a list for each time that it reads it."""
+        yield DRIVER
+
     def write(self):
         for name, text in self.texts.items():
             changed = operators.rewrite(text, [
@@ -131,28 +136,35 @@ class Planted:
                 path.write_text(changed)
         header = self.tree / "fault.h"
         if not header.exists():
-            header.write_text(operators.SWITCH % operators.FAULTS_MAX)
+            header.write_text(self.switch % operators.FAULTS_MAX)
 
-    def build(self, sanitize):
+    def configure(self, sanitize):
         flags = "-O1 -w -include %s/fault.h" % self.tree
         command = ["cmake", "-G", "Ninja", "-S", self.tree, "-B",
                    self.tree / "build", "-DCMAKE_BUILD_TYPE=None",
                    "-DVQP_BACKENDS=gnu", "-DCMAKE_C_FLAGS=" + flags]
         if sanitize:
             command.append("-DVQP_SANITIZE=address,undefined")
-        self.write()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def compile(self):
+        return subprocess.run(
+            ["ninja", "-C", self.tree / "build", "-k", "0"],
+            stdout=subprocess.PIPE, text=True, errors="replace")
+
+    def build(self, sanitize):
+        self.write()
+        self.configure(sanitize)
         for _ in range(ROUNDS):
-            done = subprocess.run(
-                ["ninja", "-C", self.tree / "build", "-k", "0"],
-                stdout=subprocess.PIPE, text=True, errors="replace")
+            done = self.compile()
             if done.returncode == 0:
                 return
-            lines = set(re.findall(r"^(?:\S*/tree/)?(\S+?):(\d+):\d+: error",
-                                   done.stdout, re.M))
+            lines = re.findall(r"^(\S+?):(\d+):\d+: error",
+                               done.stdout, re.M)
             before = len(self.unfit)
             for number, (fault, _) in self.faults.items():
-                if (fault.file, str(fault.line)) in lines:
+                if any(path.endswith(fault.file) and line == str(fault.line)
+                       for path, line in lines):
                     self.unfit.add(number)
             if len(self.unfit) == before:
                 sys.exit("sweep: does not build:\n" + done.stdout[-3000:])
@@ -218,7 +230,7 @@ class Test:
         return bool(self.comes_by)
 
 
-def find_tests(planted, slowest, jobs):
+def find_tests(planted, arguments):
     """Those that are of use, the quickest first."""
     listed = json.loads(subprocess.run(
         ["ctest", "--show-only=json-v1"], cwd=planted.tree / "build",
@@ -241,9 +253,10 @@ def find_tests(planted, slowest, jobs):
             tests.append(test)
     seen = planted.tree / "seen"
     seen.mkdir(exist_ok=True)
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+    tests = [test for test in tests if arguments.tests.search(test.name)]
+    with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         useful = list(pool.map(
-            lambda test: test.try_out(seen, slowest), tests))
+            lambda test: test.try_out(seen, arguments.slowest), tests))
     return sorted((test for test, use in zip(tests, useful) if use),
                   key=lambda test: test.seconds)
 
@@ -323,7 +336,8 @@ def verdict_of(key, judged):
 
 
 VERDICTS = ("equivalent", "tuning", "unseen", "open")
-ROOMS = ("engine", "driver/core", "driver/device", "driver/host")
+ROOMS = ("engine", "driver/core", "driver/device", "driver/host",
+         "driver/linux")
 
 
 def row(name, counts):
@@ -374,13 +388,14 @@ def write_report(folder, to):
     return 0
 
 
-def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+def main(plant=Planted, find=find_tests, usage=__doc__):
+    parser = argparse.ArgumentParser(usage=usage)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--sample", type=int)
     parser.add_argument("--seed", default=commit())
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--slowest", type=float, default=SLOWEST)
+    parser.add_argument("--tests", type=re.compile, default=re.compile(""))
     parser.add_argument("--each", type=float, default=1000)
     parser.add_argument("--least", type=float, default=100)
     parser.add_argument("--again", type=pathlib.Path)
@@ -394,12 +409,12 @@ def main():
     path = folder / "journal"
     if arguments.report:
         return write_report(folder, arguments.report)
-    planted = Planted(folder, arguments.files)
+    planted = plant(folder, arguments.files)
     planted.build(arguments.sanitize)
     print("# %d faults, %d more do not compile" % (
         len(planted.faults) - len(planted.unfit), len(planted.unfit)),
         flush=True)
-    tests = find_tests(planted, arguments.slowest, arguments.jobs)
+    tests = find(planted, arguments)
     print("# %d tests, %.1f s; the slowest: %s" % (
         len(tests), sum(test.seconds for test in tests), ", ".join(
             "%s %.1f" % (test.name, test.seconds) for test in tests[-9:])),
