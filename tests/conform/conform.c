@@ -313,6 +313,33 @@ ring_wraps(struct run *run)
 	detach(run, &b);
 }
 
+/* Rings of whole pages are mapped twice in a row: to the last byte of that. */
+static void
+ring_whole(struct run *run)
+{
+	static const uint64_t places[] = { 1, 4095, 4096, 4097, 8191 };
+	static uint8_t bytes[8191], back[8191];
+	struct vqp_handle handle;
+	void *a, *b;
+
+	NEEDS(run->own->pair_alloc != NULL);
+	for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const int64_t place = (int64_t)places[i];
+
+		if (!local_pair(run, 8192, 0, &handle, &a, &b))
+			return;
+		EQ(run->own->enqueue(a, bytes, places[i]), place);
+		EQ(run->own->dequeue(b, back, places[i]), place);
+		EQ(run->own->dequeue(b, back, 1), VQP_ERROR_NO_DATA);
+		fill(bytes, sizeof(bytes), (uint8_t)i);
+		EQ(run->own->enqueue(a, bytes, sizeof(bytes)), 8191);
+		EQ(run->own->dequeue(b, back, sizeof(back)), 8191);
+		TRUE(is_filled(back, sizeof(back), (uint8_t)i));
+		detach(run, &a);
+		detach(run, &b);
+	}
+}
+
 static void
 ring_of_nothing(struct run *run)
 {
@@ -926,6 +953,7 @@ static const struct conform_case cases[] = {
 	    "and go", pair_events },
 	{ "ring_capacity", "4.3: N bytes hold N - 1", ring_capacity },
 	{ "ring_wraps", "4.3: around the end, by the example", ring_wraps },
+	{ "ring_whole", "4.3: all of a ring at once, from any place", ring_whole },
 	{ "ring_of_nothing", "4.2: a direction of 0 bytes is INVALID_SIZE",
 	    ring_of_nothing },
 	{ "ring_peek", "4.9: a peek leaves all as it was", ring_peek },

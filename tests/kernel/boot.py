@@ -112,6 +112,7 @@ check 'echo of 12 bytes' vtest echo 2 7 12
 check 'echo of 4 MiB' vtest echo 2 7 {four}
 check 'sink of 4 MiB' vtest sink 2 9 {four}
 check 'source of 4 MiB' vtest source 2 19 {four}
+check 'memory that is not there' vtest torn 2 7
 check 'a port that is nobodys' vtest refused 2 99
 check 'context 0, which nobody serves' vtest refused 0 976
 check 'datagram of 1 byte' vtest datagram 2 5007 1

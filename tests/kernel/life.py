@@ -155,6 +155,12 @@ bound()
 	device=$(cd $driver && ls -d 0000:* 2>/dev/null)
 }
 
+# As if the bridge to ISA were another of its kind.
+echo 8086 7000 >$driver/new_id
+check 'a second device is refused' sh -c \
+    'dmesg | grep -q "a second device" && dmesg | grep -q "with error -16"'
+echo 8086 7000 >$driver/remove_id
+
 begin_all
 echo 1 >/sys/bus/pci/devices/$device/remove
 unplugged sysfs
@@ -221,14 +227,44 @@ finish keep 'a datagram socket works on'
 finish near 'a stream within the guest goes on'
 works 'after an override'
 
+again()		# PARAMETER...
+{
+	unload vmw_vsock_vmci_transport
+	unload vmw_vmci
+	load vmw_vmci "$@"
+	load vmw_vsock_vmci_transport
+}
+
+# msi or msix, for each interrupt.
+kinds()
+{
+	echo $(cat /sys/bus/pci/devices/$device/msi_irqs/* 2>/dev/null)
+}
+
 echo $device >$driver/unbind
 unload vmci_resident
-unload vmw_vsock_vmci_transport
-unload vmw_vmci
-load vmw_vmci
-load vmw_vsock_vmci_transport
+again
 load vmci_resident
 works 'after a second load'
+check 'three of MSI-X' [ "$(kinds)" = 'msix msix msix' ]
+unload vmci_resident
+again disable_msix=1
+load vmci_resident
+works 'without MSI-X'
+check 'one of MSI' [ "$(kinds)" = msi ]
+unload vmci_resident
+again disable_msi=1
+load vmci_resident
+works 'without MSI'
+check 'none of MSI' [ "$(kinds)" = '' ]
+unload vmci_resident
+again disable_guest=1
+check 'the device is left alone' [ ! -e $driver/$device ]
+check 'there is no way to a host' vtest nowhere 2 7
+echo 0 >/sys/bus/pci/drivers_autoprobe
+again
+echo $device >$driver/bind
+check 'a device that came after the transport' vtest echo 2 7 1000
 """
 
 
@@ -267,6 +303,18 @@ as_many()
 	[ $(reach map) -gt 1000000 ] && [ $(reach map) = $(reach unmap) ]
 }
 
+# Objects of the kernel, one for each device on the bus.
+devices()
+{
+	cat /sys/kernel/debug/slab/kmalloc-*/alloc_traces |
+	    awk '/pci_alloc_dev/ { sum += $1 } END { print sum + 0 }'
+}
+
+one_less()	# THAN
+{
+	[ $(devices) = $(($1 - 1)) ]
+}
+
 check 'behind an IOMMU' grep -q DMA /sys/bus/pci/devices/$device/iommu_group/type
 works 'behind an IOMMU'
 echo $device >$driver/unbind
@@ -278,9 +326,11 @@ begin stream 7
 begin idle 7
 echo $device >$driver/unbind
 check 'nothing stays mapped' as_many
+before=$(devices)
 echo 1 >/sys/bus/pci/devices/$device/remove
 finish stream 'a stream ends with it'
 finish idle 'and then lets go of its memory'
+check 'nobody keeps the device' until_true one_less $before
 check 'which was not mapped' as_many
 echo 1 >/sys/bus/pci/rescan
 check 'the device is back' until_true [ -e $driver/$device ]
@@ -290,6 +340,19 @@ unload vmci_resident
 unload vmw_vsock_vmci_transport
 unload vmw_vmci
 check 'after all nothing is mapped' as_many
+
+# Last, as the trace is emptied with the module that has these events.
+load vmw_vmci
+echo 1 >$trace/events/vmw_vmci/enable
+load vmci_resident
+unload vmci_resident
+for event in endpoint_create endpoint_destroy doorbell_create doorbell_destroy \
+    qpair_detach; do
+	check "the trace of $event" \
+	    grep -q " vmci_$event: [0-9:]* status 0" $trace/trace
+done
+check 'the trace of qpair_alloc' grep -q \
+    'vmci_qpair_alloc: .* 8192, 8192 peer 2 flags 0x0 status 4' $trace/trace
 """
 
 
@@ -499,7 +562,8 @@ VARIANTS = {
     "rebind-smp": Life("mmio=on", REBIND, smp=2),
     "failures-mmio": Life("mmio=on", FAILURES),
     "failures-port": Life("", FAILURES),
-    "iommu": Life("mmio=on", IOMMU, machine="q35", append="intel_iommu=on",
+    "iommu": Life("mmio=on", IOMMU, machine="q35",
+                  append="intel_iommu=on slub_debug=U,kmalloc-*",
                   extra=("-device", "intel-iommu")),
 }
 

@@ -469,6 +469,55 @@ static int large_run(void)
 	return good ? 0 : -EIO;
 }
 
+/* ---- What is no pair, and no place to put an answer. */
+
+static bool nothing_case(void)
+{
+	struct vmci_handle name = VMCI_INVALID_HANDLE;
+	struct kvec piece = { .iov_base = &name, .iov_len = sizeof(name) };
+	struct msghdr message = { };
+	struct vmci_qp *none = NULL;
+	u64 index;
+	s64 answers[15];
+	int i;
+
+	iov_iter_kvec(&message.msg_iter, ITER_DEST, &piece, 1, sizeof(name));
+	answers[0] = vmci_qpair_alloc(NULL, &name, 4096, 4096,
+				      VMCI_HOST_CONTEXT_ID, 0, 0);
+	answers[1] = vmci_qpair_alloc(&none, NULL, 4096, 4096,
+				      VMCI_HOST_CONTEXT_ID, 0, 0);
+	answers[2] = vmci_qpair_detach(&none);
+	answers[3] = vmci_qpair_get_produce_indexes(NULL, &index, &index);
+	answers[4] = vmci_qpair_get_consume_indexes(NULL, &index, &index);
+	answers[5] = vmci_qpair_produce_free_space(NULL);
+	answers[6] = vmci_qpair_consume_free_space(NULL);
+	answers[7] = vmci_qpair_produce_buf_ready(NULL);
+	answers[8] = vmci_qpair_consume_buf_ready(NULL);
+	answers[9] = vmci_qpair_enqueue(NULL, &index, sizeof(index), 0);
+	answers[10] = vmci_qpair_dequeue(NULL, &index, sizeof(index), 0);
+	answers[11] = vmci_qpair_peek(NULL, &index, sizeof(index), 0);
+	answers[12] = vmci_qpair_dequev(NULL, &message, sizeof(name), 0);
+	answers[13] = vmci_qpair_peekv(NULL, &message, sizeof(name), 0);
+	answers[14] = vmci_qpair_detach(NULL);
+	for (i = 0; i < ARRAY_SIZE(answers); i++)
+		if (answers[i] != VMCI_ERROR_INVALID_ARGS) {
+			pr_info("# nothing %d: %lld\n", i, answers[i]);
+			return false;
+		}
+	iov_iter_kvec(&message.msg_iter, ITER_SOURCE, &piece, 1, sizeof(name));
+	return vmci_qpair_enquev(NULL, &message, sizeof(name), 0) ==
+	       VMCI_ERROR_INVALID_ARGS;
+}
+
+static int nothing_run(void)
+{
+	const bool good = nothing_case();
+
+	pr_info("%sok 1 - kernel.nothing: no pair is INVALID_ARGS\n",
+		good ? "" : "not ");
+	return good ? 0 : -EIO;
+}
+
 static int __init subject_init(void)
 {
 	static const struct conform_subject subject = {
@@ -480,6 +529,8 @@ static int __init subject_init(void)
 	};
 
 	if (conform_run(&subject, only))
+		return -EIO;
+	if (!only && nothing_run())
 		return -EIO;
 	if (large && large_run())
 		return -EIO;

@@ -9,7 +9,9 @@
  *	vtest sink CID PORT BYTES	send only
  *	vtest source CID PORT BYTES	receive that many and no more
  *	vtest serve PORT BYTES		accept one, send back what it sends
+ *	vtest torn CID PORT		memory that ends before a message does
  *	vtest refused CID PORT		nobody listens
+ *	vtest nowhere CID PORT		no way leads there
  *	vtest local CID BYTES		both ends here
  *	vtest datagram CID PORT BYTES	one there and back
  *	vtest burst CID PORT COUNT	many small ones there and back
@@ -32,6 +34,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -182,6 +185,42 @@ serve(int fd, unsigned long long bytes)
 		fail("recv");
 	if (total != bytes)
 		wrong("served", (long long)total, (long long)bytes);
+	close(fd);
+}
+
+/*
+ * A message of which a part cannot be read is not sent, nor is its beginning;
+ * what cannot be written to is not lost.  The peer sends all back.
+ */
+static void
+torn(int fd)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), bytes = 100;
+	unsigned char *last, back[4 * 100];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	last = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (last == MAP_FAILED || munmap(last + page, page) != 0)
+		fail("mmap");
+	last += page - bytes;
+	fill(last, bytes, 0);
+	n = send(fd, last, 2 * bytes, MSG_NOSIGNAL);
+	if (n >= 0)
+		wrong("sent what is not there", n, 0);
+	if (send(fd, last, bytes, MSG_NOSIGNAL) != (ssize_t)bytes)
+		fail("send");
+	if (poll(&p, 1, PATIENCE_MS) <= 0)
+		wrong("nothing came", 0, 0);
+	n = recv(fd, last + bytes / 2, bytes, 0);
+	if (n >= 0)
+		wrong("received into what is not there", n, 0);
+	shutdown(fd, SHUT_WR);
+	n = recv(fd, back, sizeof(back), MSG_WAITALL);
+	if (n != (ssize_t)bytes)
+		wrong("bytes that came", n, (long long)bytes);
+	judge(back, bytes, 0);
 	close(fd);
 }
 
@@ -674,14 +713,18 @@ main(int argc, char **argv)
 		fd = listener((unsigned)a[0]);
 		printf("guest: listening on %lu\n", a[0]);
 		serve(accept_one(fd), a[1]);
-	} else if (strcmp(verb, "refused") == 0) {
+	} else if (strcmp(verb, "torn") == 0) {
+		torn(dial((unsigned)a[0], (unsigned)a[1]));
+	} else if (strcmp(verb, "refused") == 0 ||
+	    strcmp(verb, "nowhere") == 0) {
 		struct sockaddr_vm to = address((unsigned)a[0],
 		    (unsigned)a[1]);
 
 		fd = socket(AF_VSOCK, SOCK_STREAM, 0);
 		if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
 			wrong("connected", (long long)a[0], (long long)a[1]);
-		if (errno != ECONNRESET && errno != EHOSTUNREACH)
+		if (verb[0] == 'n' ? errno != ENODEV :
+		    errno != ECONNRESET && errno != EHOSTUNREACH)
 			fail("connect");
 	} else if (strcmp(verb, "local") == 0) {
 		local((unsigned)a[0], a[1]);
