@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Datagrams from the device, through the port or by DMA: assemble each one in
+ * Datagrams from the device, through the port or by DMA.  Assemble each one in
  * our own memory, check it there, and pass it to its endpoint or to the events.
  */
 #include "core_call.h"
@@ -10,14 +10,14 @@
 #include "core_resource.h"
 #include "core_state.h"
 
-/* Of a datagram too long to be one: what we read over, in bytes. */
+/* The longest payload of an oversized datagram that is skipped, in bytes. */
 #define VQP_RECEIVE_SKIP_BYTES_MAX	(1 << 20)
 
 #define VQP_RECEIVE_PAGE_BYTES	4096	/* of port mode */
 
 /*
- * Copy what the device may still be writing, once: whoever judges `to` judges
- * what he will use.
+ * Copy bytes that the device may still be writing, once, so that the core
+ * checks and uses the same bytes.
  */
 static void
 vqp_core_snapshot(void *to, const void *from, uint64_t bytes)
@@ -54,7 +54,7 @@ vqp_receive_memory_free(struct vqp_core *core)
 	core->receive.dma.base = NULL;
 }
 
-/* One whole datagram, our own copy, its payload within the limit. */
+/* Deliver a complete datagram in our own copy, with payload_size checked. */
 static void
 vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
 {
@@ -82,10 +82,11 @@ vqp_receive_route(struct vqp_core *core, const struct vqp_datagram *datagram)
 }
 
 /*
- * Through the port (docs/wire.md 2.6).  The device serves exactly what we ask
- * for, so what we ask follows the rules that all drivers share: first a page;
- * the whole buffer when a datagram is longer than what is left; as much again
- * when less than a header is left.  Filler skips to the next page.
+ * Through the port (docs/wire.md 2.6).  The device delivers exactly the number
+ * of bytes that we read, so the reads follow the rules that all drivers share:
+ * first a page; the whole buffer when a datagram is longer than the bytes left;
+ * the same number again when less than a header is left.  Filler skips to the
+ * next page.
  */
 static void
 vqp_receive_more(struct vqp_core *core, uint64_t at, uint64_t end)
@@ -120,8 +121,8 @@ vqp_receive_skip(struct vqp_core *core, const struct vqp_datagram *datagram)
 }
 
 /*
- * Where no device is all bytes are ones.  One that was torn out while it was
- * read leaves a datagram that ends in them, so those are asked about.
+ * A missing device reads as all ones.  If the device is torn out during a read,
+ * the datagram ends in such bytes; then check that the device is still there.
  */
 static bool
 vqp_receive_torn(struct vqp_core *core, const struct vqp_datagram *datagram)
@@ -140,7 +141,7 @@ vqp_receive_port(struct vqp_core *core)
 {
 	struct vqp_receive *receive = &core->receive;
 	const struct vqp_datagram *datagram;
-	/* What was announced since the budget ended is not in what is open. */
+	/* The open buffer lacks datagrams that came after the last budget. */
 	bool resumes = receive->open;
 	uint64_t left, bytes;
 
@@ -191,7 +192,7 @@ vqp_receive_port(struct vqp_core *core)
 	return true;
 }
 
-/* Ask the device for what it has (docs/wire.md 1.9). */
+/* Ask the device for its datagrams (docs/wire.md 1.9). */
 static void
 vqp_receive_post(struct vqp_core *core)
 {
@@ -201,8 +202,9 @@ vqp_receive_post(struct vqp_core *core)
 	    (operation + 1);
 
 	/*
-	 * The rest of a datagram comes first.  A device that does not give it
-	 * must not make us read what it gave before, again and again.
+	 * The rest of a held datagram comes first.  If the device does not
+	 * write it, the buffer must not still hold earlier datagrams, or we
+	 * would read those again and again.
 	 */
 	if (receive->held != 0)
 		__builtin_memset((uint8_t *)receive->dma.base +
@@ -220,8 +222,7 @@ vqp_receive_post(struct vqp_core *core)
 }
 
 /*
- * Move up to `bytes` from where the device wrote to our own copy, behind what
- * is held.
+ * Append up to `bytes` of the bytes that the device wrote to our own copy.
  */
 static void
 vqp_receive_hold(struct vqp_receive *receive, uint64_t bytes)
@@ -238,9 +239,9 @@ vqp_receive_hold(struct vqp_receive *receive, uint64_t bytes)
 }
 
 /*
- * One datagram of what the device wrote, from its header, of which we judge
- * our copy, to its last byte.  False when the rest must be asked for, or
- * nothing is left.
+ * Assemble and deliver one datagram from the bytes that the device wrote; the
+ * header is checked in our own copy.  False when the core must ask for the
+ * rest, or when nothing is left.
  */
 static bool
 vqp_receive_assemble(struct vqp_core *core)
@@ -251,7 +252,7 @@ vqp_receive_assemble(struct vqp_core *core)
 	uint64_t bytes;
 
 	if (receive->held < sizeof(*datagram)) {
-		/* What is left is too short for one: there may be more. */
+		/* Too few bytes are left for a header; there may be more. */
 		if (receive->end - receive->at < sizeof(*datagram)) {
 			receive->at = receive->end;
 			receive->wanted = true;
@@ -264,7 +265,7 @@ vqp_receive_assemble(struct vqp_core *core)
 			return false;
 		}
 		if (datagram->payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX) {
-			/* Whole ones come next: leave out the rest of these. */
+			/* Drop the buffer; the next begins with a datagram. */
 			VQP_CORE_COUNT(core, receive_oversized);
 			receive->held = 0;
 			receive->at = receive->end;
@@ -297,7 +298,7 @@ vqp_receive_dma(struct vqp_core *core)
 					return false;
 				vqp_receive_post(core);
 			}
-			/* If not yet, an interrupt tells when. */
+			/* Not complete yet: an interrupt follows. */
 			if (vqp_dma_busy(receive->dma.base) == 0)
 				return false;
 			receive->posted = false;

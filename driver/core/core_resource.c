@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * From a handle to an object, and how an object ends.  Roads 2 and 3: every
- * datagram and every bell looks something up here, without a lock.
+ * Find an object by its handle, and end an object.  Data paths 2 and 3: every
+ * datagram looks up its endpoint here, without a lock.
  */
 #include "core_resource.h"
 #include "core_state.h"
@@ -28,8 +28,9 @@ vqp_resource_bucket(struct vqp_core *core, uint32_t resource)
 }
 
 /*
- * Endpoints and bells are ours, so the resource names them, whatever our
- * context was called when they were made.  Pairs may bear a peer's name.
+ * Endpoints and doorbells are always our own, so the resource id alone names
+ * them; our context id may have changed since.  A pair may have a handle of the
+ * peer's context.
  */
 static bool
 vqp_resource_is(const struct vqp_resource *resource,
@@ -67,7 +68,7 @@ vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
 	vqp_os_event_init(&resource->left);
 }
 
-/* The owner's memory, and what it kept of the core.  Nobody can reach it. */
+/* Free the owner's memory, and put the core.  Nobody finds the object now. */
 static void
 vqp_resource_free(struct vqp_resource *resource)
 {
@@ -99,9 +100,9 @@ vqp_resource_id_used(struct vqp_core *core, uint32_t id)
 }
 
 /*
- * The next free id after the last one given, so that a late message for an old
- * object does not meet a new one.  With n objects one of n + 1 ids is free.
- * Under table_lock.
+ * The next free id after the last one allocated, so that a late message for an
+ * old object does not reach a new one.  With n objects, one of n + 1 ids is
+ * free.  Under table_lock.
  */
 static uint32_t
 vqp_resource_id_new(struct vqp_core *core)
@@ -141,7 +142,7 @@ vqp_resource_add(struct vqp_resource *resource, struct vqp_handle *handle)
 	return status;
 }
 
-/* Under table_lock.  Its own link stays: a reader may be standing on it. */
+/* Under table_lock.  The object keeps its link: a reader may follow it. */
 static void
 vqp_resource_unlink(struct vqp_core *core, struct vqp_cell64 *link,
     struct vqp_resource *resource)
@@ -200,13 +201,13 @@ vqp_call_enter(struct vqp_resource *resource, struct vqp_call *call)
 	return enters;
 }
 
-/* To the reaper.  The resource, and with it the core, may be gone on return. */
+/* Queue for the reaper.  The object and the core may be freed on return. */
 static void
 vqp_resource_retire(struct vqp_resource *resource)
 {
 	struct vqp_core *core = resource->core;
 
-	/* Under the lock: who takes the list takes what was queued for it. */
+	/* Under the lock: the run that takes this list was queued for it. */
 	vqp_table_lock(core);
 	core->table.due_count++;
 	resource->reap_next = core->table.reap;
@@ -281,7 +282,7 @@ vqp_resource_end(struct vqp_resource *resource)
 		return;
 	if (!empty) {
 		vqp_os_event_wait(&resource->left);
-		/* The last to leave signals under the lock. */
+		/* The last unpin signals under the lock: let it unlock. */
 		vqp_os_lock(&resource->lock);
 		vqp_os_unlock(&resource->lock);
 	}
@@ -319,7 +320,7 @@ vqp_resource_reap(void *argument)
 	vqp_table_lock(core);
 	core->table.due_count -= count;
 	vqp_table_unlock(core);
-	/* The last may free the core, and the reaper with it. */
+	/* The last object may free the core, and the reaper with it. */
 	for (resource = first; resource != NULL; resource = next) {
 		next = resource->reap_next;
 		vqp_resource_free(resource);

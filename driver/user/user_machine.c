@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * A machine in a process.  Bus addresses are addresses of the process, so the
- * device copies and maps by pointer: the guest is us, and as much trusted.
+ * device copies and maps by pointer.  The guest is this process, and is trusted
+ * as much.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,10 @@ struct vqp_machine {
 	bool shared;
 	pthread_mutex_t hub_mutex;
 	pthread_t thread;
-	pthread_mutex_t mutex;		/* of what follows */
+	pthread_mutex_t mutex;		/* protects the members below */
 	pthread_cond_t raised;
-	uint32_t causes;		/* that the device announced */
-	bool level;			/* of the line, if shared */
+	uint32_t causes;		/* raised by the device */
+	bool level;			/* of the shared interrupt line */
 	bool stopping;
 };
 
@@ -46,7 +47,7 @@ guest_read(void *context, uint64_t address, void *to, uint64_t bytes)
 	return true;
 }
 
-/* The guest may be watching a word while it is written. */
+/* The guest may poll a word during the write, so store words atomically. */
 static bool
 guest_write(void *context, uint64_t address, const void *from, uint64_t bytes)
 {
@@ -67,7 +68,7 @@ guest_write(void *context, uint64_t address, const void *from, uint64_t bytes)
 	return true;
 }
 
-/* user_os.c hands out pages in one piece; what is not cannot be mapped. */
+/* user_os.c allocates contiguous pages; others cannot be mapped. */
 static void *
 guest_map(void *context, const uint64_t *addresses, uint32_t count,
     uint64_t page_bytes)
@@ -147,7 +148,7 @@ bus_stream_write(void *context, uint32_t reg, const void *from,
 	vqp_machine_unlock(machine);
 }
 
-/* The handler, in a thread of its own. */
+/* The interrupt handler is a thread. */
 static void *
 interrupts(void *argument)
 {

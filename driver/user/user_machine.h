@@ -25,19 +25,19 @@ struct vqp_machine_config {
 	FILE *log;		/* the core's, or NULL */
 };
 
-/* Returns VQP_SUCCESS and *machine, or an error of what it is made of. */
+/* Returns VQP_SUCCESS and *machine, or an error of the hub or the core. */
 int vqp_machine_open(const struct vqp_machine_config *config,
     struct vqp_machine **machine);
 
-/* Everything down again; programs were destroyed before. */
+/* Close everything; the caller has destroyed all host contexts before. */
 void vqp_machine_close(struct vqp_machine *machine);
 
 struct vqp_core *vqp_machine_core(struct vqp_machine *machine);
 struct vqp_hub *vqp_machine_hub(struct vqp_machine *machine);
 
 /*
- * Calls on the hub are for one thread at a time: hold this around them.  A
- * program's functions run with it held.
+ * Only one thread at a time may call the hub: hold this lock around each call.
+ * The functions of a host context run with the lock held.
  */
 void vqp_machine_lock(struct vqp_machine *machine);
 void vqp_machine_unlock(struct vqp_machine *machine);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The seam of the core on POSIX threads.  A read section is a lock for
- * reading, so that ThreadSanitizer sees what it orders; who waits for all of
- * them takes it for writing, and goes first, or they would never end.
+ * The OS layer of the core on POSIX threads.  A read section is a read lock, so
+ * that ThreadSanitizer sees what it orders.  A thread that waits for all read
+ * sections takes the lock for writing and has precedence, because it would
+ * otherwise starve.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct vqp_os {
 	FILE *log;
 	pthread_rwlock_t sections;
 	pthread_t worker;
-	pthread_mutex_t mutex;		/* of what follows */
+	pthread_mutex_t mutex;		/* protects the members below */
 	pthread_cond_t changed;
 	struct vqp_os_work *first, **last;
 	struct vqp_os_work *running;
@@ -340,7 +341,7 @@ void
 vqp_os_event_wait(struct vqp_os_event *event)
 {
 	while (sem_wait(&event->semaphore) != 0)
-		;			/* a signal of the process's */
+		;			/* interrupted by a signal */
 }
 
 uint64_t

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The seam of the core (driver/os/vqp_os.h) in a process, on POSIX threads: for
- * a core whose device is a model in the same process, or a simulator's.
+ * The OS layer of the core (driver/os/vqp_os.h) in a process, on POSIX threads.
+ * The core's device is a model in the same process, or one of a simulator.
  */
 #ifndef USER_OS_H
 #define USER_OS_H
@@ -27,17 +27,17 @@ struct vqp_user_bus {
 };
 
 /*
- * A new one, with a thread for work; lines of the log go to `log`, NULL for
- * nowhere.  Bus addresses are addresses of this process, and pages that are
- * asked for together lie one behind the other.
- * Returns NULL without memory or threads.
+ * Create an OS layer with a thread for work.  Log lines go to `log`; NULL drops
+ * them.  Bus addresses are addresses of this process, and pages of one
+ * allocation are contiguous.
+ * Returns NULL on shortage of memory or threads.
  */
 struct vqp_os *vqp_user_os_new(const struct vqp_user_bus *bus, FILE *log);
 
-/* Wait until the core let go of it (vqp_os_release()), and free it. */
+/* Wait until the core calls vqp_os_release(), and free it. */
 void vqp_user_os_free(struct vqp_os *os);
 
-/* The same, when no core was made of it. */
+/* The same, if no core was created on it. */
 void vqp_user_os_cancel(struct vqp_os *os);
 
 #ifdef __cplusplus
