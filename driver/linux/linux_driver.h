@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What the files of the Linux shell share. */
+/* Declarations that the files of the Linux shell share. */
 #ifndef LINUX_DRIVER_H
 #define LINUX_DRIVER_H
 
@@ -9,8 +9,8 @@
 #include <vqp_core.h>
 
 /*
- * VMCI has one device in a machine, and clients of the module outlive it: so
- * there is one of these, and the device comes and goes.
+ * A machine has one VMCI device, and clients of the module outlive it.  So
+ * there is one of these structs, and devices come and go.
  */
 struct vqp_os {
 	struct vqp_core *core;		/* from load to unload */
@@ -27,17 +27,17 @@ struct vqp_os {
 
 extern struct vqp_os vqp_linux;
 
-/* Whoever asks for pages of the device has them, or finds none.  linux_os.c */
+/* Set or clear the device; waits for page allocations.  linux_os.c */
 void vqp_linux_device_set(struct pci_dev *device);
 
-/* A device works, or does no more: tell the sockets.  linux_kpi.c */
+/* Whether a device works now; notifies the sockets.  linux_kpi.c */
 void vqp_linux_ready(bool ready);
 
 /* The stock driver, too, exports it from a header of its own.  linux_kpi.c */
 struct vmci_datagram;
 int vmci_send_datagram(struct vmci_datagram *dg);
 
-/* Clients' adapters, for load and unload.  linux_kpi.c */
+/* Destroy the endpoints that clients left, at unload.  linux_kpi.c */
 void vqp_linux_kpi_fini(void);
 
 /*

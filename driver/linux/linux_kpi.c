@@ -71,7 +71,7 @@ SAME_AT(struct vqp_queue_header, consumer_head, struct vmci_queue_header,
 	consumer_head);
 SAME_SIZE(struct vqp_event_data, struct vmci_event_data_max);
 
-/* Opaque to clients: an end of the core's. */
+/* Opaque to clients: one side of a pair of the core. */
 struct vmci_qp {
 	struct vqp_qpair qpair;
 };
@@ -100,7 +100,7 @@ static void linux_receive(void *argument, const struct vqp_datagram *datagram)
 {
 	const struct linux_receiver *receiver = argument;
 
-	/* The copy is ours, and nobody reads it after them. */
+	/* The receiver may write to it: it is a copy that nobody else reads. */
 	receiver->receive(receiver->data, (struct vmci_datagram *)datagram);
 }
 
@@ -160,7 +160,7 @@ EXPORT_SYMBOL_GPL(vmci_datagram_create_handle);
 
 int vmci_datagram_destroy_handle(struct vmci_handle handle)
 {
-	/* A new one of the same id must find the place empty. */
+	/* First, because a new endpoint may get the id after the destroy. */
 	struct linux_receiver *receiver = xa_erase(&linux_receivers,
 						   handle.resource);
 	int status;
@@ -196,7 +196,7 @@ u32 vmci_get_context_id(void)
 }
 EXPORT_SYMBOL_GPL(vmci_get_context_id);
 
-/* Of a guest no context is another user's, and none has privileges. */
+/* In a guest no context belongs to another user, and none has privileges. */
 bool vmci_is_context_owner(u32 context_id, kuid_t uid)
 {
 	return false;
@@ -298,7 +298,7 @@ static void linux_tell(uint32_t id, const struct vqp_event_data *data,
 	teller->tell(id, (const struct vmci_event_data *)data, teller->data);
 }
 
-/* Several threads may be telling when one of them unsubscribes. */
+/* Several threads may deliver an event when one of them unsubscribes. */
 static void linux_told(void *teller)
 {
 	kfree(teller);
@@ -332,7 +332,7 @@ int vmci_event_unsubscribe(u32 subid)
 }
 EXPORT_SYMBOL_GPL(vmci_event_unsubscribe);
 
-/* Endpoints of a client that unloaded without a goodbye. */
+/* Endpoints that a client did not destroy before it was unloaded. */
 void vqp_linux_kpi_fini(void)
 {
 	struct linux_receiver *receiver;
@@ -391,7 +391,7 @@ int vmci_qpair_detach(struct vmci_qp **qpair)
 }
 EXPORT_SYMBOL_GPL(vmci_qpair_detach);
 
-/* Their queries promise to change nothing, and ours may find a peer broken. */
+/* The API's queries take a const pair; ours may mark the pair broken. */
 static struct vqp_pair *pair_of(const struct vmci_qp *qpair)
 {
 	return (struct vqp_pair *)&qpair->qpair.pair;
@@ -439,8 +439,8 @@ s64 vmci_qpair_produce_buf_ready(const struct vmci_qp *qpair)
 EXPORT_SYMBOL_GPL(vmci_qpair_produce_buf_ready);
 
 /*
- * Clients read what a peer left that is gone.  Behind it they see the end by
- * the event, and take an error here for a damaged pair.
+ * Clients read the bytes that a departed peer left.  After those, the event
+ * tells them that the peer is gone; they take an error here for a damaged pair.
  */
 s64 vmci_qpair_consume_buf_ready(const struct vmci_qp *qpair)
 {
@@ -458,8 +458,8 @@ s64 vmci_qpair_consume_buf_ready(const struct vmci_qp *qpair)
 EXPORT_SYMBOL_GPL(vmci_qpair_consume_buf_ready);
 
 /*
- * Clients tell the peer of bytes and of space by datagrams: what they were told
- * must be there, so nothing is published lazily here.
+ * Clients notify the peer of bytes and of space by datagrams.  The peer must
+ * then find them, so nothing is published lazily here.
  */
 ssize_t vmci_qpair_enqueue(struct vmci_qp *qpair, const void *buf,
 			   size_t buf_size, int mode)
@@ -518,7 +518,7 @@ ssize_t vmci_qpair_enquev(struct vmci_qp *qpair, struct msghdr *msg,
 		copied += _copy_from_iter(span[1].base, span[1].length,
 					  &msg->msg_iter);
 	if (copied != n) {
-		/* What did not come whole was never sent. */
+		/* A message that was copied in part is not sent. */
 		iov_iter_revert(&msg->msg_iter, copied);
 		return VMCI_ERROR_INVALID_ARGS;
 	}
@@ -527,7 +527,7 @@ ssize_t vmci_qpair_enquev(struct vmci_qp *qpair, struct msghdr *msg,
 }
 EXPORT_SYMBOL_GPL(vmci_qpair_enquev);
 
-/* All that is offered, or nothing, into the caller's memory. */
+/* Copy the whole readable span to the caller, or nothing. */
 static ssize_t linux_peek(struct vmci_qp *qpair, struct msghdr *msg)
 {
 	struct vqp_span span[2];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The seam of the core (driver/os/vqp_os.h) on Linux.
+ * The OS layer of the core (driver/os/vqp_os.h) on Linux.
  */
 #include <linux/cc_platform.h>
 #include <linux/dma-mapping.h>
@@ -16,7 +16,7 @@
 
 void *vqp_os_alloc(struct vqp_os *os, uint64_t bytes)
 {
-	/* A power of two is aligned to itself, and no other size to 128. */
+	/* kmalloc() aligns only powers of two to their size; we need 128. */
 	if (bytes < PAGE_SIZE)
 		bytes = roundup_pow_of_two(max_t(u64, bytes, VQP_OS_ALIGNMENT));
 	return kvzalloc(bytes, GFP_KERNEL);
@@ -33,9 +33,9 @@ uint32_t vqp_os_page_shift(struct vqp_os *os)
 }
 
 /*
- * What a struct vqp_os_pages keeps for us.  A page has two references: the DMA
- * API's until it is unmapped, and ours, since clients may look at pages longer
- * than there is a device or a driver of it.
+ * The shell's part of a struct vqp_os_pages.  A page has two references: one of
+ * the DMA API until the page is unmapped, and one of ours, because clients may
+ * read pages after the device or its driver is gone.
  */
 struct linux_pages {
 	struct list_head mapped;	/* on os->mapped, if there is `device` */
@@ -45,7 +45,7 @@ struct linux_pages {
 	struct page *page[];	/* and, if mirrored, all but the first again */
 };
 
-/* The device can reach them no more.  Under device_lock. */
+/* Take the pages out of the device's reach.  Under device_lock. */
 static void linux_pages_unmap(struct vqp_os *os, struct linux_pages *pages)
 {
 	uint32_t i;
@@ -82,8 +82,8 @@ void vqp_linux_device_set(struct pci_dev *device)
 	down_write(&vqp_linux.device_lock);
 	vqp_linux.device = device;
 	/*
-	 * No mapping may outlive the driver.  What is decrypted stays so as
-	 * long as it is looked at, and is behind no IOMMU.
+	 * No mapping may outlive the driver.  Decrypted pages must stay
+	 * decrypted while clients read them, and are behind no IOMMU.
 	 */
 	if (!device && !cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
 		list_for_each_entry_safe(pages, next, &vqp_linux.mapped,
@@ -94,8 +94,8 @@ void vqp_linux_device_set(struct pci_dev *device)
 }
 
 /*
- * One page at a time, and no bounce buffers: the device works in these as long
- * as the pair lives.
+ * One page at a time, and no bounce buffers: the device uses these pages as
+ * long as the pair exists.
  */
 static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
 {
@@ -108,7 +108,7 @@ static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
 						 GFP_KERNEL | __GFP_ZERO);
 		if (!pages->page[i])
 			return false;
-		/* It never is one; CONFIG_DMA_API_DEBUG wants us to ask. */
+		/* Never true; CONFIG_DMA_API_DEBUG demands the check. */
 		if (dma_mapping_error(pages->device, address)) {
 			__free_page(pages->page[i]);
 			pages->page[i] = NULL;
@@ -120,7 +120,7 @@ static bool linux_pages_fill(struct linux_pages *pages, uint64_t *numbers)
 	return true;
 }
 
-/* What the device shares is not encrypted, and our mapping must not be. */
+/* Pages shared with the device are not encrypted: map them decrypted. */
 static pgprot_t linux_protection(void)
 {
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT))
@@ -145,7 +145,7 @@ bool vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 	}
 	mine->numbers = pages->page_numbers;
 	mine->count = page_count;
-	/* The device may be taken away meanwhile, but not during this. */
+	/* The device cannot be removed while we hold this lock. */
 	down_read(&os->device_lock);
 	if (os->device) {
 		mine->device = get_device(&os->device->dev);
@@ -193,7 +193,7 @@ bool vqp_os_dma_alloc(struct vqp_os *os, uint64_t bytes,
 	return true;
 }
 
-/* The core does so before the device is unplugged. */
+/* The core frees this memory before the device is unplugged. */
 void vqp_os_dma_free(struct vqp_os *os, struct vqp_os_dma *dma)
 {
 	dma_free_coherent(&os->device->dev, dma->bytes, dma->base,
@@ -227,7 +227,7 @@ void vqp_os_stream_write(struct vqp_os *os, uint32_t reg, const void *from,
 	iowrite8_rep(os->ports + reg, from, bytes);
 }
 
-/* All locks are initialised at one place, and to lockdep would be one. */
+/* One place initialises all locks; without keys lockdep sees one class. */
 static struct lock_class_key linux_lock_keys[VQP_OS_LOCK_COUNT];
 
 #define LINUX_LOCK_NAME(kind, name)		\

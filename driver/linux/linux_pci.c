@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * vmw_vmci: the PCI device, its vectors, its life.  Everything else is
- * driver/core.
+ * vmw_vmci: the PCI device, its interrupt vectors and its life cycle.
+ * driver/core does everything else.
  */
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
@@ -28,9 +28,9 @@ module_param(disable_msix, bool, 0);
 MODULE_PARM_DESC(disable_msix, "Do not use MSI-X (default: 0)");
 
 struct vqp_os vqp_linux;
-static DEFINE_MUTEX(vqp_linux_mutex);	/* devices that come and go */
+static DEFINE_MUTEX(vqp_linux_mutex);	/* serialises probe and remove */
 
-/* ---- Interrupts: looked at by the handler if shared, served in a thread. */
+/* ---- Interrupts: the handler reads shared causes, a thread serves them. */
 
 struct linux_vector {
 	uint32_t cause;		/* 0: all of them */
@@ -39,7 +39,7 @@ struct linux_vector {
 
 static struct linux_vector linux_vectors[VQP_VECTOR_COUNT_MMIO];
 
-/* So often in a row there is more for an interrupt's thread to do. */
+/* After this many rounds in a row the interrupt thread lowers its policy. */
 #define LINUX_ROUNDS	8
 
 static irqreturn_t linux_interrupt(int irq, void *argument)
@@ -55,7 +55,7 @@ static irqreturn_t linux_interrupt(int irq, void *argument)
 	return IRQ_WAKE_THREAD;
 }
 
-/* Let threads of the usual policy run beside us; *was is for linux_raise(). */
+/* Let threads of normal policy run too; saves the policy for linux_raise(). */
 static void linux_lower(struct sched_attr *was)
 {
 	was->size = sizeof(*was);
@@ -67,7 +67,7 @@ static void linux_lower(struct sched_attr *was)
 		sched_set_normal(current, 0);
 }
 
-/* As it was set before, unless somebody set it in between. */
+/* Restore the policy, unless an administrator changed it in between. */
 static void linux_raise(const struct sched_attr *was)
 {
 	if (was->sched_policy != current->policy &&
@@ -84,7 +84,7 @@ static irqreturn_t linux_interrupt_thread(int irq, void *argument)
 
 	while ((causes = atomic_xchg(&vector->causes, 0)) != 0) {
 		causes = vqp_core_service(vqp_linux.core, causes);
-		/* There is always more: until it is done, as others do. */
+		/* The work does not end: run at normal policy until it does. */
 		if (causes && ++rounds == LINUX_ROUNDS)
 			linux_lower(&was);
 		atomic_or(causes, &vector->causes);
@@ -119,7 +119,7 @@ static int linux_vectors_request(struct pci_dev *device, int count)
 	return 0;
 }
 
-/* A vector per cause, or one for all.  How many, or an error. */
+/* A vector per cause, or one for all.  Returns the number, or an error. */
 static int linux_vectors_alloc(struct pci_dev *device, bool dma)
 {
 	int want = dma ? VQP_VECTOR_COUNT_MMIO : VQP_VECTOR_COUNT_PORT;
@@ -157,7 +157,7 @@ static void linux_vectors_free(struct pci_dev *device)
 
 /* ---- The device. */
 
-/* NULL for a BAR that was given no address. */
+/* *base is NULL for a BAR without an address. */
 static int linux_map_bar(struct pci_dev *device, int bar, void __iomem **base)
 {
 	*base = NULL;
@@ -170,7 +170,7 @@ static int linux_map_bar(struct pci_dev *device, int bar, void __iomem **base)
 	return -ENOMEM;
 }
 
-/* Find the registers.  Whether it is talked to by DMA (1 or 0), or an error. */
+/* Find the registers.  Returns 1 for DMA, 0 for ports, or an error. */
 static int linux_map(struct vqp_os *os, struct pci_dev *device)
 {
 	void __iomem *bar = NULL;
@@ -368,7 +368,7 @@ static void __exit linux_exit(void)
 	/* Clients are modules that use our symbols, and gone by now. */
 	vqp_linux_kpi_fini();
 	vqp_core_detach(vqp_linux.core);
-	/* What was ended before is freed by work: this waits for all of it. */
+	/* Queued work frees objects that ended: this waits for all of it. */
 	destroy_workqueue(vqp_linux.works);
 	if (!completion_done(&vqp_linux.released))
 		pr_err("vmw_vmci: clients left something behind, and memory with it\n");
