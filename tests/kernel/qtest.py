@@ -1056,7 +1056,7 @@ def taken_path(d):
         kept.write("dear")
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as one:
         one.bind(dead)
-    for path, words in ((file, "no socket"), (dead, "at most 3"),
+    for path, words in ((file, "not a socket"), (dead, "at most 3"),
                         (d.q.link_path, "another process listens there"),
                         (d.q.chardev_path, "another process listens there")):
         said = subprocess.run(
