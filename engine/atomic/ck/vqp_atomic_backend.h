@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The verbs of vqp/atomic.h by Concurrency Kit's ck_pr: the product's
- * backend, in userspace and in both kernels.
+ * The verbs of vqp/atomic.h by ck_pr of Concurrency Kit: the backend of the
+ * product, in userspace and in both kernels.
  *
- * FreeBSD 12 and 13 believe that a module built outside a kernel build runs
- * on one processor and drop the lock prefix (CK_MD_UMP).  The order of the
- * lines below undoes that.
+ * FreeBSD 12 and 13 assume that a module built outside a kernel build runs on
+ * one processor, and drop the lock prefix (CK_MD_UMP).  The order of the lines
+ * below undoes that.
  */
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
@@ -41,9 +41,9 @@ static inline void
 vqp_store_relaxed(struct vqp_cell64 *cell, uint64_t value)
 {
 	/*
-	 * On x86-64 ck_pr_store_64() takes a constant in 0x80000000 to
-	 * 0xffffffff for an immediate operand, and no assembler does.  VMCI's
-	 * invalid id is one.  In a register it is only a number.
+	 * On x86-64 ck_pr_store_64() makes a constant in 0x80000000 to
+	 * 0xffffffff an immediate operand, which no assembler accepts.  VMCI's
+	 * invalid id is such a constant.  In a register it is only a number.
 	 */
 	__asm__("" : "+r"(value));
 	ck_pr_store_64(&cell->v_, value);
