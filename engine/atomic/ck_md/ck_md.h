@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What Concurrency Kit must know of the machine, keyed on the compiler.
+ * What Concurrency Kit must know about the machine, chosen by what the compiler
+ * builds for.
  *
- * An installed ck_md.h speaks for the processor it was configured on: with
- * amd64's, an arm64 build loses the release barrier without a word.  This one
- * comes first in the include path everywhere but in the FreeBSD kernel, which
- * brings the right one itself.
+ * An installed ck_md.h describes the processor that it was configured on: with
+ * the one of amd64, an arm64 build loses the release barrier without a warning.
+ * This file comes first in the include path everywhere except in the FreeBSD
+ * kernel, which brings the right one itself.
  */
 #ifndef CK_MD_H
 #define CK_MD_H
@@ -26,7 +27,7 @@
 #define CK_MD_PPC32_LWSYNC_DISABLE
 #define CK_MD_VMA_BITS 48ULL
 
-/* Kernels have no floating point, and the engine never asks for it. */
+/* Kernels have no floating point, and the engine never uses it. */
 #define CK_PR_DISABLE_DOUBLE
 
 #endif
