@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The verbs of vqp/atomic.h by compiler builtins.  ThreadSanitizer, the
- * fuzzers and model checkers see through these; they cannot see through the
- * assembly of the ck backend.  Also the backend for 32-bit x86, where it
- * gives whole 64-bit accesses and Concurrency Kit does not.
+ * The verbs of vqp/atomic.h by compiler builtins.  ThreadSanitizer, the fuzzers
+ * and model checkers see through these; they cannot see through the assembly of
+ * the ck backend.  It is also the backend for 32-bit x86: there it gives whole
+ * 64-bit accesses, and Concurrency Kit does not.
  */
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
