@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The words that two sides may touch at the same time, and the only verbs
- * that may touch them.  Which instructions the verbs become is chosen by
- * include path: engine/atomic/ck (the product), engine/atomic/gnu (builtins,
- * for ThreadSanitizer and other tools that cannot see assembly), and the
- * backends of tests/.  A backend defines, for its world:
+ * The words that two sides may access at the same time, and the only verbs that
+ * may access them.  The include path chooses which instructions the verbs
+ * become: engine/atomic/ck (the product), engine/atomic/gnu (builtins, for
+ * ThreadSanitizer and other tools that cannot see assembly), and the backends
+ * of tests/.  A backend defines:
  *
  *	vqp_load_relaxed	one full-width load
  *	vqp_load_acquire	the same, before every later access
@@ -15,10 +15,10 @@
  *	vqp_add_relaxed		add to a word; no order (counters)
  *	vqp_fence_full		earlier stores before later loads
  *
- * and the processor's advice of vqp/cpu.h.
+ * and the processor's hints of vqp/cpu.h.
  *
- * Order sits on the operation, never on a lone acquire or release fence, so
- * that every checker sees it.
+ * The order belongs to the operation, never to a lone acquire or release fence,
+ * so that every checker sees it.
  */
 #ifndef VQP_ATOMIC_H
 #define VQP_ATOMIC_H
@@ -28,8 +28,8 @@
 #define VQP_ALIGNED(bytes) __attribute__((aligned(bytes)))
 
 /*
- * To sparse, a word that nobody may touch by itself, nor cast to one; but in a
- * kernel, where it reads the backend as well.
+ * For sparse, a word that code must not access directly or cast to a plain
+ * word.  Not in a kernel, where sparse reads the backend as well.
  */
 #if defined(__CHECKER__) && !defined(__KERNEL__)
 #define VQP_SHARED __attribute__((noderef, address_space(__vqp_shared)))
