@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Copying into and out of a ring, without libc: the engine's objects call
- * nothing.  Both sides may be at any address; they never overlap.  Shared
- * bytes may change under the copy, which is then a mixture of old and new.
+ * Copying into and out of a ring without libc, because the engine's objects
+ * call nothing.  Source and destination may be at any address; they never
+ * overlap.  If shared bytes change during the copy, the result is a mixture of
+ * old and new.
  */
 #ifndef VQP_COPY_H
 #define VQP_COPY_H
@@ -11,10 +12,12 @@
 
 #include <vqp/atomic.h>
 
-/* Lines to be written are fetched so many bytes ahead. */
+/* How many bytes ahead lines to be written are prefetched. */
 #define VQP_FETCH_BYTES 1024
 
-/* From so many bytes on other ways to copy are faster, where there are any. */
+/*
+ * From this many bytes on, another way to copy is faster, where there is one.
+ */
 #define VQP_WIDE_BYTES 256
 #define VQP_STRING_BYTES 1024
 
@@ -22,7 +25,7 @@
 typedef uint16_t vqp_unit2 __attribute__((may_alias, aligned(1)));
 typedef uint32_t vqp_unit4 __attribute__((may_alias, aligned(1)));
 typedef uint64_t vqp_unit8 __attribute__((may_alias, aligned(1)));
-/* One vector register, or two words where kernels forbid those. */
+/* One vector register, or two words in kernels, which forbid vectors. */
 typedef uint64_t vqp_unit16
     __attribute__((vector_size(16), may_alias, aligned(1)));
 
@@ -30,7 +33,7 @@ typedef uint64_t vqp_unit16
 	(*(unit *)((uint8_t *)(to) + (at)) =				\
 	    *(const unit *)((const uint8_t *)(from) + (at)))
 
-/* One unit at each end; they meet or overlap in the middle. */
+/* Copy one unit at each end; the two meet or overlap in the middle. */
 #define VQP_COPY_ENDS(unit, to, from, n) do {				\
 	VQP_COPY_UNIT(unit, to, from, 0);				\
 	if (!__builtin_constant_p(n) || (n) != sizeof(unit))		\
@@ -38,8 +41,8 @@ typedef uint64_t vqp_unit16
 } while (0)
 
 /*
- * 1 to 64 bytes.  Always inlined: of a constant length the moves alone are left,
- * which a compiler does not foresee when it decides.
+ * Copy 1 to 64 bytes.  Always inlined: for a constant length only the moves
+ * remain, but a compiler does not foresee that when it decides.
  */
 static inline __attribute__((__always_inline__)) void
 vqp_copy_small(void *to, const void *from, uint64_t n)
@@ -62,7 +65,9 @@ vqp_copy_small(void *to, const void *from, uint64_t n)
 	}
 }
 
-/* Any number of bytes, 0 included; a constant number becomes plain moves. */
+/*
+ * Copy any number of bytes, 0 included.  A constant number becomes plain moves.
+ */
 static inline void
 vqp_copy(void *to, const void *from, uint64_t n)
 {
@@ -90,7 +95,7 @@ vqp_copy(void *to, const void *from, uint64_t n)
 typedef uint64_t vqp_unit32
     __attribute__((vector_size(32), may_alias, aligned(1)));
 
-/* At least VQP_WIDE_BYTES, for processors with VQP_CAN_COPY_WIDE. */
+/* The avx2 copy: at least VQP_WIDE_BYTES, only if VQP_CAN_COPY_WIDE is set. */
 __attribute__((__target__("avx2"), __noinline__, __unused__)) static void
 vqp_copy_wide(void *to, const void *from, uint64_t n)
 {
@@ -105,7 +110,7 @@ vqp_copy_wide(void *to, const void *from, uint64_t n)
 		to = (uint8_t *)to + 128;
 		from = (const uint8_t *)from + 128;
 	}
-	/* Up to the end, over some of what is there. */
+	/* The last 128 bytes, some of which were copied already. */
 	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 0);
 	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 32);
 	VQP_COPY_UNIT(vqp_unit32, last_to, last_from, 64);
@@ -113,7 +118,7 @@ vqp_copy_wide(void *to, const void *from, uint64_t n)
 }
 #endif
 
-/* As vqp_copy(), and wide if it can be. */
+/* As vqp_copy(), with the avx2 copy where `can` allows it. */
 static inline void
 vqp_copy_as(unsigned can, void *to, const void *from, uint64_t n)
 {
@@ -127,7 +132,7 @@ vqp_copy_as(unsigned can, void *to, const void *from, uint64_t n)
 	vqp_copy(to, from, n);
 }
 
-/* As vqp_copy(), with each line fetched VQP_FETCH_BYTES ahead. */
+/* As vqp_copy(), and prefetches each line VQP_FETCH_BYTES ahead. */
 static inline void
 vqp_copy_fetching(uint8_t *to, const uint8_t *from, uint64_t n)
 {
@@ -145,8 +150,8 @@ vqp_copy_fetching(uint8_t *to, const uint8_t *from, uint64_t n)
 	    *(const vqp_unit8 *)((const uint8_t *)(from) + (at)))
 
 /*
- * As vqp_copy(), past the caches as far as whole words go there.  The copy is
- * ordered before later stores by vqp_fence_past() alone.
+ * As vqp_copy(), with non-temporal stores if `to` and `n` are multiples of 8.
+ * Only vqp_fence_past() orders these stores before later ones.
  */
 static inline void
 vqp_copy_past(void *to, const void *from, uint64_t n)
@@ -155,7 +160,7 @@ vqp_copy_past(void *to, const void *from, uint64_t n)
 		vqp_copy(to, from, n);
 		return;
 	}
-	/* Line by line, since a compiler may not unroll it. */
+	/* Line by line, since a compiler may not unroll the loop. */
 	for (; n >= VQP_LINE_BYTES; n -= VQP_LINE_BYTES) {
 		VQP_COPY_PAST(to, from, 0);
 		VQP_COPY_PAST(to, from, 8);
