@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a ring asks of the processor beside atomics, to be fast where the two
- * ends stand far apart: to wait a moment, to tell how far away a cache line
- * was, to fetch a line or let go of one, to store past the caches.  All but the fence is
- * advice.  A processor without it, or a backend that defines VQP_CPU_PORTABLE
- * since its tools see no assembly, does not tell the time, and the ring then
- * never asks for the rest.  A backend that defines VQP_CPU_OWN brings its own.
+ * What a ring needs from the processor beside atomics, to be fast where its two
+ * sides run far apart: pause, measure how far away a cache line was, prefetch a
+ * line or evict it, and use non-temporal stores.  All but the fence are hints.
+ *
+ * A processor that has none of this does not tell the time, and then the ring
+ * never uses the rest.  A backend does the same if it defines VQP_CPU_PORTABLE,
+ * because its tools cannot see assembly.  A backend that defines VQP_CPU_OWN
+ * brings its own.
  */
 #ifndef VQP_CPU_H
 #define VQP_CPU_H
@@ -16,8 +18,8 @@
 #define VQP_LINE_BYTES 64
 
 /*
- * Advice to the compiler.  A call on the way that is seldom taken then saves
- * the registers around itself, and the other way saves none.
+ * Hints to the compiler.  A call on the unlikely path then saves the registers
+ * around itself, and the likely path saves none.
  */
 #ifdef __has_builtin
 #if __has_builtin(__builtin_expect_with_probability)
@@ -30,9 +32,9 @@
 #endif
 #define VQP_SELDOM(truth) (!VQP_LIKELY(!(truth)))
 
-/* What vqp_cpu_can() answers. */
+/* The bits that vqp_cpu_can() returns. */
 #define VQP_CAN_GIVE_BACK 1u
-#define VQP_CAN_COPY_WIDE 2u	/* with registers of 32 bytes */
+#define VQP_CAN_COPY_WIDE 2u	/* by registers of 32 bytes */
 
 typedef uint64_t vqp_word __attribute__((may_alias));
 
@@ -44,7 +46,7 @@ typedef uint64_t vqp_word __attribute__((may_alias));
 #ifdef __SSE2__
 #define VQP_CPU_COPIES_WIDE
 #else
-#define VQP_CPU_COPIES_STRINGS	/* a kernel: it may use no vectors */
+#define VQP_CPU_COPIES_STRINGS	/* a kernel may use no vectors */
 #endif
 
 static inline void
@@ -53,7 +55,7 @@ vqp_pause(void)
 	__asm__ __volatile__("pause" : : : "memory");
 }
 
-/* A counter of 2 to 4 GHz, read between all earlier and all later loads. */
+/* Read a counter of 2 to 4 GHz, between all earlier and all later loads. */
 static inline uint64_t
 vqp_ticks(void)
 {
@@ -75,10 +77,10 @@ vqp_cpuid(uint32_t leaf, uint32_t *ebx, uint32_t *ecx)
 }
 
 /*
- * What not every processor can, or system lets it: leaf 7 of cpuid, in EBX
- * bit 23 for clflushopt and 5 for AVX2, which takes OSXSAVE and AVX (leaf 1,
- * ECX, bits 27 and 28) and registers that are saved (XCR0, bits 1 and 2).
- * Slow: ask once.
+ * Which of these the processor has and the operating system allows.  Leaf 7 of
+ * cpuid has in EBX bit 23 for clflushopt and bit 5 for AVX2.  AVX2 also needs
+ * OSXSAVE and AVX (leaf 1, ECX, bits 27 and 28) and registers that the system
+ * saves (XCR0, bits 1 and 2).  Slow: call it once.
  */
 static inline unsigned
 vqp_cpu_can(void)
@@ -107,21 +109,24 @@ vqp_cpu_can(void)
 	return can;
 }
 
-/* Drop a line we only read, so that its next writer has nobody to ask. */
+/*
+ * Evict a line that we only read, so that its next writer need not fetch it
+ * from our cache.
+ */
 static inline void
 vqp_give_back(uint8_t *line)
 {
 	__asm__ __volatile__("clflushopt %0" : "+m"(*line));
 }
 
-/* Fetch a line that we are going to write. */
+/* Prefetch a line that we are going to write. */
 static inline void
 vqp_fetch(uint8_t *line)
 {
 	__asm__ __volatile__("prefetchw %0" : : "m"(*line));
 }
 
-/* The processor's own copy: a slow start, and then whole lines. */
+/* The processor's own copy: slow to start, then it moves whole lines. */
 static inline void
 vqp_copy_string(void *to, const void *from, uint64_t n)
 {
@@ -129,7 +134,10 @@ vqp_copy_string(void *to, const void *from, uint64_t n)
 	    : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
 
-/* Store without first fetching the line; eight of them make a whole one. */
+/*
+ * A non-temporal store: it does not fetch the line first, and eight of them
+ * make a whole line.
+ */
 static inline void
 vqp_store_past(void *to, uint64_t value)
 {
@@ -137,7 +145,7 @@ vqp_store_past(void *to, uint64_t value)
 	    : "=m"(*(vqp_word *)to) : "r"(value));
 }
 
-/* What was stored past the caches comes before every later store. */
+/* Order all earlier non-temporal stores before every later store. */
 static inline void
 vqp_fence_past(void)
 {
