@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Index arithmetic of a ring.  Indices are below `size`, lengths at most
- * `size`; no sum of two of them is ever formed, since near 2^64 it would wrap
- * first.
+ * `size`.  Two of them are never added unless the sum is below `size`: near
+ * 2^64 a larger sum would wrap first.
  */
 #ifndef VQP_INDEX_H
 #define VQP_INDEX_H
