@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A queue pair as one endpoint holds it: a producer's end, a consumer's end,
- * and the copying verbs of VMCI on top, with its exact results
- * (docs/wire.md 4.3).  Shells and clients send and receive here; those who
- * want the bytes in place use the ends directly (vqp/ring.h).
+ * A queue pair as one side holds it: a producer, a consumer, and VMCI's copying
+ * verbs on top of them, with VMCI's exact results (docs/wire.md 4.3).  Shells
+ * and clients send and receive here.  Callers that want the bytes in place use
+ * the producer and the consumer directly (vqp/ring.h).
  *
- * Producing verbs and consuming verbs may run at the same time.  Each kind is
- * for one thread at a time; the queries are for any thread at any time.
+ * Producing verbs and consuming verbs may run at the same time.  One thread at
+ * a time may call those of each kind.  Any thread may call the queries at any
+ * time.
  */
 #ifndef VQP_PAIR_H
 #define VQP_PAIR_H
@@ -19,7 +20,9 @@
 extern "C" {
 #endif
 
-/* Where the indices lie in a header page; both ends must say the same. */
+/*
+ * Where the indices lie in a header page.  Both sides must use the same layout.
+ */
 enum vqp_layout {
 	VQP_LAYOUT_COMPAT,	/* struct vqp_queue_header: VMCI's */
 	VQP_LAYOUT_WIDE,	/* struct vqp_queue_header_wide: if agreed */
@@ -38,7 +41,7 @@ struct vqp_pair_config {
 	enum vqp_layout layout;
 	struct vqp_queue produce;	/* its header is the one we write */
 	struct vqp_queue consume;	/* the peer's produce queue */
-	enum vqp_placement placement;	/* how far away the peer is */
+	enum vqp_placement placement;	/* where the peer runs */
 };
 
 /*
@@ -58,26 +61,26 @@ struct vqp_iovec {
 };
 
 /*
- * Prepare a header page before it is shared, as the side does that supplies
- * the pages: the handle, and 0 for both indices of both layouts.
+ * Prepare a header page before it is shared: the side that supplies the pages
+ * does so.  Writes the handle, and 0 into both indices of both layouts.
  * Context: any.
  */
 void vqp_queue_header_init(void *header, struct vqp_handle handle);
 
 /*
- * Take our end of a pair whose pages are mapped and whose headers are
- * initialised.  Every index is read and checked here, once; a peer already
- * at work does no harm.  An end that takes over from a killed one, with a peer
- * that sleeps, asks for an edge at once: see vqp_tx_attach().
+ * Attach to our side of a pair whose pages are mapped and whose headers are
+ * initialised.  Every index is loaded and checked here, once; a peer that works
+ * already does no harm.  A side that takes over from a killed one, while the
+ * peer sleeps, calls a notify verb at once: see vqp_tx_attach().
  *
- * Returns VQP_SUCCESS, or, with a *pair that must not be used,
+ * Returns VQP_SUCCESS, or one of these, and then *pair must not be used:
  *	VQP_ERROR_INVALID_ARGS	*pair is not aligned to 128 bytes, as its type
- *				is (malloc() does not); both sizes 0, an
- *				unknown layout, no or misaligned header, no
- *				data for a size, or a size no address range
- *				can hold
+ *				is (malloc() does not); both sizes are 0; the
+ *				layout is unknown; a header is missing or
+ *				misaligned; the data for a size is missing; or
+ *				a size is more than an address range can hold
  *	VQP_ERROR_INVALID_SIZE	an index lies outside its ring
- * A direction of 0 bytes is allowed; its verbs answer INVALID_SIZE.
+ * A direction of 0 bytes is allowed; its verbs return INVALID_SIZE.
  *
  * Context: any.  Wait-free.  Role: before any other verb on this pair.
  */
@@ -85,21 +88,23 @@ int vqp_pair_attach(struct vqp_pair *pair,
     const struct vqp_pair_config *config);
 
 /*
- * Copy `count` pieces into the ring, in order, as one message that is
- * published once; as many bytes as fit.  The vector is not changed.
+ * Copy `count` pieces into the ring, in order, as one message that is published
+ * once.  Copies as many bytes as fit.  The vector is not changed.
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_SPACE	the ring is full; also for a total of 0
- *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before, the
- *				peer was abandoned (receiving: and what it
- *				published is read), or the direction has no
- *				bytes
+ *	VQP_ERROR_INVALID_SIZE	the peer's index was bad, now or before; or
+ *				the peer was abandoned (when receiving: and
+ *				all that it published was read); or the
+ *				direction has no bytes
  *	VQP_ERROR_INVALID_ARGS	the lengths add up to 2^63 or more
- * and on an error nothing was copied, and nothing published but, with
- * NO_SPACE, what was sent by vqp_pair_send_more() or staged before.
+ * On an error nothing was copied.  Nothing was published either, except
+ * with NO_SPACE: it publishes what was sent by vqp_pair_send_more() or staged
+ * before.
  *
- * So with NO_SPACE from this and every verb that sends, the consumer sees all
- * that was sent; where it sleeps, vqp_tx_publish_edge() tells whether to ring.
+ * So after NO_SPACE from this or any other verb that sends, the consumer sees
+ * all that was sent.  If the consumer may sleep, vqp_tx_publish_edge() tells
+ * whether to notify it.
  *
  * Context: any.  Wait-free, linear in the bytes.  Role: producer.
  */
@@ -107,21 +112,21 @@ int64_t vqp_pair_enqueuev(struct vqp_pair *pair,
     const struct vqp_iovec *vector, uint64_t count);
 
 /*
- * Copy bytes out of the ring into `count` pieces, in order, and give their
- * space back lazily; as many bytes as are there.  The vector is not changed.
+ * Copy bytes out of the ring into `count` pieces, in order, and release their
+ * space lazily.  Copies as many bytes as are there.  The vector is not changed.
  *
- * Lazily, here and in all that receives: the peer sees the space when more
- * than a quarter of the ring has come together, or a verb of ours finds too
- * few bytes.  A consumer that waits by asking for the number of bytes calls
- * vqp_pair_poll(), which publishes; one that notifies the peer in another way
- * publishes first: with vqp_rx_publish(), or the edge or sleep verbs of
- * vqp/ring.h, which do.
+ * Every verb that receives releases lazily: the peer sees the space once more
+ * than a quarter of the ring has come together, or when one of our verbs finds
+ * too few bytes.  A consumer that waits by asking for the number of bytes calls
+ * vqp_pair_poll(), which publishes.  A consumer that notifies the peer in
+ * another way publishes first: with vqp_rx_publish(), or with the notify or
+ * prepare_sleep verbs of vqp/ring.h, which publish by themselves.
  *
  * Returns the bytes copied, 1 to the total (0 for a total of 0), or
  *	VQP_ERROR_NO_DATA	the ring is empty; also for a total of 0
  *	VQP_ERROR_INVALID_SIZE, VQP_ERROR_INVALID_ARGS	as enqueuev
- * and on an error nothing was copied.  NO_DATA gives back what was received
- * before.
+ * On an error nothing was copied.  NO_DATA publishes the space of what was
+ * received before.
  *
  * Context: any.  Wait-free, linear in the bytes.  Role: consumer.
  */
@@ -132,7 +137,7 @@ int64_t vqp_pair_dequeuev(struct vqp_pair *pair,
 int64_t vqp_pair_peekv(struct vqp_pair *pair,
     const struct vqp_iovec *vector, uint64_t count);
 
-/* The halves of the verbs below for what lies beyond the soft limit. */
+/* The slow halves of the verbs below, for what lies beyond the soft limit. */
 int64_t vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from,
     uint64_t length);
 int64_t vqp_pair_send_slow(struct vqp_pair *pair, const void *from,
@@ -149,7 +154,10 @@ int64_t vqp_pair_receive_batch_slow(struct vqp_pair *pair, void *to,
     uint64_t length, uint64_t count);
 int64_t vqp_pair_peek_slow(struct vqp_pair *pair, void *to, uint64_t length);
 
-/* The other halves: all of it or nothing.  Length 0 always goes slow. */
+/*
+ * The fast halves: they copy all bytes or none.  Length 0 always takes the slow
+ * path.
+ */
 static inline bool
 vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
 {
@@ -162,7 +170,7 @@ vqp_pair_put_fast(struct vqp_pair *pair, const void *from, uint64_t length)
 	vqp_copy_as(tx->can, tx->data + tail, from, length);
 	tx->tail = tail + length;
 	vqp_tx_publish_to(tx, tail + length);
-	/* The next line has time to come while the answer is awaited. */
+	/* Fetch the next line while the caller awaits the answer. */
 	if (length >= VQP_LINE_BYTES &&
 	    tx->soft - tx->tail >= 2 * VQP_LINE_BYTES)
 		vqp_fetch(tx->data + tx->tail + VQP_LINE_BYTES - 1);
@@ -184,7 +192,7 @@ vqp_pair_get_fast(struct vqp_pair *pair, void *to, uint64_t length)
 	return true;
 }
 
-/* vqp_pair_enqueuev() from one buffer: as many bytes as fit. */
+/* As vqp_pair_enqueuev(), from one buffer: copies as many bytes as fit. */
 static inline int64_t
 vqp_pair_enqueue(struct vqp_pair *pair, const void *from, uint64_t length)
 {
@@ -193,9 +201,10 @@ vqp_pair_enqueue(struct vqp_pair *pair, const void *from, uint64_t length)
 }
 
 /*
- * All of a message or nothing: `length`, or NO_SPACE as long as it does not
- * fit, or VQP_ERROR_PAYLOAD_TOO_LARGE if it never can, or the other errors
- * of vqp_pair_enqueuev().
+ * Send all of a message or nothing.  Returns `length`; or VQP_ERROR_NO_SPACE
+ * while the message does not fit; or VQP_ERROR_PAYLOAD_TOO_LARGE if it can
+ * never fit; or the other errors of vqp_pair_enqueuev().  Context, progress and
+ * role are those of vqp_pair_enqueuev().
  */
 static inline int64_t
 vqp_pair_send(struct vqp_pair *pair, const void *from, uint64_t length)
@@ -205,10 +214,11 @@ vqp_pair_send(struct vqp_pair *pair, const void *from, uint64_t length)
 }
 
 /*
- * As vqp_pair_send(), and more follows at once: the message may stay unseen
- * until the next vqp_pair_send(), vqp_pair_flush() or vqp_tx_publish(), but
- * at most a chunk of them, a sixteenth of the ring within VQP_MORE_BYTES and
- * VQP_MORE_BYTES_MAX, and none once NO_SPACE was answered.
+ * As vqp_pair_send(), when more follows at once.  The message may stay
+ * unpublished until the next vqp_pair_send(), vqp_pair_flush() or
+ * vqp_tx_publish().  At most a chunk of such messages stays unpublished: a
+ * sixteenth of the ring, but at least VQP_MORE_BYTES and at most
+ * VQP_MORE_BYTES_MAX.  After NO_SPACE none does.
  */
 static inline int64_t
 vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
@@ -227,7 +237,7 @@ vqp_pair_send_more(struct vqp_pair *pair, const void *from, uint64_t length)
 	return (int64_t)length;
 }
 
-/* Let the peer see all that was sent. */
+/* Publish all that was sent. */
 static inline void
 vqp_pair_flush(struct vqp_pair *pair)
 {
@@ -235,10 +245,11 @@ vqp_pair_flush(struct vqp_pair *pair)
 }
 
 /*
- * `count` messages of `length` bytes each, one behind the other at `from`: as
- * many whole ones as fit, published once.  Returns how many, 1 to count, or
+ * Send `count` messages of `length` bytes each, which lie one behind the other
+ * at `from`: as many whole ones as fit, published once.  Returns how many were
+ * sent, 1 to count, or
  *	VQP_ERROR_NO_SPACE	not one fits now
- *	VQP_ERROR_INVALID_ARGS	count or length 0, or 2^63 bytes or more
+ *	VQP_ERROR_INVALID_ARGS	count or length is 0, or 2^63 bytes or more
  * or the other errors of vqp_pair_send().
  */
 static inline int64_t
@@ -252,7 +263,9 @@ vqp_pair_send_batch(struct vqp_pair *pair, const void *from, uint64_t length,
 	    vqp_pair_send_batch_slow(pair, from, length, count);
 }
 
-/* vqp_pair_dequeuev() into one buffer: as many bytes as are there. */
+/*
+ * As vqp_pair_dequeuev(), into one buffer: copies as many bytes as are there.
+ */
 static inline int64_t
 vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
 {
@@ -261,17 +274,19 @@ vqp_pair_dequeue(struct vqp_pair *pair, void *to, uint64_t length)
 }
 
 /*
- * All of `length` bytes or nothing: `length`, or NO_DATA as long as there are
- * fewer, or VQP_ERROR_PAYLOAD_TOO_LARGE if there can never be as many, or the
- * other errors of vqp_pair_dequeuev().  Once the peer is abandoned, fewer
- * bytes are VQP_ERROR_INVALID_SIZE; vqp_pair_dequeue() still reads them.
+ * Receive all of `length` bytes or nothing.  Returns `length`; or
+ * VQP_ERROR_NO_DATA while there are fewer; or VQP_ERROR_PAYLOAD_TOO_LARGE if
+ * there can never be as many; or the other errors of vqp_pair_dequeuev().  Once
+ * the peer is abandoned, fewer bytes give VQP_ERROR_INVALID_SIZE;
+ * vqp_pair_dequeue() still reads them.  Context, progress and role are those of
+ * vqp_pair_dequeuev().
  */
 static inline int64_t
 vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
 {
 	int64_t n = 0;
 
-	/* Once again after a refill that is enough: a wait ends here. */
+	/* Try again after a refill that found bytes: a wait ends here. */
 	do {
 		if (vqp_pair_get_fast(pair, to, length))
 			return (int64_t)length;
@@ -283,8 +298,9 @@ vqp_pair_receive(struct vqp_pair *pair, void *to, uint64_t length)
 }
 
 /*
- * Up to `count` messages of `length` bytes each, one behind the other to `to`:
- * the mirror image of vqp_pair_send_batch(), with NO_DATA for NO_SPACE.
+ * Receive up to `count` messages of `length` bytes each, and store them one
+ * behind the other at `to`: the mirror image of vqp_pair_send_batch(), with
+ * NO_DATA for NO_SPACE.
  */
 static inline int64_t
 vqp_pair_receive_batch(struct vqp_pair *pair, void *to, uint64_t length,
@@ -297,7 +313,7 @@ vqp_pair_receive_batch(struct vqp_pair *pair, void *to, uint64_t length,
 	    vqp_pair_receive_batch_slow(pair, to, length, count);
 }
 
-/* vqp_pair_peekv() into one buffer. */
+/* As vqp_pair_peekv(), into one buffer. */
 static inline int64_t
 vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
 {
@@ -311,17 +327,18 @@ vqp_pair_peek(struct vqp_pair *pair, void *to, uint64_t length)
 }
 
 /*
- * What is in the rings: snapshots, stale when they return.  What we received
- * is out of a ring, though the peer may not have seen it yet: these publish
- * nothing, and a consumer that waits by asking asks vqp_pair_poll().  All of
- * them answer VQP_ERROR_INVALID_SIZE for a direction that is broken or has no
- * bytes, and break one with a bad index of the peer's.  What a peer left that
- * was abandoned is counted; once that is nothing, it is INVALID_SIZE, too.
+ * Count what is in the rings.  The numbers are snapshots, stale when they are
+ * returned.  What we received is out of a ring, though the peer may not have
+ * seen that yet: the queries publish nothing, and a consumer that waits by
+ * asking calls vqp_pair_poll().  All of them return VQP_ERROR_INVALID_SIZE for
+ * a direction that is broken or has no bytes.  A bad index of the peer breaks
+ * the direction.  Bytes that an abandoned peer left are counted; once there are
+ * none, the result is INVALID_SIZE, too.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */
 
-/* Bytes free, and bytes the peer has not read, in the ring we fill. */
+/* Bytes free, and bytes the peer has not read, in the ring that we write. */
 static inline int64_t
 vqp_pair_produce_free(struct vqp_pair *pair)
 {
@@ -339,7 +356,9 @@ vqp_pair_produce_ready(struct vqp_pair *pair)
 	return vqp_tx_query(&pair->tx, &tail, &head);
 }
 
-/* Bytes the peer may still fill, and bytes to read, in the ring we drain. */
+/*
+ * Bytes the peer may still write, and bytes to read, in the ring that we read.
+ */
 static inline int64_t
 vqp_pair_consume_free(struct vqp_pair *pair)
 {
@@ -358,8 +377,9 @@ vqp_pair_consume_ready(struct vqp_pair *pair)
 }
 
 /*
- * As vqp_pair_consume_ready(), and what we received is given back: a producer
- * may wait for just that space.  Staged bytes count until they are released.
+ * As vqp_pair_consume_ready(), and publishes the space of what we received: a
+ * producer may wait for just that space.  Staged bytes count until they are
+ * released.
  *
  * Context: any.  Wait-free.  Role: consumer.
  */
@@ -375,7 +395,7 @@ vqp_pair_poll(struct vqp_pair *pair)
 }
 
 /*
- * The indices of a ring, stored even when the answer is an error; either
+ * Store the indices of a ring, even when the result is an error.  Either
  * pointer may be NULL.  Returns VQP_SUCCESS or VQP_ERROR_INVALID_SIZE.
  */
 int vqp_pair_produce_indexes(struct vqp_pair *pair, uint64_t *tail,
@@ -384,11 +404,12 @@ int vqp_pair_consume_indexes(struct vqp_pair *pair, uint64_t *tail,
     uint64_t *head);
 
 /*
- * The peer is gone for good.  The consumer can still read the bytes that the
- * peer published; after them its verbs answer VQP_ERROR_INVALID_SIZE.  The
- * producer's verbs answer that once they leave the fast path.  A direction
- * whose peer lied stays broken for that reason, also if the lie is found later;
- * if two reasons arrive at the same moment, it keeps one of them.
+ * Abandon the peer, which is gone for good.  The consumer can still read the
+ * bytes that the peer published; after them its verbs return
+ * VQP_ERROR_INVALID_SIZE.  The producer's verbs return that error once they
+ * leave the fast path.  If the peer wrote a bad index, the direction stays
+ * broken for that reason, also if the bad index is found later.  If two reasons
+ * arrive at the same moment, the direction keeps one of them.
  *
  * Context: any.  Wait-free.  Role: any thread.
  */
