@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One direction of a queue pair: a byte ring between one producer (vqp_tx)
- * and one consumer (vqp_rx) that need not trust each other.  Road 1 passes
- * through here and nothing on it waits, allocates or calls back.
+ * One direction of a queue pair: a byte ring between one producer (vqp_tx) and
+ * one consumer (vqp_rx) that need not trust each other.  The path MESSAGE of
+ * docs/architecture.md goes through here.  Nothing on it allocates, calls back
+ * or waits for the peer.
  *
- * Each end keeps its own index in private memory and only publishes it; what
- * the peer writes over the shared copy is never read.  The peer's index is
- * loaded once, checked, and kept.  An end whose peer lied is *broken* and
- * stays so: every later verb that has to look answers an error.
+ * The producer and the consumer each keep their own index in private memory and
+ * only publish it.  They never read what the peer writes over the shared copy.
+ * They load the peer's index once, check it, and keep it.  If the peer wrote an
+ * impossible index, the producer or consumer is *broken* and stays so: every
+ * later verb that has to load the peer's index returns an error.
  *
- * Both ends move a private cursor below a soft limit: up to there everything
- * is known to be ours and contiguous, so a verb costs one compare.  Wraps,
- * looks at the peer and errors happen beyond the limit, in the slow halves.
+ * Both move a private cursor below a soft limit.  All bytes up to the limit are
+ * known to be their own and contiguous, so a verb costs one compare.  Wraps,
+ * loads of the peer's index, and errors happen beyond the limit, in the slow
+ * halves.
  *
- * The structs are ABI for whoever inlines over them: VQP_RING_ABI counts
+ * Callers inline these functions, so the structs are ABI.  VQP_RING_ABI counts
  * their changes.
  *
  * E1, E2, E3, E8: docs/ordering.md.
@@ -38,25 +41,26 @@ extern "C" {
 
 #define VQP_RING_ABI 3
 
-/* Why an end refuses to work with its peer any more. */
+/* Why a producer or consumer no longer works with its peer. */
 enum vqp_broken {
 	VQP_INTACT = 0,
-	VQP_BROKEN_LOST,	/* gone for good: vqp_pair_abandon(); what it
-				   published is still read */
+	VQP_BROKEN_LOST,	/* the peer is gone for good, see
+				   vqp_pair_abandon(); what it published can
+				   still be read */
 	VQP_BROKEN_RANGE,	/* the peer's index is not below the size */
 	VQP_BROKEN_STEP,	/* it went back, or past what we published */
 };
 
-/* A piece of the ring.  Never longer than what its offer answered. */
+/* A piece of the ring, never longer than the returned number of bytes. */
 struct vqp_span {
 	uint8_t *base;
 	uint64_t length;
 };
 
-/* What both ends of one direction must be told; see vqp_tx_attach(). */
+/* What the producer and the consumer of a ring must know: vqp_tx_attach(). */
 struct vqp_ring {
 	void *data;		/* `size` bytes; twice that if mirrored */
-	uint64_t size;		/* bytes; any number, of which one stays empty */
+	uint64_t size;		/* bytes; any number; one byte stays empty */
 	bool mirrored;		/* data is mapped twice, back to back */
 	struct vqp_cell64 *tail_cell;	/* w:producer r:consumer e:E1,E3 */
 	struct vqp_cell64 *head_cell;	/* w:consumer r:producer e:E2,E3 */
@@ -64,45 +68,46 @@ struct vqp_ring {
 };
 
 /*
- * The producer's end.  Private memory: the peer must not be able to map it.
+ * The producer.  It lies in private memory: the peer must not be able to map
+ * it.
  *
- * What a verb touches lies in the second line.  A load waits for an earlier
- * store to the same place in another page, so that line must not lie where
- * the cells do in their page: none of them is there modulo 128.
+ * The fields that a verb uses lie in the second cache line.  A load waits for
+ * an earlier store to the same offset in another page, so this line must not
+ * have the offset that the cells have in their page: no cell has it modulo 128.
  */
 struct vqp_tx {
 	uint64_t size;
-	uint64_t tail_rung;		/* no consumer sleeps before it */
+	uint64_t tail_rung;		/* where the notify window begins */
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
 	struct vqp_tune_tx tune;
 	bool mirrored;
 
 	uint8_t *data VQP_ALIGNED(64);
 	uint64_t tail;			/* next byte to fill, staged */
-	uint64_t soft;			/* the tail may go here unseen */
+	uint64_t soft;			/* the tail needs no check to here */
 	struct vqp_cell64 *tail_cell;	/* w:us r:peer e:E1,E3 */
 	struct vqp_cell64 tail_published; /* w:us r:observers e:E8 */
 	const struct vqp_cell64 *head_cell; /* w:peer r:us e:E2,E3 */
-	uint64_t head_seen;		/* below size, or attach refused */
-	bool pending;			/* stores past the caches are under way */
+	uint64_t head_seen;		/* below size: attach checked it */
+	bool pending;			/* non-temporal stores not fenced yet */
 	uint8_t can;			/* vqp_cpu_can() */
 } VQP_ALIGNED(128);
 
-/* The consumer's end, its mirror image. */
+/* The consumer, the mirror image of the producer. */
 struct vqp_rx {
 	uint64_t size;
-	uint64_t head_rung;		/* no producer sleeps on one before */
+	uint64_t head_rung;		/* where the notify window begins */
 	struct vqp_cell64 broken;	/* w:us,observers r:us e:none */
 	bool mirrored;
 	uint8_t can;			/* vqp_cpu_can() */
-	uint64_t given_back;		/* lines before it */
+	uint64_t given_back;		/* eviction goes on from here */
 
 	uint8_t *data VQP_ALIGNED(64);
 	uint64_t head;			/* next byte to read, staged */
-	uint64_t soft;			/* the head may go here unseen */
+	uint64_t soft;			/* the head needs no check to here */
 	struct vqp_cell64 *head_cell;	/* w:us r:peer e:E2,E3 */
 	struct vqp_cell64 head_released; /* w:us r:observers e:E8 */
-	uint64_t head_published;	/* up to head_released */
+	uint64_t head_published;	/* the last published head */
 	const struct vqp_cell64 *tail_cell; /* w:peer r:us e:E1,E3 */
 	uint64_t tail_seen;
 
@@ -112,7 +117,7 @@ struct vqp_rx {
 VQP_STATIC_ASSERT(sizeof(struct vqp_tx) == 128, "VQP_RING_ABI");
 VQP_STATIC_ASSERT(sizeof(struct vqp_rx) == 256, "VQP_RING_ABI");
 
-/* Looks of a query at an end that is at work. */
+/* The most attempts of a query, if the owner keeps moving its index. */
 #define VQP_QUERY_TRIES 8
 
 static inline void
@@ -130,8 +135,9 @@ vqp_ring_split(uint8_t *data, uint64_t at, uint64_t n, uint64_t size,
 }
 
 /*
- * Is an end, or what holds one, where its type must be?  Memory of malloc() is
- * mostly not, and a compiler that believes the type writes whole vectors.
+ * Whether a producer or consumer, or the struct that holds one, is aligned as
+ * its type must be.  Memory from malloc() often is not, and a compiler that
+ * relies on the type writes whole vectors.
  */
 static inline bool
 vqp_ring_is_aligned(const void *end)
@@ -140,8 +146,9 @@ vqp_ring_is_aligned(const void *end)
 }
 
 /*
- * The indices of one moment, for any thread: those between whose looks our own
- * stood still.  After VQP_QUERY_TRIES in vain, of the last two moments.
+ * Load both indices as they were at one moment, from any thread: our own index
+ * did not change between its two loads.  After VQP_QUERY_TRIES attempts that
+ * failed, the two indices may be of two moments, those of the last attempt.
  */
 static inline __attribute__((__always_inline__)) void
 vqp_ring_snapshot(const struct vqp_cell64 *own,
@@ -159,13 +166,14 @@ vqp_ring_snapshot(const struct vqp_cell64 *own,
 
 /*
  * ---- Producer.  One thread at a time calls these for one vqp_tx; only
- * vqp_tx_query() may run beside it.  All are wait-free and callable in any
- * context.
+ * vqp_tx_query() may run at the same time.  All are wait-free, and any context
+ * may call them.
  */
 
 /*
- * The soft limit that the accepted head allows; 0 bytes once broken.  Never so
- * far that staged bytes would wait or lines be fetched too late.
+ * Set the soft limit to what the accepted head allows, and to 0 bytes once
+ * broken.  The limit never goes so far that staged bytes would wait too long,
+ * or that lines would be prefetched too late.
  */
 static inline void
 vqp_tx_set_soft(struct vqp_tx *tx)
@@ -198,29 +206,34 @@ vqp_tx_room(const struct vqp_tx *tx)
 }
 
 /*
- * Take the producer's end of `ring`, at the indices that stand in its cells.
- * The peer may be at work already.
+ * Attach a producer to `ring`, at the indices that stand in its cells.  The
+ * peer may be working already.
  *
- * What stands in the ring counts as not announced, so the first edge may ring
- * for nothing.  An end before this one may have been killed between its publish
- * and its ring: where the peer sleeps, a successor that may have nothing to
- * send asks vqp_tx_publish_edge() at once.
+ * The peer counts as not yet notified of bytes that are in the ring already, so
+ * the first notify verb may return true though nobody sleeps.  A producer
+ * before this one may have been killed after it published and before it
+ * notified.  If the peer sleeps, a successor that may have nothing to send must
+ * call vqp_tx_publish_edge() at once.
  *
- * Returns VQP_SUCCESS, or, with *tx untouched,
+ * Returns VQP_SUCCESS, or one of these, with *tx unchanged:
  *	VQP_ERROR_INVALID_ARGS	*tx is not aligned to 128 bytes, as its type
- *				is, no or misaligned cells, no data, or a
- *				size no address range can hold
+ *				is, a cell is missing or misaligned, the data
+ *				is missing, or the size is more than an
+ *				address range can hold
  *	VQP_ERROR_INVALID_SIZE	an index lies outside the ring
- * A ring of 0 bytes is allowed; every verb on it answers INVALID_SIZE.
+ * A ring of 0 bytes is allowed; every verb on it returns INVALID_SIZE.
  */
 int vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring);
 
-/* Refuse from now on.  The first reason is kept. */
+/*
+ * Break the producer: verbs return an error from now on.  The first reason is
+ * kept.  Returns VQP_ERROR_INVALID_SIZE.
+ */
 int64_t vqp_tx_break(struct vqp_tx *tx, enum vqp_broken reason);
 
 /*
- * Move the soft limit on as far as the accepted head allows, and ask for the
- * lines that come after.
+ * Move the soft limit as far as the accepted head allows, and prefetch the
+ * lines after it.
  */
 static inline void
 vqp_tx_renew(struct vqp_tx *tx)
@@ -235,29 +248,30 @@ vqp_tx_renew(struct vqp_tx *tx)
 		    VQP_FETCH_BYTES + i, tx->size));
 }
 
-/* The halves of the verbs below for what lies beyond the soft limit. */
+/* The slow halves of the verbs below, for what lies beyond the soft limit. */
 int64_t vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want,
     struct vqp_span out[2]);
 void vqp_tx_stage_slow(struct vqp_tx *tx, uint64_t n);
 void vqp_tx_commit_slow(struct vqp_tx *tx, uint64_t n);
 
 /*
- * Offer up to `want` writable bytes.  Nothing becomes visible until they are
- * published; reserving twice offers the same bytes.
+ * Reserve up to `want` writable bytes.  The peer sees nothing of them until
+ * they are published.  Reserving twice returns the same bytes.
  *
- * Returns the bytes offered, 1 to want (0 for want 0), in `out`: the second
- * span is empty unless the offer wraps, which it never does in a mirrored
- * ring.  Or
- *	VQP_ERROR_NO_SPACE	the ring is full, perhaps of staged bytes of
- *				ours alone; a caller that waits publishes
+ * Returns the size of the reservation, 1 to want bytes (0 for want 0), and the
+ * reservation in `out`.  The second span is empty unless the reservation wraps,
+ * which it never does in a mirrored ring.  Or returns
+ *	VQP_ERROR_NO_SPACE	the ring is full, perhaps only of our own
+ *				staged bytes; a caller that waits publishes
  *				them first
- *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes
- * Reads the peer's cache line only when the head it keeps is not enough.
+ *	VQP_ERROR_INVALID_SIZE	the producer is broken, or the ring has no
+ *				bytes
+ * Reads the peer's cache line only when the accepted head is not enough.
  */
 static inline int64_t
 vqp_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 {
-	/* want 0 wraps around and is left to the slow half */
+	/* For want 0 the subtraction wraps, and the slow half handles it. */
 	if (VQP_LIKELY(want - 1 < tx->soft - tx->tail)) {
 		out[0].base = tx->data + tx->tail;
 		out[0].length = want;
@@ -269,8 +283,9 @@ vqp_tx_reserve(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 }
 
 /*
- * Take the first `n` bytes of the last offer as filled, without publishing:
- * the next offer begins behind them.  At most what was offered.
+ * Count the first `n` bytes of the last reservation as filled, without
+ * publishing them: the next reservation begins behind them.  `n` is at most the
+ * size of that reservation.
  */
 static inline void
 vqp_tx_stage(struct vqp_tx *tx, uint64_t n)
@@ -308,10 +323,12 @@ vqp_tx_publish(struct vqp_tx *tx)
 }
 
 /*
- * Publish, and tell whether the consumer may have gone to sleep on an empty
- * ring since the last edge.  True asks for a doorbell; a false true costs one
- * spurious wakeup, a false false would cost a hang and cannot happen (E3).
- * Publishing without an edge in between delays the answer, it is not lost.
+ * Publish, and return whether the consumer may have gone to sleep on an empty
+ * ring since the last notify verb.  True means that the consumer must be
+ * notified, for example by a doorbell.  A true that was not needed costs one
+ * spurious wakeup.  A false that was wrong would cost a hang, and cannot happen
+ * (E3).  If other verbs publish in between, the answer comes later, but it is
+ * not lost.
  */
 static inline bool
 vqp_tx_publish_edge(struct vqp_tx *tx)
@@ -324,12 +341,15 @@ vqp_tx_publish_edge(struct vqp_tx *tx)
 	/* E3: our tail is out /before/ we look at the head; rx_may_sleep */
 	vqp_fence_full();
 	head = vqp_load_relaxed(tx->head_cell);
-	/* Asleep it stands at a tail we published from the last edge on. */
+	/*
+	 * A sleeping consumer's head is a tail that we published at or after
+	 * the last notify verb.
+	 */
 	return head >= tx->size || vqp_ring_distance(rung, head, tx->size) <
 	    vqp_ring_distance(rung, tx->tail, tx->size);
 }
 
-/* Stage and publish. */
+/* Stage the first `n` bytes and publish; otherwise as vqp_tx_stage(). */
 static inline void
 vqp_tx_commit(struct vqp_tx *tx, uint64_t n)
 {
@@ -340,7 +360,7 @@ vqp_tx_commit(struct vqp_tx *tx, uint64_t n)
 		vqp_tx_commit_slow(tx, n);
 }
 
-/* Stage and publish, with the answer of vqp_tx_publish_edge(). */
+/* Stage and publish; returns what vqp_tx_publish_edge() does. */
 static inline bool
 vqp_tx_commit_edge(struct vqp_tx *tx, uint64_t n)
 {
@@ -349,10 +369,12 @@ vqp_tx_commit_edge(struct vqp_tx *tx, uint64_t n)
 }
 
 /*
- * Publish, and tell whether the ring is full, so that the producer may sleep
- * until the consumer's next release edge.  Never true on a broken end or a
- * ring without bytes.  It rings nobody for what it publishes: a producer whose
- * consumer sleeps asks vqp_tx_publish_edge() first.
+ * Prepare to sleep: publish, and return whether the ring is full.  If it is,
+ * the producer may sleep until the consumer's next vqp_rx_publish_edge() or
+ * vqp_rx_release_edge() returns true.  Never true for a broken producer or a
+ * ring without bytes.  The answer does not say whether to notify the consumer
+ * of what is published here: if the consumer may sleep, the producer calls
+ * vqp_tx_publish_edge() first.
  */
 static inline bool
 vqp_tx_may_sleep(struct vqp_tx *tx)
@@ -367,31 +389,37 @@ vqp_tx_may_sleep(struct vqp_tx *tx)
 }
 
 /*
- * The published tail and the peer's head of one moment of the call, for any
- * thread at any time; with it, how many bytes were in the ring then.  The query
- * looks at most VQP_QUERY_TRIES times: if the end published between every two
- * looks, or went around the ring between them, the two are of two moments, and
- * the count is only known to be 0 to size - 1.
+ * Store the published tail and the peer's head as they were at one moment of
+ * the call, and return how many bytes were in the ring then.  Any thread may
+ * call it at any time.  The query loads the indices at most VQP_QUERY_TRIES
+ * times.  If the producer published between the two loads of every attempt, or
+ * went around the ring between them, the two indices are of two moments, and
+ * the number is only known to be 0 to size - 1.
+ *
  * Returns the bytes (0 to size - 1), or VQP_ERROR_INVALID_SIZE for a ring
- * without bytes, a broken end, or a head outside the ring, which breaks the
- * end: the producer learns it at its next look.  The indices are stored in
- * every case.
+ * without bytes, for a broken producer, or for a head outside the ring.  Such a
+ * head breaks the producer, which learns it when it next loads the head.  The
+ * indices are stored in every case.
  */
 int64_t vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head);
 
 /*
  * ---- Consumer.  One thread at a time calls these for one vqp_rx; only
- * vqp_rx_query() may run beside it.  All are wait-free and callable in any
- * context.
+ * vqp_rx_query() may run at the same time.  All are wait-free, and any context
+ * may call them.
  */
 
 /*
- * Take the consumer's end of `ring`: as vqp_tx_attach(), and its errors.  A
- * successor that may have nothing to read asks vqp_rx_publish_edge().
+ * Attach a consumer to `ring`: as vqp_tx_attach(), with the same errors.  If
+ * the peer sleeps, a successor that may have nothing to read must call
+ * vqp_rx_publish_edge() at once.
  */
 int vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring);
 
-/* Refuse from now on.  The first lie is kept. */
+/*
+ * Break the consumer: verbs return an error from now on.  The first reason
+ * other than VQP_BROKEN_LOST is kept.  Returns VQP_ERROR_INVALID_SIZE.
+ */
 int64_t vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason);
 
 static inline void
@@ -405,8 +433,8 @@ vqp_rx_publish_to(struct vqp_rx *rx, uint64_t head)
 }
 
 /*
- * Move the soft limit on, with a look at the tail if what was accepted is
- * less than `want`.  Returns what vqp_rx_peek() does, without the offer.
+ * Move the soft limit, and load the tail if less than `want` was accepted.
+ * Returns what vqp_rx_peek() does, without the readable span.
  */
 int64_t vqp_rx_refill(struct vqp_rx *rx, uint64_t want);
 
@@ -417,21 +445,22 @@ void vqp_rx_release_slow(struct vqp_rx *rx, uint64_t n);
 void vqp_rx_release_lazy_slow(struct vqp_rx *rx, uint64_t n);
 
 /*
- * Offer up to `want` readable bytes, in place.  They stay ours until they are
- * released, but the peer can still write them: copy, then judge the copy.
- * Peeking twice offers the same bytes.
+ * Get up to `want` readable bytes in place.  They stay ours until they are
+ * released, but the peer can still write them: copy them, then check the copy.
+ * Peeking twice returns the same bytes.
  *
- * Returns the bytes offered, 1 to want (0 for want 0), in `out`, split as by
- * vqp_tx_reserve().  Or
- *	VQP_ERROR_NO_DATA	the ring is empty, but perhaps for staged
+ * Returns the size of the readable span, 1 to want bytes (0 for want 0), and
+ * the span in `out`, split as by vqp_tx_reserve().  Or returns
+ *	VQP_ERROR_NO_DATA	the ring is empty, except perhaps for staged
  *				bytes; a caller that waits publishes them
  *				first
- *	VQP_ERROR_INVALID_SIZE	the end is broken or the ring has no bytes;
- *				if the peer is gone, once all that it
- *				published is read
- * An offer of less than `want`, or none, publishes what was released lazily.
- * Reads the peer's cache line only when the tail it keeps is not enough, and
- * behind a stream waits up to VQP_GATE_PAUSES_MAX pauses before it does.
+ *	VQP_ERROR_INVALID_SIZE	the consumer is broken, or the ring has no
+ *				bytes; if the peer is gone, only once all
+ *				that it published is read
+ * If the span is shorter than `want`, or there is none, what was released
+ * lazily is published.  Reads the peer's cache line only when the accepted tail
+ * is not enough; behind a stream it first waits up to VQP_GATE_PAUSES_MAX
+ * pauses.
  */
 static inline int64_t
 vqp_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
@@ -447,9 +476,9 @@ vqp_rx_peek(struct vqp_rx *rx, uint64_t want, struct vqp_span out[2])
 }
 
 /*
- * Step over the first `n` bytes of the last offer without giving their space
- * back: the next offer begins behind them, and they stay readable until the
- * head is published.  At most what was offered.
+ * Step over the first `n` bytes of the last readable span without releasing
+ * their space.  The next span begins behind them, and they stay readable until
+ * the head is published.  `n` is at most the size of that span.
  */
 static inline void
 vqp_rx_stage(struct vqp_rx *rx, uint64_t n)
@@ -460,7 +489,7 @@ vqp_rx_stage(struct vqp_rx *rx, uint64_t n)
 		vqp_rx_stage_slow(rx, n);
 }
 
-/* Give the space of all that was staged or lazily released to the peer. */
+/* Release the space of all that was staged or lazily released to the peer. */
 static inline void
 vqp_rx_publish(struct vqp_rx *rx)
 {
@@ -468,10 +497,10 @@ vqp_rx_publish(struct vqp_rx *rx)
 }
 
 /*
- * Publish, and tell whether the producer may have gone to sleep on a full
- * ring since the last edge: vqp_tx_publish_edge() for the other direction of
- * waiting.  A consumer whose producer sleeps asks this before it sleeps
- * itself.
+ * Publish, and return whether the producer may have gone to sleep on a full
+ * ring since the last notify verb: vqp_tx_publish_edge() for the other
+ * direction of waiting.  If the producer may sleep, a consumer calls this
+ * before it sleeps itself.
  */
 static inline bool
 vqp_rx_publish_edge(struct vqp_rx *rx)
@@ -484,13 +513,16 @@ vqp_rx_publish_edge(struct vqp_rx *rx)
 	/* E3: our head is out /before/ we look at the tail; tx_may_sleep */
 	vqp_fence_full();
 	tail = vqp_load_relaxed(rx->tail_cell);
-	/* Asleep it stands one byte short of a head we published since. */
+	/*
+	 * A sleeping producer's tail is one byte short of a head that we
+	 * published at or after the last notify verb.
+	 */
 	return tail >= rx->size || vqp_ring_distance(rung,
 	    vqp_ring_advance(tail, 1, rx->size), rx->size) <
 	    vqp_ring_distance(rung, rx->head, rx->size);
 }
 
-/* Stage and publish. */
+/* Stage the first `n` bytes and publish; otherwise as vqp_rx_stage(). */
 static inline void
 vqp_rx_release(struct vqp_rx *rx, uint64_t n)
 {
@@ -501,7 +533,7 @@ vqp_rx_release(struct vqp_rx *rx, uint64_t n)
 		vqp_rx_release_slow(rx, n);
 }
 
-/* Stage and publish, with the answer of vqp_rx_publish_edge(). */
+/* Stage and publish; returns what vqp_rx_publish_edge() does. */
 static inline bool
 vqp_rx_release_edge(struct vqp_rx *rx, uint64_t n)
 {
@@ -510,15 +542,15 @@ vqp_rx_release_edge(struct vqp_rx *rx, uint64_t n)
 }
 
 /*
- * Stage, and give back everything staged, but spare the peer a look at each
- * message: the head is published once more than a quarter of the ring has
- * been given back, or VQP_GIVE_BACK_BYTES at once, or by the first offer that
- * falls short.
+ * Stage, and release all that was staged, but spare the peer a load of a new
+ * head for each message.  The head is published later: once more than a quarter
+ * of the ring was released, or more than VQP_GIVE_BACK_BYTES at once, or by the
+ * first peek that finds less than it wants.
  */
 static inline void
 vqp_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
 {
-	/* No head up to the soft limit is past the quarter, if n is not 0. */
+	/* If n is not 0, no head up to the soft limit is past the quarter. */
 	if (VQP_LIKELY(n - 1 < rx->soft - rx->head)) {
 		rx->head += n;
 		/* E8: the tail that allows a head is known /before/ that head */
@@ -528,8 +560,9 @@ vqp_rx_release_lazy(struct vqp_rx *rx, uint64_t n)
 }
 
 /*
- * Publish, and tell whether the ring is empty, so that the consumer may sleep
- * until the producer's next commit edge.  Never true on a broken end or a
+ * Prepare to sleep: publish, and return whether the ring is empty.  If it is,
+ * the consumer may sleep until the producer's next vqp_tx_publish_edge() or
+ * vqp_tx_commit_edge() returns true.  Never true for a broken consumer or a
  * ring without bytes.
  */
 static inline bool
@@ -544,9 +577,10 @@ vqp_rx_may_sleep(struct vqp_rx *rx)
 }
 
 /*
- * The peer's tail and the released head, published or not, for any thread at
- * any time: vqp_tx_query() for the other end, with its answers.  Of a peer that
- * is gone it answers what can still be read, and INVALID_SIZE for nothing.
+ * Store the peer's tail and the released head, published or not: vqp_tx_query()
+ * for the consumer, with the same results.  Any thread may call it at any time.
+ * If the peer is gone, it returns how many bytes can still be read, and
+ * INVALID_SIZE once there are none.
  */
 int64_t vqp_rx_query(struct vqp_rx *rx, uint64_t *tail, uint64_t *head);
 
