@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * VMCI's result numbers under our names: the same on both sides of the wire,
- * in both kernels and here, so that no layer translates.  Every verb answers
- * a count (0 or more) or one of these.
+ * VMCI's result numbers under our names.  They are the same on both sides of
+ * the wire, in both kernels, and here, so that no layer translates.  Every verb
+ * returns a count (0 or more) or one of these.
  *
  * Numbers: docs/wire.md 9.
  */
@@ -74,8 +74,8 @@ enum vqp_status {
 #undef VQP_STATUS_ENUMERATOR
 
 /*
- * The name of a result number, for messages; "unknown status" for a number
- * that is none.  Context: any.
+ * Return the name of a result number, for messages, and "unknown status" for
+ * any other number.  Context: any.
  */
 const char *vqp_status_name(int64_t status);
 
