@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * What makes a ring fast where it happens to run: how far away the peer is,
- * whether to wait before a poll, to evict lines that were read, to prefetch
- * those that will be written, and how much to publish at once.  Measured while
- * the ring runs, or told.  Only hints: whatever is decided here, no byte is
- * wrong.  Nothing here knows a ring; it takes and returns numbers.
+ * whether to wait before a poll, whether to evict lines that were read or to
+ * prefetch lines that will be written, and how much to publish at once.  All of
+ * this is measured while the ring runs, or the caller states it.  These are
+ * only hints: no decision made here can make a byte wrong.  Nothing here knows
+ * a ring; the functions take and return numbers.
  */
 #ifndef VQP_TUNE_H
 #define VQP_TUNE_H
@@ -18,53 +19,55 @@
 extern "C" {
 #endif
 
-/* How far away the other end is: what may be fast, never what is right. */
+/* Where the peer runs.  A performance hint; correctness never depends on it. */
 enum vqp_placement {
 	VQP_PLACEMENT_MEASURED,		/* unknown, or it changes */
 	VQP_PLACEMENT_SAME_CORE,	/* two threads of one core */
 	VQP_PLACEMENT_NEAR,		/* one last-level cache */
-	VQP_PLACEMENT_FAR,		/* none */
+	VQP_PLACEMENT_FAR,		/* no common last-level cache */
 };
 
-/* How far away the other end is, told or as the looks at it find. */
+/* How far away the peer is, as the caller stated it or as polls measured it. */
 struct vqp_distance {
-	uint32_t ticks;		/* 0 unknown */
-	uint8_t looks;		/* modulo 256 */
+	uint32_t ticks;		/* 0: unknown */
+	uint8_t looks;		/* polls counted, modulo 256 */
 	bool told;
 };
 
 /*
- * Does giving lines back pay?  Processors differ by a factor of two either
- * way within one last-level cache, and producers by the way they store between
- * two.  So a consumer finds out: it times some windows of the stream with and
- * without, keeps what was better, and asks again ever more seldom.
+ * Whether evicting consumed lines helps depends on the processor and the
+ * distance, so the consumer measures both ways.  Processors differ by a factor
+ * of two either way within one last-level cache, and producers between two by
+ * the way they store.  The consumer times some windows of the stream with
+ * eviction and some without, keeps the better way, and repeats the trial less
+ * and less often.
  */
 enum vqp_trial_step {
 	VQP_TRIAL_KEEP,
-	VQP_TRIAL_THIS,		/* time what we do */
-	VQP_TRIAL_SETTLE,	/* do the other: it shows a lap later, or two
-				   if there is a backlog */
-	VQP_TRIAL_OTHER,	/* time it */
+	VQP_TRIAL_THIS,		/* time the present way */
+	VQP_TRIAL_SETTLE,	/* use the other way: its effect shows a lap
+				   later, or two if there is a backlog */
+	VQP_TRIAL_OTHER,	/* time the other way */
 };
 
 struct vqp_trial {
-	uint64_t left;		/* bytes to the end of the window */
-	uint64_t since;		/* ticks at its begin */
-	uint64_t ticks[2];	/* the best window without, and with */
-	uint32_t windows;	/* to the end of the step */
+	uint64_t left;		/* bytes left in this window */
+	uint64_t since;		/* ticks when this window began */
+	uint64_t ticks[2];	/* best window without and with eviction */
+	uint32_t windows;	/* left in this step */
 	uint32_t keep;		/* windows between two trials */
 	enum vqp_trial_step step;
 	bool gives_back;
-	bool far;		/* what it is about */
+	bool far;		/* the trial is for a far producer */
 };
 
-/* What a producer knows, to be fast. */
+/* What a producer knows in order to be fast. */
 struct vqp_tune_tx {
-	uint64_t chunk;			/* what is published though more follows */
+	uint64_t chunk;			/* bytes staged before a publish */
 	struct vqp_distance distance;	/* to the consumer */
 };
 
-/* What a consumer knows, to be fast. */
+/* What a consumer knows in order to be fast. */
 struct vqp_tune_rx {
 	struct vqp_trial trial;
 	struct vqp_distance distance;	/* to the producer */
@@ -72,32 +75,45 @@ struct vqp_tune_rx {
 };
 
 /*
- * Where the ends stand to each other, by what a look at a line costs that the
- * other end has just written, beyond what one costs that it has not: one
- * core, one last-level cache, farther.  Measured 0 to 30, 80 to 130 and 310
- * on Zen 4 at 2.6 GHz (docs/decisions/0006-give-lines-back.md).
+ * The limits between the three distances, in ticks: one core, one last-level
+ * cache, farther.  The distance is the time to load a line that the peer has
+ * just written, less the time to load a line that the peer has not written.
+ * Measured on Zen 4 at 2.6 GHz: 0 to 30, 80 to 130, and 310
+ * (docs/decisions/0006-give-lines-back.md).
  */
 #define VQP_TICKS_NEAR 36
 #define VQP_TICKS_FAR 256
-/* A copy that is worth more thought than a fast path has, bytes. */
+/*
+ * Copies of this many bytes or more take the slow path, which picks a copy
+ * kernel.
+ */
 #define VQP_BULK_BYTES 4096
-/* Of a consumer's looks that may be timed, one in so many is. */
+/* The consumer times one poll in VQP_LOOKS, of those that may be timed. */
 #define VQP_LOOKS 8
-/* An offer beside which the time of a clock is nothing, bytes. */
+/*
+ * For spans of this many bytes or more, the cost of reading a clock is nothing.
+ */
 #define VQP_MEDIUM_BYTES 1024
-/* An offer that is never given back, so the distance is not asked, bytes. */
+/*
+ * Spans of this many bytes or more are never evicted, so the distance is not
+ * measured.
+ */
 #define VQP_LARGE_BYTES 16384
-/* About a microsecond. */
+/* The longest back-off, about a microsecond. */
 #define VQP_GATE_PAUSES_MAX 64
 #define VQP_GATE_BYTES 128
-/* Lines are given back every so many bytes; more at once are not worth it. */
+/* Lines are evicted this many bytes at a time; evicting more gains nothing. */
 #define VQP_GIVE_BACK_BYTES 4096
-/* A ring that a cache of one core can hold. */
+/* The largest ring, in bytes, that a cache of one core can hold. */
 #define VQP_FETCH_RING_BYTES 524288
-/* Of staged messages so many bytes are published, though more may follow. */
+/*
+ * The bounds of `chunk`, bytes.  A producer that staged a chunk publishes it.
+ */
 #define VQP_MORE_BYTES 4096
 #define VQP_MORE_BYTES_MAX 16384
-/* A trial's windows: a quarter of a ring, so many bytes at least. */
+/*
+ * A window of a trial is a quarter of the ring, and at least VQP_TRIAL_BYTES.
+ */
 #define VQP_TRIAL_BYTES 65536
 #define VQP_TRIAL_WINDOWS 4
 #define VQP_TRIAL_SETTLE_WINDOWS 8
@@ -116,7 +132,7 @@ vqp_is_near(const struct vqp_distance *distance)
 	return distance->ticks > VQP_TICKS_NEAR && !vqp_is_far(distance);
 }
 
-/* A poll took so many ticks beyond those of the clock. */
+/* Learn from a poll that took `ticks` ticks beyond those of the clock. */
 static inline void
 vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks)
 {
@@ -124,7 +140,7 @@ vqp_distance_learn(struct vqp_distance *distance, uint64_t ticks)
 		return;
 	if (ticks > 2 * VQP_TICKS_FAR)
 		ticks = 2 * VQP_TICKS_FAR;
-	/* The last of many weighs a quarter. */
+	/* An average in which the last poll weighs a quarter. */
 	distance->ticks = distance->ticks == 0 ? (uint32_t)ticks :
 	    (3 * distance->ticks + (uint32_t)ticks) / 4;
 }
@@ -134,10 +150,11 @@ void vqp_tune_tx_start(struct vqp_tune_tx *tune, uint64_t size,
 void vqp_tune_rx_start(struct vqp_tune_rx *tune, enum vqp_placement placement);
 
 /*
- * A line that is to be written must first come from where it was read.  To
- * ask for it ahead is worth a quarter of the time in a small ring within one
- * last-level cache.  Out of a large one lines leave by themselves, farther
- * away it gains nothing, and on one core it costs.
+ * Whether to prefetch.  A line must first come from the cache where it was read
+ * before it can be written.  In a small ring within one last-level cache, a
+ * prefetch saves a quarter of the time.  Lines of a large ring leave the cache
+ * by themselves.  Farther away a prefetch gains nothing, and on one core it
+ * costs.
  */
 static inline bool
 vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size)
@@ -145,7 +162,7 @@ vqp_tune_prefetches(const struct vqp_tune_tx *tune, uint64_t size)
 	return vqp_is_near(&tune->distance) && size <= VQP_FETCH_RING_BYTES;
 }
 
-/* A lone small message of `want` bytes leaves its reader no time to evict. */
+/* A lone small message of `want` bytes leaves its consumer no time to evict. */
 static inline bool
 vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want)
 {
@@ -154,8 +171,9 @@ vqp_tune_is_lone(const struct vqp_tune_rx *tune, uint64_t want)
 
 /*
  * Whether the lines of the `n` bytes last read may be evicted.  Not on one
- * core, nor many at once: those of a large message, whose producer stores past
- * the caches, or lines long gone by themselves.
+ * core.  Not many lines at once either: they belong to a large message, whose
+ * producer uses non-temporal stores, or they left the cache by themselves long
+ * ago.
  */
 static inline bool
 vqp_tune_may_evict(const struct vqp_tune_rx *tune, uint64_t n)
@@ -165,17 +183,19 @@ vqp_tune_may_evict(const struct vqp_tune_rx *tune, uint64_t n)
 }
 
 /*
- * Lines of `n` bytes, last read from a ring of `size`, may be evicted: does
- * the trial do so?
+ * Whether to evict the lines of `n` bytes that were last read from a ring of
+ * `size` bytes, and that may be evicted.  The trial decides, and counts the
+ * bytes.
  */
 bool vqp_tune_evicts(struct vqp_tune_rx *tune, uint64_t n, uint64_t size);
 
 /*
- * Wait before a poll.  A consumer that polls after every message takes the
- * tail's line from a producer that streams, each time; so when a poll finds
- * more than was wanted, the next one waits a little longer, and when not, half
- * as long: a microsecond at most.  Returns whether there is time for a clock,
- * too: if it waited, and for larger amounts now and then.
+ * Wait before a poll.  A consumer that polls after every message takes the line
+ * of the tail from a streaming producer each time.  So when a poll finds more
+ * than was wanted, the next one waits a little longer; when it does not, it
+ * waits half as long; never more than a microsecond.  Returns whether the poll
+ * may be timed: after a wait it may, and for a `want` from VQP_MEDIUM_BYTES to
+ * below VQP_LARGE_BYTES.
  */
 static inline bool
 vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want)
@@ -186,7 +206,7 @@ vqp_tune_wait(const struct vqp_tune_rx *tune, uint64_t want)
 	    want < VQP_LARGE_BYTES);
 }
 
-/* A poll of a ring of `size` found `found` bytes; `want` were wanted. */
+/* A poll of a ring of `size` bytes found `found` bytes; `want` were wanted. */
 static inline void
 vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
     uint64_t size)
@@ -195,7 +215,10 @@ vqp_tune_polled(struct vqp_tune_rx *tune, uint64_t found, uint64_t want,
 		tune->backoff /= 2;
 		return;
 	}
-	/* Several messages a pause, or many bytes: near, less is no stream. */
+	/*
+	 * A stream brings several messages for each pause, or many bytes.  If
+	 * the peer is not far and less was found, this is no stream.
+	 */
 	if (!vqp_is_far(&tune->distance) &&
 	    found < (uint64_t)tune->backoff * VQP_GATE_BYTES &&
 	    (want == 0 || found / want < (uint64_t)tune->backoff * 4))
