@@ -17,7 +17,9 @@
 #error "VMCI is little-endian on the wire and vqp does not swap"
 #endif
 
-/* Names a thing of a context: a queue pair, a doorbell, an endpoint (2.1). */
+/*
+ * Names a resource of a context: a queue pair, a doorbell, an endpoint (2.1).
+ */
 struct vqp_handle {
 	uint32_t context;
 	uint32_t resource;
@@ -30,9 +32,9 @@ VQP_STATIC_ASSERT(offsetof(struct vqp_handle, resource) == 4, "frozen");
 #define VQP_INVALID_ID UINT32_C(0xffffffff)
 
 /*
- * First page of a queue (4.1).  One endpoint writes both indices of its
- * produce queue's page and only reads its consume queue's page, so the tail
- * and the head of one ring lie in two pages:
+ * The first page of a queue (4.1).  Each side writes both indices in the page
+ * of its produce queue and only reads the page of its consume queue.  So the
+ * tail and the head of one ring lie in two pages:
  *
  *	 A's produce header                    B's produce header
  *	 written by A, read by B               written by B, read by A
@@ -41,8 +43,8 @@ VQP_STATIC_ASSERT(offsetof(struct vqp_handle, resource) == 4, "frozen");
  *	| consumer_head  head-+- ring B to A -+-tail  producer_tail |
  *	+---------------------+               +---------------------+
  *
- * An index is a byte offset in [0, size); one byte of a ring stays empty.
- * The rest of the page is reserved.
+ * An index is a byte offset in [0, size); one byte of a ring stays empty.  The
+ * rest of the page is reserved.
  */
 struct vqp_queue_header {
 	struct vqp_handle handle;		/* written before sharing */
@@ -58,9 +60,9 @@ VQP_STATIC_ASSERT(offsetof(struct vqp_queue_header, consumer_head) == 16,
     "frozen");
 
 /*
- * The wide layout of the same page: each index in a pair of cache lines of
- * its own, since processors fetch lines in pairs.  Ends use it only when both
- * agreed to before attaching; a peer that knows only VMCI never meets it.
+ * The wide layout of the same page: each index has a pair of cache lines of its
+ * own, since processors fetch lines in pairs.  Two sides use it only when both
+ * agreed to before they attached.  A peer that knows only VMCI never meets it.
  */
 struct vqp_queue_header_wide {
 	struct vqp_queue_header compat;		/* as above, indices unused */
