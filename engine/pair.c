@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The out-of-line half of a queue pair: attaching, and copies that wrap, fall
- * short or come in pieces.  All of road 1 that is not inline.
+ * The functions of a queue pair that are not inlined: attaching, and copies
+ * that wrap, fall short, or come in pieces.
  */
 #include <vqp/pair.h>
 
@@ -18,7 +18,7 @@ vqp_queue_header_init(void *header, struct vqp_handle handle)
 	vqp_store_relaxed(&wide->consumer_head, 0);
 }
 
-/* Find the cells of the page that one endpoint writes. */
+/* Find the two cells in the header page that one side writes. */
 static bool
 header_cells(void *header, enum vqp_layout layout,
     struct vqp_cell64 **producer_tail, struct vqp_cell64 **consumer_head)
@@ -59,7 +59,7 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 	if (!vqp_ring_is_aligned(pair) ||
 	    (config->produce.size == 0 && config->consume.size == 0))
 		return VQP_ERROR_INVALID_ARGS;
-	/* The crossed indices: see the figure in vqp/wire.h. */
+	/* The indices are crossed: see the figure in vqp/wire.h. */
 	if (!header_cells(config->produce.header, config->layout,
 	    &produce.tail_cell, &consume.head_cell) ||
 	    !header_cells(config->consume.header, config->layout,
@@ -77,9 +77,9 @@ vqp_pair_attach(struct vqp_pair *pair, const struct vqp_pair_config *config)
 }
 
 /*
- * What a verb of the producer answers, `n` or an error.  Before it answers
- * that there is no space, the peer sees all that could make some: what was
- * sent with more to follow.
+ * Return `n`, the result of a producer's verb.  Before the verb returns that
+ * there is no space, it publishes what was sent with more to follow: that is
+ * all that could make the peer release some.
  */
 static int64_t
 answer(struct vqp_tx *tx, int64_t n)
@@ -91,13 +91,14 @@ answer(struct vqp_tx *tx, int64_t n)
 }
 
 /*
- * Every verb below has the shape: one offer of at most two spans, a copy
- * between the spans and the caller's pieces, and on success one publish.
+ * Every verb below has the same shape: one reserve or peek that returns at most
+ * two spans, a copy between the spans and the caller's pieces, and on success
+ * one publish.
  */
 
 /*
- * Into the ring.  Large pieces for a consumer far away are stored past the
- * caches: it would have to fetch every line out of ours, one by one.
+ * Copy into the ring.  Large pieces for a consumer far away use non-temporal
+ * stores: otherwise it would fetch every line out of our cache, one by one.
  */
 static void
 copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
@@ -121,7 +122,7 @@ copy_in(struct vqp_tx *tx, uint8_t *to, const void *from, uint64_t n)
 	vqp_copy(to + n - last, (const uint8_t *)from + n - last, last);
 }
 
-/* A private cursor over the caller's pieces. */
+/* A private position in the caller's pieces. */
 struct cursor {
 	const struct vqp_iovec *piece;
 	uint64_t at;		/* bytes of the piece already used */
@@ -167,7 +168,7 @@ copy_spans(struct vqp_pair *pair, const struct vqp_iovec *vector,
 	copy_span(pair, &cursor, &span[1], direction);
 }
 
-/* The bytes of a vector; -1 for 2^63 or more. */
+/* The bytes of a vector, or -1 for 2^63 or more. */
 static int64_t
 vector_length(const struct vqp_iovec *vector, uint64_t count)
 {
@@ -226,8 +227,8 @@ vqp_pair_dequeuev(struct vqp_pair *pair, const struct vqp_iovec *vector,
 }
 
 /*
- * From or to one buffer, with what an offer of two spans needs and no more:
- * the first `n` bytes of it.
+ * Copy from or to one buffer: the first `n` bytes of the two spans that a
+ * reserve or peek returned.  This does no more than one buffer needs.
  */
 
 static void
@@ -267,7 +268,7 @@ vqp_pair_enqueue_slow(struct vqp_pair *pair, const void *from, uint64_t length)
 	return answer(&pair->tx, n);
 }
 
-/* All of a message or nothing, unpublished. */
+/* Stage all of a message or nothing; do not publish it. */
 static int64_t
 stage_message(struct vqp_tx *tx, const void *from, uint64_t length)
 {
@@ -309,7 +310,7 @@ vqp_pair_send_more_slow(struct vqp_pair *pair, const void *from,
 	if (staged >= tx->tune.chunk) {
 		vqp_tx_publish(tx);
 		vqp_tx_renew(tx);
-		/* A stream, it seems. */
+		/* A sender that fills a chunk is taken for a stream. */
 		if (vqp_is_far(&tx->tune.distance))
 			tx->pending = true;
 	}
@@ -364,7 +365,10 @@ vqp_pair_dequeue_slow(struct vqp_pair *pair, void *to, uint64_t length)
 	return n;
 }
 
-/* Fewer bytes than were asked for, and of a peer that is gone no more come. */
+/*
+ * The error for fewer bytes than were wanted.  If the peer is gone, no more
+ * come.
+ */
 static int64_t
 no_data(const struct vqp_rx *rx)
 {
