@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The slow halves of vqp/ring.h: attaching, the soft limits, looks at the peer
- * and whether to believe it, lines, queries.
+ * The slow halves of vqp/ring.h: attaching, the soft limits, loading and
+ * checking the peer's index, evicting lines, and queries.
  */
 #include <vqp/ring.h>
 
 /*
- * Is the ring a possible one, and where do its indices stand?  The only look
- * at the shared copy of our own index: an end that attaches has no other.
+ * Check that the ring is a possible one, and load its indices.  Only here is
+ * our own index read back from shared memory: a producer or consumer that
+ * attaches has no other.
  */
 static inline int
 vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
@@ -21,7 +22,7 @@ vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 	*tail = *head = 0;
 	if (ring->size == 0)
 		return VQP_SUCCESS;
-	/* Half, so that a mirrored ring and every count stay representable. */
+	/* Half, so that a mirrored ring and every count can be represented. */
 	if (ring->data == NULL || ring->size > PTRDIFF_MAX / 2)
 		return VQP_ERROR_INVALID_ARGS;
 	/* E1: producer's bytes are there /before/ we believe its tail */
@@ -34,10 +35,11 @@ vqp_ring_read(const struct vqp_ring *ring, uint64_t *tail, uint64_t *head)
 }
 
 /*
- * Load a foreign index, and unless told NULL learn how far away its line was,
- * by one look of so many, since a clock is slow.  One that was interrupted
- * says nothing, and neither does one that found the index as it was `seen`:
- * its line may never have left.  Every look is clocked before, or a processor
+ * Load a foreign index, and unless `distance` is NULL learn from the load how
+ * far away its line was.  Only one load in `so_many` is used, since a clock is
+ * slow.  An interrupted load says nothing about the distance.  Neither does one
+ * that found the index as it was `seen`: its line may never have left.  The
+ * clock is read before every load that may be timed.  Otherwise a processor
  * that expects no clock loads the index ahead of it.
  */
 static inline uint64_t
@@ -77,7 +79,7 @@ vqp_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 	tx->tail_cell = ring->tail_cell;
 	tx->head_cell = ring->head_cell;
 	tx->tail = tail;
-	/* The end before us may have died between publish and doorbell. */
+	/* The producer before us may have died between publish and doorbell. */
 	tx->tail_rung = head;
 	tx->head_seen = head;
 	vqp_tune_tx_start(&tx->tune, ring->size, ring->placement);
@@ -119,8 +121,9 @@ vqp_tx_reserve_slow(struct vqp_tx *tx, uint64_t want, struct vqp_span out[2])
 		    vqp_ring_distance(tx->head_seen, published, tx->size))
 			return vqp_tx_break(tx, VQP_BROKEN_STEP);
 		/*
-		 * No consumer sleeps behind its own head, so the last edge may
-		 * follow it, and stays less than a lap behind the tail.
+		 * No consumer sleeps behind its own head, so the notify window
+		 * may begin at that head.  Its beginning stays less than a lap
+		 * behind the tail.
 		 */
 		if (vqp_ring_distance(tx->head_seen, tx->tail_rung, tx->size) <
 		    vqp_ring_distance(tx->head_seen, head, tx->size))
@@ -168,14 +171,17 @@ vqp_tx_query(struct vqp_tx *tx, uint64_t *tail, uint64_t *head)
 
 /* ---- Consumer. */
 
-/* Bytes to read according to the accepted tail: 0 to size - 1. */
+/* Readable bytes according to the accepted tail: 0 to size - 1. */
 static inline uint64_t
 vqp_rx_ready(const struct vqp_rx *rx)
 {
 	return vqp_ring_distance(rx->head, rx->tail_seen, rx->size);
 }
 
-/* Whether the peer never lied: one that is gone has left what is in the ring. */
+/*
+ * Whether the peer's indices can be believed.  A peer that is gone wrote no bad
+ * index, and what it left in the ring can be read.
+ */
 static inline bool
 vqp_rx_believes(uint64_t broken)
 {
@@ -183,9 +189,9 @@ vqp_rx_believes(uint64_t broken)
 }
 
 /*
- * The soft limit that the accepted tail allows; 0 bytes once broken.  Never
- * so far that lines would leave the cache before they are given back, nor
- * that a lazy release could pass the quarter.
+ * Set the soft limit to what the accepted tail allows, and to 0 bytes once
+ * broken.  The limit never goes so far that lines would leave the cache before
+ * they are evicted, or that a lazy release could pass the quarter.
  */
 static inline void
 vqp_rx_set_soft(struct vqp_rx *rx)
@@ -223,7 +229,10 @@ vqp_rx_attach(struct vqp_rx *rx, const struct vqp_ring *ring)
 	rx->head_cell = ring->head_cell;
 	rx->tail_cell = ring->tail_cell;
 	rx->head = head;
-	/* As for tx: a producer asleep on a full ring stands there. */
+	/*
+	 * As in vqp_tx_attach(): a producer that sleeps on a full ring stands
+	 * there.
+	 */
 	rx->head_rung = ring->size == 0 ? 0 :
 	    vqp_ring_advance(tail, 1, ring->size);
 	rx->tail_seen = tail;
@@ -252,7 +261,7 @@ vqp_rx_break(struct vqp_rx *rx, enum vqp_broken reason)
 	return vqp_rx_refuse(rx, reason);
 }
 
-/* The wait is inside the call: no answer is untrue. */
+/* The wait is inside the call, so no answer is untrue. */
 static inline uint64_t
 vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 {
@@ -263,7 +272,7 @@ vqp_rx_look(struct vqp_rx *rx, uint64_t want)
 	    timed ? &rx->tune.distance : NULL, VQP_LOOKS);
 }
 
-/* Believe a tail, or break.  Returns whether it can be believed. */
+/* Accept a tail, or break.  Returns whether it was accepted. */
 static inline bool
 vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 {
@@ -274,16 +283,19 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 		vqp_rx_refuse(rx, VQP_BROKEN_RANGE);
 		return false;
 	}
-	/* A tail short of the accepted one takes back what it gave. */
+	/*
+	 * A tail short of the accepted one takes back bytes that the peer
+	 * published.
+	 */
 	if (vqp_ring_distance(published, tail, rx->size) <
 	    vqp_ring_distance(published, rx->tail_seen, rx->size)) {
 		vqp_rx_refuse(rx, VQP_BROKEN_STEP);
 		return false;
 	}
 	/*
-	 * No producer sleeps behind its own tail: a head that made the ring
-	 * full before this tail is no edge any more, and the last one stays
-	 * less than a lap behind the head.
+	 * No producer sleeps behind its own tail, so a head that made the ring
+	 * full before this tail is not in the notify window any more.  The
+	 * window's beginning stays less than a lap behind the head.
 	 */
 	full_seen = vqp_ring_advance(rx->tail_seen, 1, rx->size);
 	full = vqp_ring_advance(tail, 1, rx->size);
@@ -294,7 +306,7 @@ vqp_rx_accept(struct vqp_rx *rx, uint64_t tail)
 	return true;
 }
 
-/* The rest of vqp_rx_refill(), behind the eviction. */
+/* What vqp_rx_refill() does after the eviction. */
 static inline __attribute__((__always_inline__)) int64_t
 vqp_rx_refill_rest(struct vqp_rx *rx, uint64_t want, uint64_t broken)
 {
@@ -324,9 +336,10 @@ vqp_rx_refill_rest(struct vqp_rx *rx, uint64_t want, uint64_t broken)
 }
 
 /*
- * A line we have read stays in our cache, and its next writer must fetch it
- * from here: the price of a small message, paid by the producer.  So let go
- * of the lines of the last `n` bytes, if the trial says so.
+ * A line that we have read stays in our cache, and the producer must fetch it
+ * from here before it writes it again.  That is the cost of a small message,
+ * and the producer pays it.  So evict the lines of the last `n` bytes, if the
+ * trial says so.
  */
 static inline void
 vqp_rx_give_back(struct vqp_rx *rx, uint64_t n)
@@ -339,7 +352,7 @@ vqp_rx_give_back(struct vqp_rx *rx, uint64_t n)
 	rx->given_back = vqp_ring_advance(rx->given_back, n, rx->size);
 }
 
-/* Apart: a refill that calls nothing saves no registers. */
+/* A function of its own: a refill that calls nothing saves no registers. */
 static __attribute__((__noinline__)) int64_t
 vqp_rx_refill_evicting(struct vqp_rx *rx, uint64_t want, uint64_t broken,
     uint64_t n)
