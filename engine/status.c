@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Names for people who read logs. */
+/* The names of result numbers, for people who read logs. */
 #include <vqp/status.h>
 
 const char *
