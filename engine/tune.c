@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The half of vqp/tune.h that runs seldom. */
+/* The functions of vqp/tune.h that run seldom. */
 #include <vqp/tune.h>
 
 static void
@@ -23,7 +23,7 @@ vqp_distance_set(struct vqp_distance *distance, enum vqp_placement placement)
 	}
 }
 
-/* From the better guess, of which the first laps tell nothing yet. */
+/* Start with the better guess.  The first laps say nothing about it yet. */
 static void
 vqp_trial_start(struct vqp_trial *trial, bool far)
 {
@@ -34,7 +34,7 @@ vqp_trial_start(struct vqp_trial *trial, bool far)
 	trial->gives_back = trial->far = far;
 }
 
-/* One step of the trial is over. */
+/* Go on to the next step of the trial. */
 static void
 vqp_trial_next(struct vqp_trial *trial)
 {
@@ -55,7 +55,7 @@ vqp_trial_next(struct vqp_trial *trial)
 		trial->step = VQP_TRIAL_OTHER;
 		break;
 	case VQP_TRIAL_OTHER:
-		/* By an eighth, since it is work. */
+		/* Better by an eighth, since eviction is work. */
 		better = trial->ticks[1] < trial->ticks[0] -
 		    trial->ticks[0] / 8;
 		if (trial->gives_back == better)
