@@ -30,12 +30,16 @@ struct vqp_message {
 	uint64_t body_bytes;
 	const struct vqp_os_pages *pages[2];	/* their numbers follow */
 	uint64_t epoch;		/* vqp_core_epoch() before the pages existed */
-	bool early;		/* any thread may send it while starting */
+	/*
+	 * Any thread may send it once the starting thread has brought the
+	 * device up.
+	 */
+	bool early;
 };
 
 /*
  * Send a message and return the device's answer, also while the device is
- * brought up.  Any.
+ * brought up.  Context: any.
  */
 int64_t vqp_core_exchange(struct vqp_core *core,
     const struct vqp_message *message);
@@ -61,7 +65,7 @@ vqp_send_address(const struct vqp_core *core)
 /* A thread that waits for an answer gets VQP_ERROR_UNAVAILABLE. */
 void vqp_send_abort(struct vqp_core *core);
 
-/* An error code as a number without a sign is not an id of a guest. */
+/* An error code read as unsigned is above FREE_MAX: it is no guest's id. */
 static inline bool
 vqp_context_is_guest(uint32_t context)
 {
@@ -78,7 +82,10 @@ vqp_context_known(const struct vqp_core *core)
 /* The next device may assign another context id. */
 void vqp_context_forget(struct vqp_core *core);
 
-/* Ask the device for our context id; accept only an id of a guest.  Any. */
+/*
+ * Ask the device for our context id; accept only an id of a guest.
+ * Context: any.
+ */
 uint32_t vqp_core_context_ask(struct vqp_core *core);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Doorbells: each has a byte of the notification page and a callback, which the
- * core calls when the device has set the byte.  This is data path 2 from the
- * interrupt to the callback.
+ * core calls when the device has set the byte.  This is data path DOORBELL from
+ * the interrupt to the callback.
  */
 #include "core_call.h"
 #include "core_doorbell.h"

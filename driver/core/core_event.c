@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Events: the device, or a local pair, notifies all subscribers.  Data path 3.
+ * Events: the device, or a local pair, notifies all subscribers.
  */
 #include "core_call.h"
 #include "core_event.h"

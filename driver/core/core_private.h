@@ -6,7 +6,8 @@
  * The locks, in the order in which they nest (vqp_os.h):
  *
  *	send.lock	the message that the device is working on
- *	pairs.lock	the lists of pairs and of their rings
+ *	pairs.lock	our sides of pairs, the quarantined pairs, and how
+ *			many pairs and bytes there are
  *	life.table_lock	the table of objects and their names; for writers only,
  *			lookup takes no lock
  *	resource.lock	one in each object: its pins, and whether it is dying
@@ -35,7 +36,8 @@ struct vqp_life {
 	struct vqp_os_work breaker;	/* runs after the device broke */
 
 	struct vqp_os_lock table_lock;
-	uint32_t object_count;		/* under table_lock; objects, + 1 */
+	/* Under table_lock; references: one by each object, one by the core. */
+	uint32_t object_count;
 	bool closed;			/* under table_lock; no new objects */
 	void (*free)(struct vqp_core *core);	/* at the last vqp_core_put() */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * Queue pairs: allocate pages, have the device accept them, and attach the
- * engine.  This is data path 3; data path 1 begins where alloc ends.
+ * engine.  This is data path MEETING; MESSAGE begins where alloc ends.
  */
 #include "core_call.h"
 #include "core_event.h"

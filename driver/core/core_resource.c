@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Find an object by its handle, and end an object.  Data paths 2 and 3: every
- * datagram looks up its endpoint here, without a lock.
+ * Find an object by its handle, and end an object.  Data paths DOORBELL and
+ * MEETING: every datagram looks up its endpoint here, without a lock.
  */
 #include "core_resource.h"
 #include "core_state.h"

@@ -7,18 +7,6 @@
 
 #include "core_private.h"
 
-/*
- * An object with a name.  Threads find it without a lock and call it, and any
- * thread may destroy it at any moment, also from its own callback.  The owner
- * embeds this struct.
- *
- * A thread finds the object in a read section and pins it under its lock;
- * destroying waits for the pins.  An unlinked object is not found any more, and
- * a dying object is not pinned any more.  So after the last unpin the owner
- * frees at once what the object holds, because only pins give access to it.
- * A read section may still walk over the object itself: the reaper frees it
- * after a grace period, one for all objects that wait.
- */
 enum vqp_resource_type {
 	VQP_RESOURCE_ENDPOINT,
 	VQP_RESOURCE_DOORBELL,
@@ -32,10 +20,25 @@ struct vqp_call {
 	uintptr_t self;
 };
 
+/*
+ * An object with a name.  Threads find it without a lock and call it, and any
+ * thread may destroy it at any moment, also from its own callback.  The owner
+ * embeds this struct.
+ *
+ * A thread finds the object in a read section and pins it under its lock;
+ * destroying waits for the pins.  An unlinked object is not found any more, and
+ * a dying object is not pinned any more.  So after the last unpin the owner
+ * frees at once what the object holds, because only pins give access to it.
+ * A read section may still walk over the object itself: the reaper frees it
+ * after a grace period, one for all objects that wait.
+ */
 struct vqp_resource {
 	struct vqp_cell64 next;		/* w:core r:core e:E6 */
 	struct vqp_core *core;
-	/* Free what the owner holds, not the owner.  Task; no pin is left. */
+	/*
+	 * Free what the owner holds, not the owner.  No pin is left.
+	 * Context: task.
+	 */
 	void (*finish)(struct vqp_resource *resource);
 	uint64_t bytes;			/* the size of the owner */
 	struct vqp_handle handle;
@@ -64,7 +67,7 @@ void vqp_resource_init(struct vqp_resource *resource, struct vqp_core *core,
     enum vqp_resource_type type, uint64_t bytes,
     void (*finish)(struct vqp_resource *));
 
-/* Free an object that was never added.  Puts the core. */
+/* Free an object that was never added.  Drops its reference to the core. */
 void vqp_resource_discard(struct vqp_resource *resource);
 
 /*
@@ -85,7 +88,7 @@ struct vqp_resource *vqp_resource_take(struct vqp_core *core,
 /* The same for this object; false if another thread unlinked it before. */
 bool vqp_resource_withdraw(struct vqp_resource *resource);
 
-/* Find by name and pin; NULL if there is none.  Any. */
+/* Find by name and pin; NULL if there is none.  Context: any. */
 struct vqp_resource *vqp_resource_enter(struct vqp_core *core,
     enum vqp_resource_type type, struct vqp_handle handle,
     struct vqp_call *call);

@@ -77,8 +77,8 @@ vqp_core_works(const struct vqp_core *core)
 }
 
 /*
- * Counts how often a device was reset or replaced.  The device knows nothing
- * that it was sent in an earlier epoch.
+ * Counts how often a device was reset or replaced.  The device has forgotten
+ * all that was sent to it in an earlier epoch.
  */
 static inline uint64_t
 vqp_core_epoch(const struct vqp_core *core)
@@ -103,8 +103,8 @@ vqp_table_unlock(struct vqp_core *core)
 }
 
 /*
- * Calls `free` after the last vqp_core_put(), and `broken` in a task each time
- * the device broke.
+ * The core calls `free` after the last vqp_core_put(), and `broken` in a task
+ * each time the device broke.
  */
 void vqp_life_init(struct vqp_core *core, void (*free)(struct vqp_core *),
     void (*broken)(void *core));
@@ -134,10 +134,13 @@ bool vqp_core_present(const struct vqp_core *core);
 /* Reset the device: no interrupts, and no more access to our memory. */
 void vqp_core_reset(struct vqp_core *core);
 
-/* The device broke the protocol beyond repair, or is stuck.  Any. */
+/*
+ * The device broke the protocol beyond repair, or is stuck.
+ * Context: any.
+ */
 void vqp_core_fail(struct vqp_core *core, const char *why);
 
-/* Drop a reference; the last one frees the core.  Any. */
+/* Drop a reference; the last one frees the core.  Context: any. */
 void vqp_core_put(struct vqp_core *core);
 
 /* Take a reference; false if the core is being detached. */

@@ -2,18 +2,22 @@
 /*
  * The guest's side of a VMCI device, for shells.  A shell brings the device up
  * and passes its interrupts to the core; the core offers datagrams, doorbells,
- * events and queue pairs to clients.  These are data paths 2 and 3.  The bytes
- * of queue pairs do not pass through the core (vqp/pair.h).
+ * events and queue pairs to clients.  These are the data paths DOORBELL and
+ * MEETING of docs/architecture.md.  The bytes of queue pairs, path MESSAGE, do
+ * not pass through the core (vqp/pair.h).
  *
- * Contexts, as in vqp_os.h:
- *	task	may sleep
- *	any	also in atomic context; may wait for the device, up to the
- *		limit
+ * "Context:" says where a function may be called, as in vqp_os.h:
+ *	task	where code may sleep
+ *	any	also where code may not sleep; the call may wait for the
+ *		device, up to the limit
+ * Elsewhere in this header a context is a party of VMCI, which has a context
+ * id.
+ *
  * Client callbacks run where the shell calls vqp_core_service(), or in a task
  * if they are DELAYED.  Events of local pairs run in the thread that caused
  * them.  The core holds no lock while it calls a callback, so a callback may
- * call every function here that its context allows, and may destroy the object
- * that it belongs to.
+ * call every function here that may be called where it runs, and may destroy
+ * the object that it belongs to.
  *
  * Every call may return these errors; they are not listed again:
  *	VQP_ERROR_UNAVAILABLE	the device is gone, broken or suspended, or it
@@ -89,15 +93,19 @@ int vqp_core_plug(struct vqp_core *core, bool dma);
 int vqp_core_attach(struct vqp_os *os, const struct vqp_core_config *config,
     bool dma, struct vqp_core **core);
 
-/* The VQP_CAUSE_ bits that the device will raise, one vector each.  Any. */
+/*
+ * The VQP_CAUSE_ bits that the device will raise, one vector each.
+ * Context: any.
+ */
 uint32_t vqp_core_causes(const struct vqp_core *core);
 
 /*
  * Enable interrupts.  The shell has installed its handlers before this call.
  * Clients get an event QP_PEER_DETACH for each pair that was lost with an
- * earlier device, and one event QP_RESUMED if one of those events had no
- * subscriber.  QP_RESUMED is sent only then, because a client that gets it
- * gives up all its pairs, also the local ones, which are not lost.
+ * earlier device and that had none yet, and one event QP_RESUMED if one of
+ * those events had no subscriber.  QP_RESUMED is sent only then, because a
+ * client such as Linux's vsock transport then gives up all its pairs, also the
+ * local ones, which are not lost.
  * Context: task.
  */
 void vqp_core_start(struct vqp_core *core);
@@ -132,10 +140,10 @@ void vqp_core_stop(struct vqp_core *core);
 /*
  * Remove the device, in order or after it was torn out: detach all pairs and
  * reset the device.  Clients keep their objects.  Pairs with other contexts are
- * lost: the core sends an event QP_PEER_DETACH for each and breaks its rings as
- * vqp_pair_abandon() says, and the client can only detach it.  Local pairs and
- * endpoints go on working.  Doorbells are silent until the next
- * vqp_core_plug().  Calls vqp_core_stop() first if the shell did not.
+ * lost: the core sends an event QP_PEER_DETACH for each that had none yet and
+ * breaks its rings as vqp_pair_abandon() says, and the client can only detach
+ * it.  Local pairs and endpoints go on working.  Doorbells are silent until the
+ * next vqp_core_plug().  Calls vqp_core_stop() first if the shell did not.
  * Context: task, not in a callback.
  */
 void vqp_core_unplug(struct vqp_core *core);
@@ -165,12 +173,16 @@ void vqp_core_detach(struct vqp_core *core);
 void vqp_core_suspend(struct vqp_core *core);
 int vqp_core_resume(struct vqp_core *core);
 
-/* Before a reboot: reset the device, so that it stops writing to our memory. */
+/*
+ * Before a reboot: reset the device, so that it stops writing to our memory.
+ * Context: task.
+ */
 void vqp_core_shutdown(struct vqp_core *core);
 
 /*
- * The device was torn out: the core never touches a register again.  Any.  The
- * shell still calls vqp_core_unplug() or vqp_core_detach().
+ * The device was torn out: the core never touches a register again.  The shell
+ * still calls vqp_core_unplug() or vqp_core_detach().
+ * Context: any.
  */
 void vqp_core_gone(struct vqp_core *core);
 
@@ -201,14 +213,15 @@ struct vqp_core_counters {
 };
 #undef VQP_CORE_COUNTER_MEMBER
 
-/* A snapshot.  Any. */
+/* A snapshot.  Context: any. */
 void vqp_core_counters(const struct vqp_core *core,
     struct vqp_core_counters *counters);
 
 /*
- * ---- For clients: contexts.
+ * ---- For clients: context ids.
  *
- * Our own context id, or VQP_INVALID_ID if the device does not say it.  Any.
+ * Our own context id, or VQP_INVALID_ID if the device does not say it.
+ * Context: any.
  */
 uint32_t vqp_core_context_id(struct vqp_core *core);
 
@@ -230,7 +243,7 @@ struct vqp_endpoint_options {
 /*
  * Create an endpoint.
  *
- * Returns VQP_SUCCESS and *handle, which is our context (ANY with flag
+ * Returns VQP_SUCCESS and *handle, which is our context id (ANY with flag
  * ANY_CONTEXT) and the resource; or
  *	VQP_ERROR_INVALID_ARGS	no receiver, unknown flags, WELL_KNOWN, or
  *				unknown privilege bits
@@ -305,7 +318,7 @@ struct vqp_doorbell_options {
  *
  * Returns VQP_SUCCESS, or
  *	VQP_ERROR_INVALID_ARGS	no callback, unknown flags or privilege bits,
- *				a context that is not ours, resource ANY
+ *				a context id that is not ours, resource ANY
  *	VQP_ERROR_NO_RESOURCES	all 4096 places are taken, or our context id
  *				is unknown
  *	VQP_ERROR_NO_HANDLE, VQP_ERROR_ALREADY_EXISTS, VQP_ERROR_NO_MEM
@@ -401,7 +414,7 @@ struct vqp_qpair {
 struct vqp_qpair_options {
 	uint64_t produce_bytes;	/* data, without the header page */
 	uint64_t consume_bytes;
-	uint32_t peer;		/* context, or VQP_CONTEXT_ANY */
+	uint32_t peer;		/* context id, or VQP_CONTEXT_ANY */
 	uint32_t flags;		/* VQP_QPAIR_ATTACH_ONLY, _LOCAL */
 	uint32_t privilege;	/* 0: a guest can grant none */
 };
@@ -414,8 +427,9 @@ struct vqp_qpair_options {
  * Returns VQP_SUCCESS_CREATED or VQP_SUCCESS_ATTACHED if the device says which,
  * VQP_SUCCESS if it does not; or
  *	VQP_ERROR_INVALID_ARGS	both sizes 0, a size of 1, unknown flags,
- *				NONBLOCK, PINNED
- *	VQP_ERROR_NO_RESOURCES	over 128 MiB or 16384 pairs in all
+ *				NONBLOCK, PINNED, a bad handle
+ *	VQP_ERROR_NO_RESOURCES	over 128 MiB or 16384 pairs in all, or our
+ *				context id is unknown
  *	VQP_ERROR_PAYLOAD_TOO_LARGE	more pages than a call by DMA can name
  *				(34 MiB), and the device has no ports or does
  *				not accept calls there
@@ -449,7 +463,7 @@ int vqp_core_qpair_alloc(struct vqp_core *core,
  */
 int vqp_core_qpair_detach(struct vqp_core *core, struct vqp_qpair **qpair);
 
-/* The handle of the pair, for peers.  Any. */
+/* The handle of the pair, for peers.  Context: any. */
 struct vqp_handle vqp_core_qpair_handle(const struct vqp_qpair *qpair);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Doorbells, data path 2: find the handle, set its byte of the guest's
- * notification page, raise the cause.  Rings coalesce: while there is no page,
- * one mark at the doorbell link stands for all rings that wait.
+ * Doorbells, data path DOORBELL: find the handle, set its byte of the guest's
+ * notification page, raise the cause.  Notifications coalesce: while there is
+ * no page, one mark at the doorbell link stands for all that wait.
  */
 #include "device_private.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The broker of queue pairs, data path 3: who created a pair, who attached to
- * it, and whose memory it is.  The checks, their order and their answers are
- * those of docs/wire.md 4.7.  The memory is a guest's, except for a pair
- * between two host contexts, whose memory the hub only names.
+ * The broker of queue pairs, data path MEETING: who created a pair, who
+ * attached to it, and whose memory it is.  The checks, their order and their
+ * answers are those of docs/wire.md 4.7.  The memory is a guest's, except for a
+ * pair between two host contexts, whose memory the hub only names.
  */
 #include "device_private.h"
 

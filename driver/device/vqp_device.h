@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The hypervisor's side of VMCI: what a guest's driver finds behind its
- * registers.  Data paths 2 and 3 end here.  An embedder (QEMU, a broker, the
- * simulator) supplies memory and interrupts and passes accesses on; the rest
- * is portable.
+ * registers.  The data paths DOORBELL and MEETING of docs/architecture.md end
+ * here.  An embedder (QEMU, a broker, the simulator) supplies memory and
+ * interrupts and passes accesses on; the rest is portable.
  *
  *	struct vqp_hub		where contexts meet: who may talk to whom, the
  *				queue pairs, the limits
@@ -19,9 +19,9 @@
  * call anything of this header and may destroy their own context.  They must
  * not destroy the hub or a device, suspend or resume one, or access the
  * registers of the device that is being served; such an access is refused and
- * counted.  The functions of the two host tables must not call into the hub.
- * The one exception is an access of registers from within `interrupt`, which
- * is refused as well.
+ * counted.  The functions of vqp_hub_host and vqp_device_host must not call
+ * into the hub.  A register access from within `interrupt` does no harm: it is
+ * refused and counted.
  *
  * Trust.  The device trusts nothing that a guest writes: it copies each
  * structure once and checks the copy; it checks a length before it allocates
@@ -348,21 +348,23 @@ int vqp_device_set_cid(struct vqp_device *device, uint32_t cid);
  * Call before the guest's memory goes or is copied: the device does not touch
  * it until vqp_device_resume().  First, host contexts lose the memory of its
  * queue pairs (calls.memory); the headers are copied, so that
- * vqp_program_qpair_indexes() still works.  Rings, datagrams and events are
- * kept for later.  The guest must not run: a hypercall or a DMA operation that
- * needs its memory is refused with UNAVAILABLE.  Idempotent.
+ * vqp_program_qpair_indexes() still works.  Notifications of doorbells,
+ * datagrams and events are kept for later.  The guest must not run: a hypercall
+ * or a DMA operation that needs its memory is refused with UNAVAILABLE.
+ * Idempotent.
  */
 void vqp_device_suspend(struct vqp_device *device);
 
 /*
  * The memory is there again, perhaps at other addresses: the device maps it,
- * host contexts get theirs again, and the rings that were kept arrive.  A pair
- * whose pages are gone is lost: the guest's side is detached, and qpair-lost
- * counts it.  A lost notification page counts as bad-notify-page.
+ * host contexts get theirs again, and the notifications of doorbells that were
+ * kept arrive.  A pair whose pages are gone is lost: the guest's side is
+ * detached, and qpair-lost counts it.  A lost notification page counts as
+ * bad-notify-page.
  *
  * Call with restored true when the guest was resumed from an image, or moved:
- * the guest gets QP_RESUMED and checks all its pairs.  It also gets QP_RESUMED
- * when a pair was lost.
+ * the guest gets QP_RESUMED, on which a client such as Linux's vsock transport
+ * gives up all its pairs.  It also gets QP_RESUMED when a pair was lost.
  */
 void vqp_device_resume(struct vqp_device *device, bool restored);
 
@@ -373,9 +375,9 @@ uint64_t vqp_device_count(const struct vqp_device *device,
 /*
  * ---- A host context: a program of the host as a context of the hub.
  *
- * It is a context like a guest: it has an id, gets datagrams, doorbell rings
- * and events, and is a side of queue pairs.  It has no queue: what arrives is
- * handed over at once.  Several programs may share an id, behind one
+ * It is a context like a guest: it has an id, gets datagrams, notifications of
+ * doorbells and events, and is a side of queue pairs.  It has no queue: what
+ * arrives is handed over at once.  Several programs may share an id, behind one
  * vqp_program that sorts by resource.
  */
 

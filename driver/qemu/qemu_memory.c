@@ -3,7 +3,7 @@
  * Guest memory for driver/device: copies as the device's bus master, and views
  * in which scattered pages are contiguous.  Such a view needs memory that lies
  * in a file, as memory-backend-memfd,share=on gives; a program on the host maps
- * the same file (data path 1).
+ * the same file (data path MESSAGE of docs/architecture.md).
  */
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
