@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Memory for the subjects. */
+/* The memory from which every subject takes its rings. */
 #include "arena.h"
 
 #include <string.h>
@@ -18,7 +18,10 @@ arena_open(struct arena *arena, size_t size)
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED)
 		return false;
-	/* Keep the aligned part only. */
+	/*
+	 * The mapping may begin anywhere, so keep only the part that is
+	 * aligned.
+	 */
 	skip = -(uintptr_t)map & (HUGE_PAGE - 1);
 	if (skip != 0)
 		munmap(map, skip);
@@ -26,7 +29,7 @@ arena_open(struct arena *arena, size_t size)
 	arena->base = map + skip;
 	arena->size = size;
 	arena->used = 0;
-	/* Advice: without it the pages are small, for every subject. */
+	/* Without huge pages the pages are small for every subject alike. */
 	madvise(arena->base, size, MADV_HUGEPAGE);
 	memset(arena->base, 0, size);
 	return true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One piece of memory from which every subject takes its rings, so that all
- * of them get the same pages: advised to be huge, and touched beforehand.
+ * One block of memory from which every subject takes its rings, so that all
+ * subjects get the same kind of pages: the kernel is advised to make them huge,
+ * and they are touched beforehand.
  */
 #ifndef BENCH_ARENA_H
 #define BENCH_ARENA_H
@@ -25,15 +26,15 @@ bool arena_open(struct arena *arena, size_t size);
 void arena_close(struct arena *arena);
 
 /*
- * Bytes of any content; `align` a power of two.  NULL when the arena is used
- * up.
+ * Returns bytes of undefined content; `align` is a power of two.  NULL when the
+ * arena is used up.
  */
 void *arena_take(struct arena *arena, size_t bytes, size_t align);
 
 /*
- * Forget all that was taken, and leave out the first bytes, whole pages.
- * Which physical lines a subject gets makes a difference that lasts as long
- * as it has them: let them be others every time.
+ * Take everything back, and leave out the first `skip` bytes, which are whole
+ * pages.  The physical lines that a subject gets change its speed for as long
+ * as it has them, so each burst gets other lines.
  */
 void arena_reset(struct arena *arena, size_t skip);
 

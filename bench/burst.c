@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What the two threads do in a burst. */
+/* What the two threads of a worker pair do during one burst. */
 #include "burst.h"
 
 #include <string.h>
@@ -8,24 +8,25 @@
 #include "traffic.h"
 #include "quiet.h"
 
-/* A burst takes a thousandth of this; a busy machine may stretch it. */
+/* A burst takes a thousandth of this time; a busy machine may stretch it. */
 #define DEADLINE_NS 2e9
 #define HANG_SECONDS 5
 
 /*
- * Whoever learns while it runs must have done so: eight laps, a quarter of the
- * burst at least, but no more than two of them.
+ * A side that measures its surroundings while it runs must have finished before
+ * the clock starts.  It gets eight laps of the ring, at least a quarter of the
+ * burst, but at most two bursts.
  */
 #define WARM_UP_LAPS 8
 
 struct side {
 	struct traffic traffic;
 	struct arena *arena;
-	uint64_t start;		/* ticks, of the measured messages */
+	uint64_t start;		/* in ticks, of the measured messages */
 	uint64_t end;
 	bool quiet;
 	bool finished;
-	/* How far it has come: polled by the other. */
+	/* How far this side has come; the other side polls it. */
 	unsigned stage __attribute__((aligned(128)));
 } __attribute__((aligned(128)));
 
@@ -33,12 +34,12 @@ struct burst {
 	struct side side[2];
 	struct probe probe;
 	double probe_ns[2];
-	bool abandoned;		/* polled by both, written once if ever */
+	bool abandoned;		/* both sides poll it; set at most once */
 
-	/* Constant while the threads run. */
+	/* These do not change while the threads run. */
 	const struct peer_loops *loops;
 	struct peer_link link;
-	uint8_t *rings;		/* all memory that the link took */
+	uint8_t *rings;		/* all memory the link took */
 	size_t rings_bytes;
 	uint64_t message_bytes;
 	uint64_t messages;
@@ -46,7 +47,7 @@ struct burst {
 	bool sleeps;
 };
 
-/* Sources and sink of a side, from its own memory; what is left of it. */
+/* Take the sources and the sink of a side from that side's own memory. */
 static bool
 prepare(struct side *side, uint64_t bytes)
 {
@@ -64,9 +65,9 @@ prepare(struct side *side, uint64_t bytes)
 }
 
 /*
- * Leave the lines of the rings where they are after many laps: written by the
- * first side and read by the second.  The messages of a burst may not make
- * one lap.
+ * Put the lines of the rings where they are after many laps: written by the
+ * first side and read by the second.  Without this the messages of a short
+ * burst would not complete one lap.
  */
 static void
 warm_lines(const struct burst *burst, unsigned me)
@@ -80,7 +81,7 @@ warm_lines(const struct burst *burst, unsigned me)
 	}
 }
 
-/* Wait until the other side has come as far as this. */
+/* Wait until the other side has reached this stage. */
 static bool
 meet(struct burst *burst, unsigned me, unsigned stage)
 {
@@ -93,7 +94,7 @@ meet(struct burst *burst, unsigned me, unsigned stage)
 	return true;
 }
 
-/* The first side stores what they measure. */
+/* The first side stores the measured round trip. */
 static bool
 probe(struct burst *burst, unsigned me, double *ns)
 {
@@ -125,7 +126,7 @@ take_part(struct burst *burst, unsigned me)
 	quiet_begin(&quiet);
 	if (side->traffic.latencies != NULL)
 		histogram_reset(side->traffic.latencies);
-	/* All that was sent to warm up has been received: rings are empty. */
+	/* Every warm-up message has been received, so the rings are empty. */
 	if (!meet(burst, me, 2))
 		return false;
 	side->start = clock_ticks();
@@ -152,13 +153,16 @@ second_side(void *arg)
 	burst->side[1].finished = take_part(burst, 1);
 }
 
-/* Some place in the first half of an arena; the second is large enough. */
+/*
+ * A random place in the first half of an arena; the second half is large enough
+ * for the rings.
+ */
 static size_t
 anywhere(void)
 {
 	static uint64_t state = 1;
 
-	/* The upper bits of a linear congruential generator are random. */
+	/* Only the upper bits of a linear congruential generator are random. */
 	state = state * UINT64_C(6364136223846793005) + 1;
 	return (size_t)(state >> 33) % (BURST_ARENA_BYTES / 2);
 }
@@ -177,11 +181,11 @@ burst_run(struct worker_pair *pair, const struct peer *peer,
     const struct peer_shape *shape, uint64_t messages,
     struct histogram *latencies, struct burst_result *result)
 {
-	static struct burst burst;	/* outlives threads that hang */
+	static struct burst burst;	/* a hung thread still uses it */
 	const struct peer_menu *menu = peer->menu(shape);
 	struct arena *rings = &pair->worker[0].arena;
 	uint64_t laps = WARM_UP_LAPS * shape->ring_bytes / shape->message_bytes;
-	/* Where the last message arrives. */
+	/* The side that receives the last message. */
 	unsigned last = shape->mode == PEER_ROUND_TRIP ? 0 : 1;
 	enum burst_outcome outcome;
 

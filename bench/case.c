@@ -26,7 +26,7 @@ bench_cases_add(struct bench_cases *cases, struct bench_case *one)
 		one->close(one);
 		return true;
 	}
-	/* The list doubles whenever it is full: at every power of two. */
+	/* The array doubles when it is full, which is at every power of two. */
 	if ((count & (count - 1)) == 0) {
 		list = realloc(cases->list, (count == 0 ? 1 : 2 * count) *
 		    sizeof(struct bench_case *));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A case: what is measured once a round and has a name.  A queue in one shape,
- * a bare copy and an operation of the driver are cases.  Each kind has a
- * struct that begins with this one.
+ * A case is what is measured once a round and has a name: a queue in one shape,
+ * a bare copy, an operation of the driver.  Each kind has a struct that begins
+ * with this one.
  */
 #ifndef BENCH_CASE_H
 #define BENCH_CASE_H
@@ -17,7 +17,7 @@
 #include "probe.h"
 #include "samples.h"
 
-/* Where in the results the rows of a case stand. */
+/* The table of the results that holds the rows of a case. */
 enum bench_table {
 	BENCH_THROUGHPUT,
 	BENCH_LATENCY,
@@ -30,30 +30,31 @@ enum bench_table {
 struct bench_case {
 	char name[64];
 	enum bench_table table;
-	uint64_t errors;	/* messages that were wrong, samples that failed */
+	uint64_t errors;	/* wrong messages and failed samples */
 
 	/*
-	 * Before the first round: take what all samples use.  False with a
-	 * message on stderr; `*hung` if a worker never came back.  NULL if
-	 * there is nothing to take.
+	 * Called before the first round: take what all samples use.  Returns
+	 * false with a message on stderr; sets `*hung` if a worker never
+	 * returned.  NULL if there is nothing to take.
 	 */
 	bool (*open)(struct bench_case *self, bool *hung);
 
 	/*
 	 * Measure once, and keep the sample if nothing disturbed it.  Returns
-	 * the seconds measured; less than 0, with a message on stderr and in
-	 * `errors`, if it failed.  `*hung` is set if a worker never came back.
+	 * the seconds measured.  On failure returns less than 0, writes a
+	 * message to stderr and counts in `errors`.  Sets `*hung` if a worker
+	 * never returned.
 	 */
 	double (*sample)(struct bench_case *self, bool *hung);
 
-	/* Write the rows of its table.  NULL: another case writes for it. */
+	/* Write the rows of its table.  NULL: another case writes them. */
 	void (*write)(struct bench_case *self, struct json *json);
 
-	/* Free it. */
+	/* Free the case. */
 	void (*close)(struct bench_case *self);
 };
 
-/* All cases whose names match. */
+/* All cases whose names match the filter. */
 struct bench_cases {
 	const regex_t *filter;
 	struct bench_case **list;
@@ -61,24 +62,27 @@ struct bench_cases {
 };
 
 /*
- * Add a case that malloc() gave, or close it if its name does not match; NULL
- * if there was no memory for it.  False, with a message on stderr, when there
- * is no memory.
+ * Add a case that came from malloc(), or close it if its name does not match.
+ * A case of NULL means that malloc() failed.  Returns false, with a message on
+ * stderr, when there is no memory.
  */
 bool bench_cases_add(struct bench_cases *cases, struct bench_case *one);
 
-/* Close all. */
+/* Close all cases. */
 void bench_cases_close(struct bench_cases *cases);
 
 /* What happened to the bursts between one pair of processors. */
 struct bench_tally {
 	uint64_t total;
-	uint64_t moved;		/* left out: the pair moved meanwhile */
-	uint64_t switched;	/* left out: a thread was not left alone */
+	uint64_t moved;		/* left out: the pair moved during it */
+	uint64_t switched;	/* left out: a thread was disturbed */
 	struct samples line_ns[PROBE_CLASSES];	/* bare line round trips */
 };
 
-/* Mean, percentiles and maximum of latencies in ticks, in nanoseconds. */
+/*
+ * Write the mean, percentiles and maximum of latencies, converted from ticks to
+ * nanoseconds.
+ */
 void bench_write_quantiles(struct json *json,
     const struct histogram *latencies);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* How long a tick of the benchmarks' clock is. */
+/* The length of one tick of the benchmarks' clock. */
 #include "clock.h"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -33,7 +33,10 @@ clock_is_invariant(void)
 #if defined(__x86_64__) || defined(__i386__)
 	unsigned a, b, c, d;
 
-	/* Advanced power management: EDX bit 8 is the invariant TSC. */
+	/*
+	 * The leaf of advanced power management: EDX bit 8 is the invariant
+	 * TSC.
+	 */
 	return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 &&
 	    (d & (1u << 8)) != 0;
 #else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The one clock of the benchmarks: the processor's counter, read without a
- * system call and the same on every core, so that one thread may stamp a
- * start and another the end.  clock_calibrate() measures it once against
+ * The one clock of the benchmarks: the processor's counter.  It is read without
+ * a system call and is the same on every core, so one thread may stamp a start
+ * and another thread the end. clock_calibrate() measures it once against
  * CLOCK_MONOTONIC.
  */
 #ifndef BENCH_CLOCK_H
@@ -45,8 +45,8 @@ clock_ticks(void)
 }
 
 /*
- * Not before all earlier loads are done.  A message whose arrival is timed by
- * the plain one can seem to come before it was sent.
+ * Read the clock only when all earlier loads are done.  With the plain read, a
+ * message could seem to arrive before it was sent.
  */
 static inline uint64_t
 clock_ticks_past_loads(void)
@@ -59,7 +59,7 @@ clock_ticks_past_loads(void)
 	return clock_ticks();
 }
 
-/* What a polling loop may do between two looks. */
+/* The pause of a polling loop between two polls. */
 static inline void
 clock_pause(void)
 {
@@ -70,7 +70,7 @@ clock_pause(void)
 #endif
 }
 
-/* Takes 50 ms; before anything below. */
+/* Takes 50 ms; call it before anything below. */
 void clock_calibrate(void);
 
 double clock_ticks_per_ns(void);
@@ -81,7 +81,7 @@ clock_ns(uint64_t ticks)
 	return (double)ticks / clock_ticks_per_ns();
 }
 
-/* Does the counter run at one rate through every power state? */
+/* True if the counter runs at one rate through every power state. */
 bool clock_is_invariant(void);
 
 #ifdef __cplusplus

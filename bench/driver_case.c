@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A machine, a program on its host, and one thread that calls both. */
+/*
+ * The cases of the driver: one machine, one host context, and one thread that
+ * calls both.
+ */
 #include "driver_case.h"
 
 #include <inttypes.h>
@@ -17,9 +20,12 @@
 #include "spin.h"
 
 #define BURST_NS 1.5e6
-/* Where each call is long, or waits before it. */
+/*
+ * The length of a burst whose calls are timed one by one: each call is long, or
+ * a pause precedes it.
+ */
 #define TIMED_BURST_NS 3e6
-/* The interrupt thread is asleep again: so long before each call. */
+/* A pause before each call that lets the interrupt thread fall asleep again. */
 #define NAP_NS 30e3
 #define DEADLINE_NS 2e9
 #define HANG_SECONDS 10
@@ -31,43 +37,46 @@
 #define GUEST 20
 #define PROGRAM_RESOURCE 7
 #define ENDPOINTS_FROM 4096
-/* As many names in turn, so that the buckets of the table are all met. */
+/*
+ * The number of names that are looked up in turn, enough to reach every bucket
+ * of the table.
+ */
 #define LOOKUP_NAMES 4096
 
-/* As many as a guest's queue holds of 4096 bytes. */
+/* The number of datagrams that a guest's queue of 4096 bytes holds. */
 #define DRIVER_BATCH 32
 
 enum driver_operation {
-	DRIVER_SEND,		/* a guest's datagram, to the program's function */
-	DRIVER_DISPATCH,	/* a program's, to the guest's callback */
-	DRIVER_DISPATCH_BATCH,	/* DRIVER_BATCH together, to the last one */
-	DRIVER_ROUND_TRIP,	/* a program's, and the callback's back to it */
-	DRIVER_RING_PROGRAM,	/* a guest rings, to the program's function */
-	DRIVER_RING_GUEST,	/* a program rings, to the guest's callback */
-	DRIVER_LOOKUP,		/* of a source among endpoints, in vain */
-	DRIVER_PAIR,		/* make a queue pair, and let go of it */
-	DRIVER_ATTACH		/* attach the second end of a local one */
+	DRIVER_SEND,		/* guest to host context's function */
+	DRIVER_DISPATCH,	/* host context to guest's callback */
+	DRIVER_DISPATCH_BATCH,	/* DRIVER_BATCH, until the last arrived */
+	DRIVER_ROUND_TRIP,	/* to the guest's callback, which answers */
+	DRIVER_RING_PROGRAM,	/* guest rings, host's function runs */
+	DRIVER_RING_GUEST,	/* host rings, guest's callback runs */
+	DRIVER_LOOKUP,		/* search endpoints, find nothing */
+	DRIVER_PAIR,		/* create a queue pair and detach it */
+	DRIVER_ATTACH		/* attach second side of a local pair */
 };
 
 enum driver_transport {
 	DRIVER_PORT,		/* registers and string instructions */
 	DRIVER_DMA,
-	DRIVER_LOCAL		/* the device is not asked */
+	DRIVER_LOCAL		/* the device is not used */
 };
 
 struct driver_case {
 	struct bench_case base;	/* first */
 	enum driver_operation operation;
 	enum driver_transport transport;
-	uint64_t bytes;		/* of payload, or of a pair each way */
-	uint64_t endpoints;	/* that there are; of DRIVER_LOOKUP, else 0 */
+	uint64_t bytes;		/* of the payload, or of one ring of a pair */
+	uint64_t endpoints;	/* existing ones, for DRIVER_LOOKUP; else 0 */
 	enum topo_relation relation;
 	struct worker_pair *pair;
 	struct bench_tally *tally;
 
-	uint64_t calls;		/* that the next burst makes */
-	uint64_t calls_total;	/* of the bursts that count */
-	struct samples ns;	/* of a call: the bursts' means, or medians */
+	uint64_t calls;		/* calls of the next burst */
+	uint64_t calls_total;	/* calls of all bursts that count */
+	struct samples ns;	/* per call: bursts' means, or medians */
 	struct histogram *latencies;	/* in ticks, if each call is timed */
 };
 
@@ -78,22 +87,22 @@ struct world {
 	struct vqp_program *program;
 	struct vqp_handle endpoint;
 	struct vqp_handle bell;
-	uint64_t endpoint_count;	/* that were created */
+	uint64_t endpoint_count;	/* created so far */
 	bool bell_created;
-	int64_t status;		/* why it failed, or 0 */
+	int64_t status;		/* the status of the failed call, or 0 */
 
 	uint64_t calls;
 	bool times_each;
-	double ns;		/* of all calls */
+	double ns;		/* duration of all calls */
 	bool quiet;
 	bool finished;
-	uint64_t expected;	/* arrivals; changes while none is on its way */
+	uint64_t expected;	/* arrivals; set while none is due */
 	struct spin spin;
 	bool abandoned;
 	struct histogram latencies;
 	uint8_t payload[VQP_DATAGRAM_PAYLOAD_BYTES_MAX];
 
-	/* Written where a message arrives, polled by who sent it. */
+	/* The receiver of a message writes it, the sender polls it. */
 	uint64_t arrived __attribute__((aligned(128)));
 	uint64_t arrived_ticks;
 	uint64_t mismatches;
@@ -125,7 +134,7 @@ check(struct world *world, const struct vqp_datagram *datagram,
 		world->mismatches++;
 }
 
-/* At the program, with the hub's lock held. */
+/* Runs in the host context, with the hub's lock held. */
 static int
 program_datagram(void *context, const struct vqp_datagram *datagram,
     const void *payload)
@@ -156,7 +165,7 @@ guest_send(struct world *world)
 	return vqp_core_send(world->core, &datagram, world->payload);
 }
 
-/* At the guest, in the interrupt thread. */
+/* Runs in the guest, in the interrupt thread. */
 static void
 guest_datagram(void *argument, const struct vqp_datagram *datagram)
 {
@@ -176,7 +185,8 @@ guest_ring(void *argument)
 }
 
 /*
- * ---- Calling.  Each makes world->calls calls; false with world->status.
+ * ---- Calling.  Each function makes world->calls calls; on failure it returns
+ * false and sets world->status.
  */
 
 static bool
@@ -186,7 +196,7 @@ failed(struct world *world, int64_t status)
 	return false;
 }
 
-/* What is synchronous has arrived, or never will. */
+/* Check a synchronous message: it has arrived already, or it never will. */
 static bool
 all_arrived(struct world *world)
 {
@@ -252,7 +262,9 @@ nap(void)
 		clock_pause();
 }
 
-/* A program's datagrams, or its ring, until all have arrived. */
+/*
+ * The host context sends its datagrams, or rings, and waits until all arrived.
+ */
 static bool
 from_program(struct world *world,
     int64_t (*post)(const struct world *world), unsigned count)
@@ -394,7 +406,7 @@ transport_name(enum driver_transport transport)
 	return names[transport];
 }
 
-/* Is each call timed, and are there percentiles? */
+/* True if each call is timed, so that there are percentiles. */
 static bool
 times_each(const struct driver_case *self)
 {
@@ -567,7 +579,7 @@ record(struct driver_case *self, const struct world *world)
 		histogram_merge(self->latencies, &world->latencies);
 }
 
-/* What the next burst calls, given how long the last took. */
+/* Set the calls of the next burst from the duration of the last one. */
 static void
 adjust(struct driver_case *self, double ns)
 {
@@ -581,7 +593,9 @@ adjust(struct driver_case *self, double ns)
 	self->calls = (uint64_t)((double)self->calls * factor) + 1;
 }
 
-/* Until a burst has the right length.  False: the pair is lost. */
+/*
+ * Repeat until a burst has the right length.  False: the worker pair is lost.
+ */
 static bool
 run_bursts(struct driver_case *self, struct world *world)
 {
@@ -601,12 +615,15 @@ run_bursts(struct driver_case *self, struct world *world)
 	return true;
 }
 
-/* A new machine, a burst on it, and one sample unless it was disturbed. */
+/*
+ * Open a new machine and run one burst on it.  Keep the sample unless something
+ * disturbed it.
+ */
 static double
 driver_case_sample(struct bench_case *base, bool *hung)
 {
 	struct driver_case *self = (struct driver_case *)base;
-	static struct world world;	/* outlives threads that hang */
+	static struct world world;	/* a hung thread still uses it */
 	double seconds;
 
 	memset(&world, 0, sizeof(world));

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The real-input case, and the example to read: two processes share a queue
- * pair in a memfd, with an eventfd each way to wake the other; one streams a
- * file into it, the other takes it out into memory and checks its SHA-256.
- * The same through a pipe and a Unix socket pair, in turns.
+ * The case with real input, and the example to read.  Two processes share a
+ * queue pair in a memfd, with one eventfd for each direction to wake the peer.
+ * One process streams a file into the queue pair; the other receives it into
+ * memory and checks its SHA-256.  The program does the same through a pipe and
+ * through a Unix socket pair, in turns.
  *
- * The clock runs from just before the first byte is sent until the last one
- * is received.  Outside it: reading the file (it is in memory beforehand),
- * creating and mapping the channel, forking, hashing.
+ * The clock runs from just before the first byte is sent until the last byte is
+ * received.  It does not count reading the file (which is in memory
+ * beforehand), creating and mapping the channel, forking and hashing.
  */
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -40,10 +41,10 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define HEADER_BYTES (4 * KIB)	/* one page for each endpoint's indices */
-#define PIECE_BYTES (64 * KIB)	/* what one call sends or receives at most */
-#define SPIN_TURNS 1000		/* looks at the ring before sleeping */
-#define SLEEP_MS 100		/* until a look whether the peer lives */
+#define HEADER_BYTES (4 * KIB)	/* one page for each side's indices */
+#define PIECE_BYTES (64 * KIB)	/* the most that one call sends or receives */
+#define SPIN_TURNS 1000		/* polls of the ring before sleeping */
+#define SLEEP_MS 100		/* then check whether the peer lives */
 #define STALL_SECONDS 60	/* for a transfer, and one more per 16 MiB */
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
@@ -57,7 +58,7 @@ struct options {
 };
 
 struct source {
-	const char *name;	/* without folders */
+	const char *name;	/* without the path */
 	uint8_t *bytes;
 	uint64_t length;
 	unsigned char sha256[32];
@@ -65,8 +66,8 @@ struct source {
 
 /* How the two processes reach each other, for one transfer. */
 struct channel {
-	int fd[2];		/* receive from, send to; or a memfd and -1 */
-	int bell[2];		/* wakes the receiver, the sender; or -1 */
+	int fd[2];		/* receive from, send to; or memfd and -1 */
+	int bell[2];		/* wakes receiver, sender; or -1 */
 	uint64_t ring_bytes;
 	struct vqp_pair pair;
 	void *mapped;		/* the pair's pages, or NULL */
@@ -75,7 +76,7 @@ struct channel {
 struct subject {
 	const char *name;
 	bool (*open)(struct channel *);
-	/* Before the clock starts, in each process after the fork. */
+	/* Each process calls it after the fork, before the clock starts. */
 	bool (*attach)(struct channel *, bool sending);
 	bool (*send)(struct channel *, const uint8_t *, uint64_t);
 	bool (*receive)(struct channel *, uint8_t *, uint64_t);
@@ -86,11 +87,14 @@ struct result {
 	bool sha256_ok;		/* in every round */
 };
 
-/* What the receiving process learns from signals. */
+/* What signals tell the receiving process. */
 static volatile sig_atomic_t sender_gone;
 static volatile sig_atomic_t stalled;
 
-/* The sender's clock at its first byte; read after it has been reaped. */
+/*
+ * The sender's clock at its first byte; the receiver reads it after it reaped
+ * the sender.
+ */
 static struct timespec *first_byte;
 
 /* The processors of the receiver and the sender; -1: not pinned. */
@@ -99,8 +103,8 @@ static int processor[2] = { -1, -1 };
 /* ---- A queue pair between two processes. */
 
 /*
- * Create the shared pages: two headers, then the ring.  All of it is
- * allocated now and sealed, so that neither process can meet a SIGBUS.
+ * Create the shared pages: two headers, then the ring.  All of the memory is
+ * allocated and sealed here, so that neither process can meet a SIGBUS.
  */
 static bool
 vqp_open(struct channel *channel)
@@ -142,9 +146,9 @@ vqp_open(struct channel *channel)
 }
 
 /*
- * Map the pages and take one end.  The two processes mirror each other: what
- * one produces the other consumes.  Nothing flows back, so that ring has no
- * bytes.
+ * Map the pages and take one side of the queue pair.  The two processes mirror
+ * each other: what one produces the other consumes.  Nothing flows back, so the
+ * second ring has no bytes.
  */
 static bool
 vqp_attach(struct channel *channel, bool sending)
@@ -181,11 +185,14 @@ ring(int bell)
 {
 	const uint64_t once = 1;
 
-	/* It fails only when it has been rung 2^64 times and never heard. */
+	/* The write fails only after 2^64 notifications that nobody read. */
 	(void)!write(bell, &once, sizeof(once));
 }
 
-/* A signal ends it early, and a peer that died without ringing, soon. */
+/*
+ * A signal ends the sleep early.  So does the timeout, soon after a peer died
+ * without a notification.
+ */
 static void
 sleep_until_rung(int bell)
 {
@@ -202,7 +209,7 @@ piece(uint64_t length)
 	return length < PIECE_BYTES ? length : PIECE_BYTES;
 }
 
-/* Whoever finds nothing to do looks again for a while, and then sleeps. */
+/* A side that finds nothing to do polls for a while and then sleeps. */
 static bool
 vqp_send(struct channel *channel, const uint8_t *from, uint64_t length)
 {
@@ -239,7 +246,10 @@ vqp_receive(struct channel *channel, uint8_t *to, uint64_t length)
 	unsigned turns = 0;
 
 	while (length != 0) {
-		/* Asked first: what it sent before it went is in the ring. */
+		/*
+		 * Load the flags first: the sender's last bytes are in the ring
+		 * before the sender is gone.
+		 */
 		bool last_look = sender_gone || stalled;
 		int64_t n = vqp_pair_dequeue(pair, to, piece(length));
 
@@ -273,7 +283,10 @@ pipe_open(struct channel *channel)
 		warn("pipe");
 		return false;
 	}
-	/* As large as the ring, or as the system allows: that is not an error. */
+	/*
+	 * As large as the ring, or as large as the system allows: a smaller
+	 * pipe is no error.
+	 */
 	(void)fcntl(channel->fd[1], F_SETPIPE_SZ, (int)channel->ring_bytes);
 	return true;
 }
@@ -287,7 +300,7 @@ socket_open(struct channel *channel)
 		warn("socketpair");
 		return false;
 	}
-	/* As with the pipe: beyond the system's limit only root may go. */
+	/* As with the pipe, only root may exceed the system's limit. */
 	if (setsockopt(channel->fd[1], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
 	    sizeof(bytes)) != 0)
 		(void)setsockopt(channel->fd[1], SOL_SOCKET, SO_SNDBUF, &bytes,
@@ -295,7 +308,10 @@ socket_open(struct channel *channel)
 	return true;
 }
 
-/* One process closes what is the other's, so that its end shows as EOF. */
+/*
+ * Each process closes the peer's descriptors, so that a closed side shows as
+ * EOF.
+ */
 static bool
 fd_attach(struct channel *channel, bool sending)
 {
@@ -375,18 +391,24 @@ on_signal(int number)
 static void
 catch_signals(void)
 {
-	/* Without SA_RESTART: they end a read() that nobody will answer. */
+	/*
+	 * Without SA_RESTART, so that the signal ends a read() that nobody will
+	 * answer.
+	 */
 	const struct sigaction action = {
 		.sa_handler = on_signal, .sa_flags = SA_NOCLDSTOP,
 	};
 
 	sigaction(SIGCHLD, &action, NULL);
 	sigaction(SIGALRM, &action, NULL);
-	/* A write to a peer that is gone is an error, not a signal. */
+	/*
+	 * A write to a peer that is gone returns an error instead of raising a
+	 * signal.
+	 */
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* Ring after `seconds` and every second then; 0: not any more. */
+/* Raise the alarm after `seconds` and then every second; 0 turns it off. */
 static void
 set_alarm(uint64_t seconds)
 {
@@ -399,8 +421,9 @@ set_alarm(uint64_t seconds)
 }
 
 /*
- * Go before what else runs on this machine, for the milliseconds of a
- * transfer.  Without the right to it the load counts, for all subjects alike.
+ * Run before everything else on this machine for the milliseconds of a
+ * transfer.  Without the right to do so, the load of the machine slows all
+ * subjects alike.
  */
 static void
 set_priority(int policy, int priority)
@@ -410,7 +433,7 @@ set_priority(int policy, int priority)
 	(void)sched_setscheduler(0, policy, &parameters);
 }
 
-/* Both processors are ours to use, as sched_getaffinity() said. */
+/* sched_getaffinity() said that we may use both processors. */
 static void
 pin(int which)
 {
@@ -447,7 +470,7 @@ sender_main(const struct subject *subject, struct channel *channel,
 {
 	bool sent;
 
-	/* A receiver that dies takes us along. */
+	/* Kill the sender when the receiver dies. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != receiver)
 		_exit(EXIT_FAILED);
@@ -467,7 +490,10 @@ seconds_since(const struct timespec *from, const struct timespec *to)
 	    1e-9 * (double)(to->tv_nsec - from->tv_nsec);
 }
 
-/* Reap the sender.  True if it went as it should, and not by our hand. */
+/*
+ * Reap the sender.  True if it exited normally and this process did not kill
+ * it.
+ */
 static bool
 sender_ended(pid_t sender)
 {
@@ -483,8 +509,8 @@ sender_ended(pid_t sender)
 }
 
 /*
- * Stream the file from a new process into `target`, and store the seconds
- * that took.  False, with a message, if it did not all arrive.
+ * Stream the file from a new process into `target`, and store the seconds that
+ * took.  Returns false, with a message, if not all bytes arrived.
  */
 static bool
 transfer(const struct subject *subject, uint64_t ring_bytes,
@@ -528,7 +554,7 @@ transfer(const struct subject *subject, uint64_t ring_bytes,
 	channel_close(&channel);
 	if (!sender_ended(sender))
 		received = false;
-	/* Without a byte there is neither a first nor a last one. */
+	/* An empty file has neither a first nor a last byte. */
 	*seconds = file->length == 0 ? 0 :
 	    seconds_since(first_byte, &last_byte);
 	return received;
@@ -545,7 +571,7 @@ sha256(const uint8_t *bytes, uint64_t length, unsigned char digest[32])
 	return false;
 }
 
-/* Memory that is there: no page fault is left for the measured part. */
+/* Touch the memory here, so that the measured part meets no page fault. */
 static void *
 populated(uint64_t bytes, int sharing)
 {
@@ -558,7 +584,10 @@ populated(uint64_t bytes, int sharing)
 	return base;
 }
 
-/* Read all of the file into memory, or end with what is wrong with it. */
+/*
+ * Read all of the file into memory.  On failure, end the program with a message
+ * that says what is wrong.
+ */
 static void
 source_read(struct source *file, const char *path)
 {
@@ -592,7 +621,7 @@ source_read(struct source *file, const char *path)
 		exit(EXIT_FAILED);
 }
 
-/* The largest program of the installed compiler, as every developer has. */
+/* The largest program of the installed compiler: every developer has one. */
 static void
 compiler_binary(char path[], size_t path_bytes)
 {
@@ -635,7 +664,7 @@ compare_doubles(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* Of a sorted array. */
+/* The median of a sorted array. */
 static double
 median(const double *sorted, uint64_t count)
 {
@@ -643,8 +672,8 @@ median(const double *sorted, uint64_t count)
 }
 
 /*
- * All rounds: in each, every subject once, and another one first.  False if
- * a transfer failed; a wrong hash is a result.
+ * Run all rounds.  Each round measures every subject once and begins with
+ * another one.  Returns false if a transfer failed; a wrong hash is a result.
  */
 static bool
 run_rounds(const struct options *options, const struct source *file,
@@ -657,7 +686,10 @@ run_rounds(const struct options *options, const struct source *file,
 			uint64_t i = (round + turn) % SUBJECTS;
 			unsigned char digest[32];
 
-			/* What the round before left would pass the check. */
+			/*
+			 * Without this, the bytes of the previous round would
+			 * pass the check.
+			 */
 			memset(target, 0xa5, file->length);
 			if (!transfer(&subjects[i], options->ring_bytes, file,
 			    target, &results[i].seconds[round])) {
@@ -709,7 +741,7 @@ print_table(const struct options *options, const struct source *file,
 	}
 }
 
-/* A file may be called anything. */
+/* Escape the name: a file name may contain any byte. */
 static void
 print_json_string(FILE *out, const char *text)
 {
@@ -752,7 +784,10 @@ print_json(FILE *out, const struct options *options,
 		    "\"ratio_to_vqp\": ", i == 0 ? "" : ",", subjects[i].name,
 		    middle, seconds[0], seconds[options->rounds - 1],
 		    gib_per_s(file->length, middle));
-		/* Of the rates: below 1, the subject is slower than vqp. */
+		/*
+		 * The ratio of the rates: below 1, this subject is slower than
+		 * vqp.
+		 */
 		if (middle > 0)
 			fprintf(out, "%.6f", vqp_median / middle);
 		else

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The C++ side of the harness.  Google Benchmark 1.7.1 has traps, and this
- * is where they are avoided:
+ * The C++ side of the harness.  It avoids these traps of Google Benchmark
+ * 1.7.1:
  *
- * - It exits 0 when a benchmark fails: our reporter counts.
- * - Its own reporters say that Debian's library is a debug build, as if it
- *   were ours: ours prints nothing.
+ * - It exits 0 when a benchmark fails: our reporter counts the failures.
+ * - Its own reporters say that Debian's library is a debug build, as if our
+ *   code were one: our reporter prints nothing.
  * - It shuffles all repetitions of all benchmarks at once.  We want rounds,
  *   which a time budget or a signal can end with the same number of samples
- *   everywhere: one repetition each, run anew for every round.
- * - It would choose the iterations itself and divide times by them: there is
- *   one, and the time is the one we give it.
+ *   everywhere: each round is a new run with one repetition each.
+ * - It would choose the iterations itself and divide times by them: we set one
+ *   iteration and report the time ourselves.
  */
 #include "harness.h"
 

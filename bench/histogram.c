@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The half of a histogram that no measured loop runs. */
+/* The part of a histogram that no measured loop runs. */
 #include "histogram.h"
 
 #include <math.h>

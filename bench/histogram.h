@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A histogram over all of uint64_t whose buckets grow with the value, after
- * HdrHistogram: 64 buckets to each power of two, so that a value is known to
- * 1/64 of itself and adding one is a handful of instructions.  Values below
- * 64, the mean and the largest value are exact.
+ * A histogram over all of uint64_t whose buckets grow with the value, as in
+ * HdrHistogram.  Each power of two has 64 buckets, so a value is known to 1/64
+ * of itself and adding one takes a handful of instructions.  Values below 64,
+ * the mean and the largest value are exact.
  */
 #ifndef BENCH_HISTOGRAM_H
 #define BENCH_HISTOGRAM_H
@@ -33,7 +33,9 @@ histogram_index(uint64_t value)
 	if (value < HISTOGRAM_STEPS)
 		return (uint32_t)value;
 	shift = 63 - HISTOGRAM_BITS - (uint32_t)__builtin_clzll(value);
-	/* The top bit of value >> shift adds the step that shift lacks. */
+	/*
+	 * The top bit of value >> shift supplies the step that `shift` lacks.
+	 */
 	return (shift << HISTOGRAM_BITS) + (uint32_t)(value >> shift);
 }
 
@@ -54,12 +56,12 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
 uint64_t histogram_upper_edge(uint32_t index);
 
 /*
- * The value that a share `q` (0 to 1) of all values does not exceed, at most
- * 1/64 too high; 0 for an empty histogram.
+ * Returns the value that a share `q` (0 to 1) of all values does not exceed, at
+ * most 1/64 too high; 0 for an empty histogram.
  */
 uint64_t histogram_quantile(const struct histogram *histogram, double q);
 
-/* The mean, exactly; 0 for an empty histogram. */
+/* Returns the exact mean; 0 for an empty histogram. */
 double histogram_mean(const struct histogram *histogram);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Writing JSON. */
+/* Writes JSON with its indentation, commas and escapes. */
 #include "json.h"
 
 #include <math.h>
@@ -29,7 +29,7 @@ next_line(struct json *json)
 		putc(' ', json->file);
 }
 
-/* What comes before a value. */
+/* Write what comes before a value: comma, indentation and key. */
 static void
 begin(struct json *json, const char *key)
 {
@@ -110,7 +110,7 @@ json_integer(struct json *json, const char *key, uint64_t value)
 	fprintf(json->file, "%llu", (unsigned long long)value);
 }
 
-/* JSON knows no infinity and no NaN. */
+/* JSON has no infinity and no NaN, so they become null. */
 void
 json_number(struct json *json, const char *key, double value)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Writing JSON: indentation, commas and escapes.  Every call names the key,
- * or NULL inside an array.
+ * Writes JSON and takes care of indentation, commas and escapes.  Every call
+ * names the key, or passes NULL inside an array.
  */
 #ifndef BENCH_JSON_H
 #define BENCH_JSON_H
@@ -13,7 +13,7 @@
 struct json {
 	FILE *file;
 	unsigned depth;
-	bool any;		/* does something stand before us here? */
+	bool any;		/* a value precedes the next one */
 };
 
 void json_object(struct json *json, const char *key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What Linux and the processor tell about themselves. */
+/* What Linux and the processor report about the machine. */
 #include "machine.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ first_line(const char *path, const char *start, char *line, size_t length)
 	return found;
 }
 
-/* A setting; if the file lists them all, the one in brackets. */
+/* Read a setting.  If the file lists all choices, take the one in brackets. */
 static void
 write_setting(struct json *json, const char *key, const char *path)
 {
@@ -55,7 +55,7 @@ write_cpu(struct json *json)
 	char line[256];
 	const char *name = NULL;
 
-	/* x86; other processors are not named there. */
+	/* Linux names the model on x86 only. */
 	if (first_line("/proc/cpuinfo", "model name", line, sizeof(line)))
 		name = strchr(line, ':');
 	json_string(json, "cpu", name != NULL ? name + 2 : "unknown");
@@ -81,7 +81,7 @@ hypervisor(char name[13])
 #if defined(__x86_64__) || defined(__i386__)
 	unsigned a, b, c, d;
 
-	/* Leaf 1, ECX bit 31: reserved for hypervisors to say so. */
+	/* Leaf 1, ECX bit 31: a hypervisor sets it to announce itself. */
 	if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & (1u << 31)) == 0)
 		return false;
 	__cpuid(0x40000000, a, b, c, d);

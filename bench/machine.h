@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The machine card: a number without it is no result.  And how busy the
- * machine was with other things.
+ * Describes the machine of a run, because a number without its machine is no
+ * result.  Also measures how busy the machine was with other things.
  */
 #ifndef BENCH_MACHINE_H
 #define BENCH_MACHINE_H
@@ -9,7 +9,7 @@
 #include "json.h"
 #include "topo.h"
 
-/* How far /proc/stat and the load have come. */
+/* The readings of /proc/stat and of the load average at one moment. */
 struct machine_load {
 	double average[3];	/* 1, 5 and 15 minutes */
 	double ticks;		/* of all processors */
@@ -18,11 +18,13 @@ struct machine_load {
 
 void machine_load(struct machine_load *load);
 
-/* The share of processor time the hypervisor gave to others, in percent. */
+/*
+ * The share of processor time that the hypervisor gave to others, in percent.
+ */
 double machine_steal_percent(const struct machine_load *before,
     const struct machine_load *after);
 
-/* The members of "machine". */
+/* Write the members of "machine". */
 void machine_write(struct json *json, const struct topo *topo);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* memcpy() between two halves of a piece of memory. */
+/*
+ * The cases of a bare copy: memcpy() between the two halves of one block of
+ * memory.
+ */
 #include "memcpy_case.h"
 
 #include <stdio.h>
@@ -9,22 +12,22 @@
 #include "clock.h"
 #include "quiet.h"
 
-/* About a millisecond's worth, and the piece a single call copies at most. */
+/* About a millisecond of copying; also the most that one call copies. */
 #define SAMPLE_BYTES ((uint64_t)16 << 20)
 #define PIECE_BYTES ((uint64_t)1 << 20)
 
 #define HANG_SECONDS 5
 
 /*
- * A hypervisor may report a last cache of hundreds of MiB, and a memory of
- * four times that takes longer to touch than a run has.  Where a cache really
- * is that large, the limit "dram" is too high.
+ * A hypervisor may report a last-level cache of hundreds of MiB.  Touching four
+ * times that much would take longer than a run.  Where a cache really is that
+ * large, the limit "dram" is too high.
  */
 #define DRAM_BYTES_MAX ((uint64_t)512 << 20)
-/* To touch it takes a second, and much more on a busy machine. */
+/* Touching the memory takes a second, and much longer on a busy machine. */
 #define OPEN_SECONDS 60
 
-/* Go on copying where the last call stopped. */
+/* Continue the copy where the last call stopped. */
 static void
 copy_on(struct memcpy_case *self, uint64_t bytes)
 {
@@ -41,7 +44,7 @@ copy_on(struct memcpy_case *self, uint64_t bytes)
 	}
 }
 
-/* On the thread that copies, so that the pages are of its node. */
+/* Runs on the thread that copies, so that the pages come from its node. */
 static void
 open_memory(void *arg)
 {
@@ -57,7 +60,10 @@ copy(void *arg)
 	struct quiet quiet;
 	uint64_t start;
 
-	/* What is to lie in a cache must first get there. */
+	/*
+	 * Copy once before the clock starts, so that the bytes are in their
+	 * cache.
+	 */
 	if (self->bytes <= SAMPLE_BYTES)
 		copy_on(self, self->bytes / 2);
 	quiet_begin(&quiet);
@@ -171,7 +177,7 @@ memcpy_cases_add(struct bench_cases *cases, struct worker_pair *pair,
 
 		if (cache == 0)
 			continue;
-		/* Half of it: there is more to keep than the bytes. */
+		/* Use half of the cache: it holds more than these bytes. */
 		if (!add(cases, pair, levels[i], cache / 2))
 			return false;
 		largest = cache;

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The raw round trip of a cache line. */
+/* Measures the raw round trip of a cache line. */
 #include "probe.h"
 
 #include <stdlib.h>
 
-/* Some clocks step by 10 ns and more: time a few round trips together. */
+/*
+ * Some clocks step by 10 ns and more, so several round trips are timed
+ * together.
+ */
 #define TRIPS_AT_ONCE 4
 #define TIMINGS 32
 

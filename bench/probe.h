@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How far apart are the two threads right now?  In a virtual machine the
- * topology cannot say: the hypervisor moves virtual processors between cores
- * of one L3, cores of two, and threads of one core, about once a second.  A
- * bare cache-line round trip before and after every burst can.
+ * Measures how far apart the two threads are at this moment.  The topology of a
+ * virtual machine does not tell: about once a second the hypervisor moves
+ * virtual processors between cores of one L3, cores of two L3s, and threads of
+ * one core.  A bare cache-line round trip before and after every burst does
+ * tell.
  */
 #ifndef BENCH_PROBE_H
 #define BENCH_PROBE_H
@@ -13,15 +14,19 @@
 
 #include "spin.h"
 
-/* Two lines, one for each direction, in a pair of lines each.  Begin at 0. */
+/*
+ * One line for each direction, each in a pair of lines of its own.  Both begin
+ * at 0.
+ */
 struct probe {
 	uint64_t ping __attribute__((aligned(128)));
 	uint64_t pong __attribute__((aligned(128)));
 };
 
 /*
- * Where a round trip puts two threads.  The medians seen fall into three
- * heaps with nothing between them, in nanoseconds:
+ * The placement of two threads that a round trip shows.  The medians seen on
+ * real machines fall into three groups with nothing between them, in
+ * nanoseconds:
  *
  *			one core	one L3		two L3s
  *	Zen 4, 2.6 GHz	43 to 53	80 to 115	380 to 500
@@ -41,8 +46,8 @@ enum probe_class probe_classify(double round_trip_ns);
 const char *probe_class_name(enum probe_class found);
 
 /*
- * Both at the same time, on one thread each.  The first stores the median
- * round trip.  False when the other never came.
+ * Both threads of a pair call this at the same time.  The first thread stores
+ * the median round trip.  False when the other thread never answered.
  */
 bool probe_ping(struct probe *probe, struct spin *spin, double *median_ns);
 bool probe_pong(struct probe *probe, struct spin *spin);

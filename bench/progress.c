@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The live line. */
+/* The live line that shows how far a run has come. */
 #include "progress.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ progress_elapsed(const struct progress *progress)
 	return (double)(clock_monotonic_ns() - progress->start_ns) * 1e-9;
 }
 
-/* 0 to 1 */
+/* How much of the run is done, from 0 to 1. */
 static double
 fraction(const struct progress *progress)
 {

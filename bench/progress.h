@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How far a run has come, on stderr: one line that is written over on a
- * terminal, a line for every twentieth of the run elsewhere.
+ * Shows on stderr how far a run has come: on a terminal, one line that is
+ * overwritten; elsewhere, one line for every twentieth of the run.
  */
 #ifndef BENCH_PROGRESS_H
 #define BENCH_PROGRESS_H
@@ -25,10 +25,10 @@ struct progress {
 void progress_begin(struct progress *progress, size_t per_round,
     unsigned rounds, double seconds);
 
-/* Before each measurement. */
+/* Call this before each measurement. */
 void progress_step(struct progress *progress, const char *name);
 
-/* Leave the line. */
+/* End the live line. */
 void progress_end(struct progress *progress);
 
 double progress_elapsed(const struct progress *progress);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* From bursts to samples, and from samples to rows. */
+/*
+ * The cases of a queue: bursts become samples, and samples become rows of
+ * results.
+ */
 #include "queue_case.h"
 
 #include <inttypes.h>
@@ -11,14 +14,17 @@
 #include "clock.h"
 
 /*
- * Long against a probe and the cost of a start, short against the second or
- * so after which a hypervisor moves a processor.
+ * A burst is long compared with a probe and the cost of a start.  It is short
+ * compared with the second or so after which a hypervisor moves a processor.
  */
 #define BURST_NS 1.5e6
-/* How late an open loop is shows a little later. */
+/* An open loop needs longer bursts: its lateness builds up over time. */
 #define OPEN_LOOP_NS 3e6
 
-/* From a first guess to the right length in steps of at most GROWTH. */
+/*
+ * A case begins with a guess and approaches the right length by steps of at
+ * most GROWTH.
+ */
 #define FIRST_MESSAGES 64
 #define GROWTH 32
 #define ATTEMPTS 8
@@ -41,7 +47,7 @@ mode_name(enum peer_mode mode)
 	return names[mode];
 }
 
-/* NULL: the peer has no layouts. */
+/* NULL if the peer has no layouts. */
 static const char *
 layout_name(enum peer_layout layout)
 {
@@ -64,7 +70,7 @@ spin_name(const struct queue_case *self)
 	return self->shape.pause ? "pause" : "tight";
 }
 
-/* Fill in the name, from what the case is. */
+/* Compose the name of a case from its parameters. */
 static void
 set_name(struct queue_case *self)
 {
@@ -83,7 +89,7 @@ set_name(struct queue_case *self)
 	    topo_relation_name(self->relation), spin_name(self));
 }
 
-/* What the next burst passes, given how long the last took. */
+/* Set the messages of the next burst from the duration of the last one. */
 static void
 adjust(struct queue_case *self, double ns)
 {
@@ -178,10 +184,10 @@ queue_case_sample(struct bench_case *base, bool *hung)
  */
 
 /*
- * Of the two ways to wait a row shows the faster one, so that no peer is judged
- * by one that does not suit it.  A median of few samples is no median: one with
- * less than half as many as the other does not count.  NULL if neither has
- * samples.
+ * A row shows the faster of the two ways to wait, so that no peer is judged by
+ * one that does not suit it.  A median of few samples means little, so a way
+ * with less than half as many samples as the other does not count.  NULL if
+ * neither has samples.
  */
 static struct queue_case *
 faster(struct queue_case *self, enum probe_class found)
@@ -211,7 +217,7 @@ write_errors(struct json *json, const struct queue_case *self)
 	json_integer(json, "errors", sum);
 }
 
-/* Both ways to wait, not only the faster one. */
+/* Write both ways to wait, not only the faster one. */
 static void
 write_spins(struct json *json, struct queue_case *self,
     enum probe_class found)
@@ -254,7 +260,10 @@ write_place(struct json *json, const struct queue_case *best, enum probe_class f
 	json_string(json, "class", probe_class_name(found));
 }
 
-/* Rows of `first` and its other_wait in a class: `best` is the faster of them. */
+/*
+ * Write the rows of `first` and its other_wait in a class; `best` is the faster
+ * of the two.
+ */
 static void
 write_throughput_row(struct json *json, struct queue_case *best,
     struct queue_case *first, enum probe_class found)
@@ -387,7 +396,7 @@ table_of(const struct queue_case *self)
 	}
 }
 
-/* Both ways to wait, unless the peer knows but one. */
+/* Add a case for each way to wait, or one case if the peer has only one way. */
 bool
 queue_cases_add(struct bench_cases *cases, const struct peer *peer,
     struct peer_shape shape, enum topo_relation relation,

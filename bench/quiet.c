@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The kernel's account of a thread. */
+/* Uses the kernel's accounting of a thread to tell whether it was disturbed. */
 #include "quiet.h"
 
 #include <sys/resource.h>
@@ -7,8 +7,8 @@
 #include "clock.h"
 
 /*
- * Timer ticks and exits to the hypervisor alone take 1 to 3 % of a burst; a
- * second thread that wants the processor takes far more.
+ * Timer ticks and exits to the hypervisor alone take 1 to 3 % of a burst.  A
+ * second thread on the same processor takes far more.
  */
 #define LOST_PERCENT 5
 

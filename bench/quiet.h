@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Was a thread left alone while it measured?  Other threads, interrupts and
- * the hypervisor take processors away; a burst that lost time to them says
- * nothing about a queue.
+ * Tells whether a thread was disturbed while it measured.  Other threads,
+ * interrupts and the hypervisor take processors away; a burst that lost time to
+ * them says nothing about a queue.
  */
 #ifndef BENCH_QUIET_H
 #define BENCH_QUIET_H
@@ -16,13 +16,14 @@ struct quiet {
 	uint64_t wall_ns;
 };
 
-/* For the calling thread. */
+/* Begin to observe the calling thread. */
 void quiet_begin(struct quiet *quiet);
 
 /*
- * No involuntary switch since, and hardly any time that passed without the
- * thread running, which also shows time the hypervisor stole.  A thread that
- * `sleeps` on its own account is only asked for the former.
+ * True if there was no involuntary switch since quiet_begin(), and if hardly
+ * any time passed without the thread running.  The second condition also shows
+ * the time that the hypervisor stole.  It does not apply to a thread that
+ * `sleeps` on its own account.
  */
 bool quiet_end(const struct quiet *quiet, bool sleeps);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The document around the rows. */
+/* Writes the JSON document around the rows. */
 #include "results.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "peer.h"
 
-/* The rows of a table. */
+/* Write the rows of one table. */
 static void
 write_table(struct json *json, const char *key, const struct suite *suite,
     enum bench_table table)

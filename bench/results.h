@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The outcome of a run as JSON, schema_version 1: one row for every
- * combination of what was varied, the measurements in its columns, units in
- * the names.  report.py makes tables of it.
+ * Writes the outcome of a run as JSON, schema_version 1.  There is one row for
+ * every combination of what was varied; the measurements are its columns, with
+ * units in their names. report.py makes tables from it.
  */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
@@ -15,7 +15,7 @@
 
 #define RESULTS_SCHEMA_VERSION 2
 
-/* What a run was. */
+/* The facts of a run. */
 struct results_run {
 	time_t started;
 	double seconds;
@@ -27,7 +27,10 @@ struct results_run {
 	struct machine_load after;
 };
 
-/* Why the numbers of this build mean nothing; NULL if they mean something. */
+/*
+ * Returns why the numbers of this build mean nothing, or NULL if they are
+ * valid.
+ */
 const char *results_spoiled(void);
 
 /* False with a message on stderr if the file cannot be written. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Medians rather than means: a virtual machine's outliers are not ours. */
+/*
+ * Statistics of samples.  They use medians instead of means, because the
+ * outliers of a virtual machine say nothing about the subject.
+ */
 #include "samples.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How a measured thread waits for the other: by looking again, with a pause
- * in between or without, and never for longer than the deadline.
+ * How a measured thread waits for the other thread: it polls, with or without a
+ * pause in between, and never longer than the deadline.
  */
 #ifndef BENCH_SPIN_H
 #define BENCH_SPIN_H
@@ -15,10 +15,10 @@ struct spin {
 	bool pause;
 	uint32_t looks;
 	uint64_t deadline;	/* in ticks */
-	bool *abandoned;	/* shared: one gives up, both do */
+	bool *abandoned;	/* shared: if one gives up, both do */
 };
 
-/* Before every further look.  False: give up. */
+/* Call this before every further poll.  False: give up. */
 static inline bool
 spin_again(struct spin *spin)
 {

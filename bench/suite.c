@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Which cases there are. */
+/* Decides which cases there are. */
 #include "suite.h"
 
 #include <stdio.h>
@@ -18,11 +18,14 @@ static const uint64_t ring_bytes[] = { 65536, 1048576 };
 
 #define STREAM_BLOCK_BYTES 16384
 
-/* Round trips ask for latency: small messages, and any ring is empty. */
+/*
+ * Round trips measure latency, so messages are small and any ring is nearly
+ * empty.
+ */
 #define ROUND_TRIP_BYTES 64
 #define ROUND_TRIP_RING 65536
 
-/* Open loops ask what that latency becomes under load. */
+/* Open loops measure what that latency becomes under load. */
 #define OPEN_LOOP_BYTES 64
 #define OPEN_LOOP_RING 65536
 static const uint64_t rates_per_s[] = { 10000000, 20000000 };
@@ -104,7 +107,7 @@ add_peer(struct suite *suite, const struct peer *peer,
 	return true;
 }
 
-/* Ring by ring, so that all ways to store are neighbours. */
+/* All ways to store of one ring size come next to each other. */
 static bool
 add_streams(struct suite *suite, enum topo_relation relation)
 {
@@ -133,8 +136,10 @@ add_relation(struct suite *suite, enum topo_relation relation)
 	return add_streams(suite, relation);
 }
 
-/* What one pair tells as well as another: a copy by one thread, and the driver,
- * where waking a thread decides most. */
+/*
+ * Add the cases that need only one pair of processors: a copy by one thread,
+ * and the driver, where the cost of waking a thread decides most.
+ */
 static bool
 add_once(struct suite *suite, enum topo_relation relation)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Everything that is measured on this machine: every subject in every shape
- * it offers, between every pair of processors there is; and between the first
- * pair what the driver offers beside queue pairs.
+ * Everything that is measured on this machine: every subject in every shape it
+ * offers, between every pair of processors there is.  The services of the
+ * driver beside queue pairs are measured between the first pair only.
  */
 #ifndef BENCH_SUITE_H
 #define BENCH_SUITE_H
@@ -26,20 +26,19 @@ struct suite {
 };
 
 /*
- * Find the pairs and what there is to measure between them, as far as its
- * name matches `filter`.  No thread is started.  False with a message on
- * stderr.
+ * Find the pairs of processors and the cases between them whose names match
+ * `filter`.  Starts no thread.  False with a message on stderr.
  */
 bool suite_open(struct suite *suite, const regex_t *filter);
 void suite_close(struct suite *suite);
 
-/* One name a line. */
+/* Print one name a line. */
 void suite_list(const struct suite *suite, FILE *file);
 
 /* Start the threads of the pairs.  False with a message on stderr. */
 bool suite_start(struct suite *suite);
 
-/* Do all threads run at real-time priority? */
+/* True if all threads run at real-time priority. */
 bool suite_is_real_time(const struct suite *suite);
 
 #endif

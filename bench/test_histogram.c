@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The histogram against the sorted values themselves. */
+/* Tests the histogram against the sorted values themselves. */
 #include "histogram.h"
 
 #include <math.h>
@@ -21,7 +21,7 @@ compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Values of every magnitude, many of them small as latencies are. */
+/* Values of every magnitude, many of them small, as latencies are. */
 static void
 draw(uint64_t seed)
 {

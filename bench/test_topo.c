@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What follows from the machine's description, on machines that are not
- * here: hwloc makes them up from HWLOC_SYNTHETIC.
+ * Tests what the benchmarks derive from a machine's description, on machines
+ * that do not exist here: hwloc makes them from HWLOC_SYNTHETIC.
  */
 #include "memcpy_case.h"
 #include "topo.h"
@@ -26,7 +26,9 @@ make_up(const char *text)
 	return topo;
 }
 
-/* Pick pairs on the machine `text` describes; `expected` is a bit set. */
+/*
+ * Pick pairs on the machine that `text` describes; `expected` is a set of bits.
+ */
 static void
 pick(const char *text, unsigned expected)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Processor pairs and pinning by hwloc. */
+/* Finds pairs of processors and pins threads, with hwloc. */
 #include "topo.h"
 
 #include <hwloc.h>
@@ -13,8 +13,8 @@ struct topo {
 };
 
 /*
- * hwloc leaves out what the cgroup forbids, but not what the affinity mask
- * (taskset) does.
+ * hwloc leaves out the processors that the cgroup forbids, but not those that
+ * the affinity mask (taskset) forbids.
  */
 static bool
 restrict_to_affinity(hwloc_topology_t hwloc)
@@ -58,7 +58,10 @@ topo_close(struct topo *topo)
 	free(topo);
 }
 
-/* Do both lie below one object of this type?  No if there is none. */
+/*
+ * True if both lie below one object of this type; false if there is no such
+ * object.
+ */
 static bool
 share(hwloc_topology_t hwloc, hwloc_obj_type_t type, hwloc_obj_t a,
     hwloc_obj_t b)
@@ -70,8 +73,9 @@ share(hwloc_topology_t hwloc, hwloc_obj_type_t type, hwloc_obj_t a,
 }
 
 /*
- * Not by the type of their common ancestor, which may be a Group, a Die or a
- * Package.  Nodes are compared as sets: they are no ancestors of a processor.
+ * The type of the common ancestor does not tell the relation: the ancestor may
+ * be a Group, a Die or a Package.  Nodes are compared as sets, because they are
+ * not ancestors of a processor.
  */
 static enum topo_relation
 relate(hwloc_topology_t hwloc, hwloc_obj_t a, hwloc_obj_t b)
@@ -143,7 +147,10 @@ topo_pin(const struct topo *topo, unsigned cpu)
 {
 	hwloc_obj_t pu = hwloc_get_pu_obj_by_os_index(topo->hwloc, cpu);
 
-	/* On a foreign topology hwloc binds nothing and reports success. */
+	/*
+	 * On a topology of another machine hwloc binds nothing and reports
+	 * success.
+	 */
 	if (!hwloc_topology_is_thissystem(topo->hwloc)) {
 		fprintf(stderr, "topology: it is not this machine's, "
 		    "nothing can be pinned\n");

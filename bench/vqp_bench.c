@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The benchmark program.  It measures, round after round in random order,
- * everything the suite holds, and writes what it found as JSON; what it says
- * to people goes to stderr.
+ * The benchmark program.  It measures everything the suite holds, round after
+ * round in random order, and writes the results as JSON.  Its messages to
+ * people go to stderr.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -25,7 +25,7 @@ enum exit_code {
 	EXIT_FAILED = 1,	/* messages wrong or missing, or no result */
 	EXIT_USAGE = 2,
 	EXIT_NO_MATCH = 3,
-	EXIT_SKIPPED = 77	/* no two processors */
+	EXIT_SKIPPED = 77	/* fewer than two processors */
 };
 
 #define SECONDS_FULL 240
@@ -68,7 +68,7 @@ interrupt(int number)
 	interrupted = 1;
 }
 
-/* The first signal ends the run, the second one the program. */
+/* The first signal ends the run; the second one ends the program. */
 static void
 catch_signals(void)
 {
@@ -89,11 +89,11 @@ run_case(void *arg)
 	if (interrupted || hung)
 		return 0;
 	progress_step(&progress, one->name);
-	/* What failed once would fail again, and take its time. */
+	/* A case that failed once would fail again and take its time. */
 	return one->errors != 0 ? -1 : one->sample(one, &hung);
 }
 
-/* What fails here has an error, and fails in every round. */
+/* A case that fails here has an error, so it fails in every round. */
 static void
 open_cases(void)
 {
@@ -105,7 +105,7 @@ open_cases(void)
 	}
 }
 
-/* Answers how many rounds were whole. */
+/* Returns the number of complete rounds. */
 static unsigned
 run_rounds(const struct options *options, unsigned *failed)
 {
@@ -158,7 +158,7 @@ print_pairs(void)
 		fprintf(stderr, "%s\n", results_spoiled());
 }
 
-/* A number above 0, or the program ends. */
+/* Parse a number above 0, or end the program. */
 static double
 number(const char *option, const char *text)
 {
@@ -313,7 +313,7 @@ main(int argc, char **argv)
 	    failed != 0 || hung ? ", FAILED" : "");
 	fflush(stdout);
 	if (hung)
-		_exit(EXIT_FAILED);	/* there is a thread to wait for */
+		_exit(EXIT_FAILED);	/* a thread hangs: do not wait for it */
 	suite_close(&suite);
 	return failed != 0 ? EXIT_FAILED : EXIT_OK;
 }

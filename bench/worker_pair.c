@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Pinned threads and their jobs. */
+/* Runs jobs on two pinned threads. */
 #include "worker_pair.h"
 
 #include <errno.h>
@@ -16,16 +16,17 @@ worker_main(void *arg)
 	size_t arena_bytes = worker->arena.size;
 	sigset_t all;
 
-	/* Signals are for the thread that waits, not for those that measure. */
+	/* The waiting thread handles signals; a measuring thread must not. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	worker->ready = topo_pin(worker->topo, worker->cpu) &&
 	    arena_open(&worker->arena, arena_bytes);
 	/*
-	 * Only now: as a real-time thread on our parent's processor it would
-	 * not let the parent start the other one.  Round robin: of two runs at
-	 * a time, first in first out, each would hold one processor and wait
-	 * there for what needs the other.
+	 * Raise the priority only here: a real-time thread on its parent's
+	 * processor would keep the parent from starting the other one.  The
+	 * policy is round robin because of two runs at a time: with first in,
+	 * first out, each run would hold one processor and wait there for the
+	 * processor of the other.
 	 */
 	worker->real_time = pthread_setschedparam(pthread_self(), SCHED_RR,
 	    &lowest) == 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Two threads that stay: each on its own processor of a pair, at real-time
- * priority where that is allowed, asleep between jobs.
+ * Two threads that live as long as the run.  Each one runs on its own processor
+ * of a pair, at real-time priority where that is allowed, and sleeps between
+ * jobs.
  */
 #ifndef BENCH_WORKER_PAIR_H
 #define BENCH_WORKER_PAIR_H
@@ -23,7 +24,7 @@ struct worker {
 	pthread_t thread;
 	sem_t go;
 	sem_t done;
-	void (*job)(void *arg);	/* NULL: leave */
+	void (*job)(void *arg);	/* NULL: exit */
 	void *arg;
 };
 
@@ -32,8 +33,8 @@ struct worker_pair {
 };
 
 /*
- * Put two threads on the processors of a pair, with so much memory each.
- * False with a message on stderr if that cannot be.
+ * Start two threads on the processors of a pair, each with this much memory.
+ * False with a message on stderr on failure.
  */
 bool worker_pair_open(struct worker_pair *workers, const struct topo *topo,
     const struct topo_pair *pair, size_t arena_bytes);
@@ -41,8 +42,8 @@ void worker_pair_close(struct worker_pair *workers);
 
 /*
  * Run a job on each thread, both with the same argument, and wait for them.
- * False if they have not come back after `seconds`: then they hang, and the
- * pair is lost.
+ * False if they have not returned after `seconds`: then they hang, and the pair
+ * is lost.
  */
 bool worker_pair_run(struct worker_pair *workers, void (*first)(void *arg),
     void (*second)(void *arg), void *arg, unsigned seconds);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* What the programs of a Linux guest share: vbench.c, tests/kernel/guest. */
+/* What the programs of a Linux guest share: vbench.c and tests/kernel/guest. */
 #ifndef GUEST_SOCKET_H
 #define GUEST_SOCKET_H
 
@@ -15,7 +15,7 @@
 
 #include <linux/vm_sockets.h>
 
-/* Under an emulator all takes its time. */
+/* Everything takes long under an emulator. */
 #define PATIENCE_MS	60000
 
 static inline void
@@ -38,7 +38,7 @@ address(unsigned cid, unsigned port)
 	return a;
 }
 
-/* Linux gives a connect 2 s. */
+/* Linux gives a connect 2 s, so try again until PATIENCE_MS have passed. */
 static inline int
 dial(unsigned cid, unsigned port)
 {

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What AF_VSOCK costs in a guest; run by bench/guests.py.
+ * What AF_VSOCK costs in a guest; bench/guests.py runs this program.
  *
  *	vbench DIVISOR PASSES [spin]
  *
- * Every case is a pair of lines,
+ * Every case prints a pair of lines,
  *
  *	begin CASE BYTES COUNT
  *	end CASE BYTES COUNT ns ELAPSED idle IDLE irq INTERRUPTS
  *
- * of COUNT messages or round trips of BYTES; DIVISOR makes the counts smaller,
- * and all of it is done PASSES times.
- * Nothing else is written in between, so what the device says it saw there
- * belongs to the case.
+ * for COUNT messages or round trips of BYTES.  DIVISOR makes the counts
+ * smaller; the whole list of cases runs PASSES times.  Nothing else is written
+ * between the two lines, so what the device reports between them belongs to the
+ * case.
  *
- * With `spin` a process of the lowest class runs whenever nobody else does.
- * It is for QEMU's -icount, where time is instructions and an idle processor
- * skips to its next timer: what waits for the host would time out.  The spinner
- * executes two instructions a turn, of 2 ns each, so that its share is known
- * exactly: IDLE, 0 without it.
+ * With `spin` a process of the lowest class runs whenever no other process
+ * does.  It is for QEMU's -icount, where time is instructions and an idle
+ * processor skips to its next timer, so that everything that waits for the host
+ * would time out.  The spinner executes two instructions a turn, of 2 ns each,
+ * so its share is known exactly: IDLE, which is 0 without the spinner.
  */
 #include <sched.h>
 #include <signal.h>
@@ -33,7 +33,7 @@
 
 #define HOST		2
 #define LOCAL_PORT	7000
-/* Of vqp-host, as guests.py starts it. */
+/* The port on which guests.py lets vqp-host echo. */
 #define ECHO_PORT	7
 #define SINK_PORT	9
 #define SOURCE_PORT	19
@@ -62,7 +62,7 @@ clock_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* The device's, of one processor. */
+/* Count the device's interrupts on one processor. */
 static unsigned long
 interrupts(void)
 {
@@ -127,7 +127,9 @@ send_all(int fd, size_t bytes)
 	}
 }
 
-/* As many as there are to come; 0 at the end of the stream. */
+/*
+ * Read until all expected bytes arrived; return less at the end of the stream.
+ */
 static size_t
 receive_all(int fd, size_t bytes)
 {
@@ -144,8 +146,8 @@ receive_all(int fd, size_t bytes)
 }
 
 /*
- * The other end of a connection within the guest, in a process of its own: it
- * answers every `each` messages with as many bytes as it is asked for.
+ * The peer of a connection within the guest, in a process of its own.  It
+ * answers every `each` messages with as many bytes as the test requests.
  */
 static pid_t
 local_peer(int from, size_t bytes, unsigned each, size_t answer)
@@ -173,8 +175,8 @@ one_way(const char *name, int fd, size_t bytes, unsigned count, int ends)
 	for (unsigned i = 0; i < count; i++)
 		send_all(fd, bytes);
 	/*
-	 * Until the other end has all of it: a peer in the guest says so, as
-	 * closing takes it up to a second; the host ends.
+	 * Wait until the peer has all of it.  A peer in the guest says so,
+	 * because its close may take a second; the host closes its side.
 	 */
 	if (ends)
 		shutdown(fd, SHUT_WR);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * atomic_queue for one producer and one consumer, as its author's benchmarks
- * set it up: no shuffling of slots, and push and pop, which wait by
- * themselves and are its fastest verbs ("optimist").  Whether they pause in
- * between is a parameter of the type.  8 bytes are an atomic element whose
- * value is the flag, more have a flag beside them.  No batches, no access in
- * place.
+ * atomic_queue for one producer and one consumer, set up as in its author's
+ * benchmarks: no shuffling of slots, and push and pop, which wait by themselves
+ * and are its fastest calls ("optimist").  A parameter of the type decides
+ * whether they pause while they wait.  A message of 8 bytes is an atomic
+ * element whose value is the flag; a larger one has a flag beside it.  The
+ * queue has no batches and no access in place.
  *
- * Because they wait by themselves no deadline reaches them; a side that hung
- * would be noticed by worker_pair_run().
+ * Its calls wait by themselves, so they know no deadline; worker_pair_run()
+ * would notice a side that hangs.
  */
 #include "peer.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * boost::lockfree::spsc_queue with its capacity fixed when compiled, messages
- * by value; push and pop of arrays for batches.  A consumer could work in
- * place, a producer cannot, so neither does here.
+ * boost::lockfree::spsc_queue with a capacity fixed at compile time and
+ * messages by value; push and pop of arrays for batches.  A consumer could work
+ * in place but a producer cannot, so neither does here.
  */
 #include "peer.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Concurrency Kit's ck_ring between one producer and one consumer, with
- * messages of a fixed size kept in the ring by value: what its header offers
- * as CK_RING_PROTOTYPE.  It has no call for many, and none to read in place.
+ * Concurrency Kit's ck_ring between one producer and one consumer.  Messages
+ * have a fixed size and lie in the ring by value, which its header offers as
+ * CK_RING_PROTOTYPE.  It has no call for batches and none to read in place.
  */
 #include "peer.h"
 

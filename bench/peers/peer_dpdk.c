@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * DPDK's rte_ring, single producer and single consumer, by its headers alone:
- * elements by value, bursts of them, and its zero-copy verbs.  The ring is
- * made for elements of a few words; larger ones are legal and slow.
+ * DPDK's rte_ring with a single producer and a single consumer, from its
+ * headers alone: elements by value, bursts of them, and its zero-copy calls.
+ * The ring is made for elements of a few words; larger ones are legal and slow.
  */
 #include "peer.h"
 
@@ -44,7 +44,7 @@ get_batch(void *in, uint8_t *to, uint64_t bytes, uint64_t count)
 	    (unsigned)count, NULL);
 }
 
-/* Element i of an offer that may lie in two pieces. */
+/* Element i of a reservation or readable span that may lie in two parts. */
 TRAFFIC_INLINE void *
 element(const struct rte_ring_zc_data *offer, uint64_t bytes, uint64_t i)
 {
@@ -82,7 +82,7 @@ drain(void *in, uint64_t bytes, uint64_t count, uint64_t first,
 	return n;
 }
 
-/* What rte_ring_init() does, which is not in a header. */
+/* Do what rte_ring_init() does, because that function is not in a header. */
 static struct rte_ring *
 queue_open(const struct peer_shape *shape, struct arena *arena)
 {

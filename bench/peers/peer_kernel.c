@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What every system has: a pipe and a Unix stream socket, blocking, with
- * buffers as large as the others' rings as far as the system allows.
+ * The two queues that every system has: a pipe and a Unix stream socket, both
+ * blocking.  Their buffers are as large as the rings of the other subjects, as
+ * far as the system allows.
  */
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 
 #include "traffic.h"
 
-/* An end's `out` and `in` are descriptors. */
+/* The `out` and `in` of a side are descriptors. */
 TRAFFIC_INLINE int
 descriptor(void *end)
 {
@@ -28,7 +29,7 @@ read_some(void *in, void *to, uint64_t bytes)
 	return read(descriptor(in), to, bytes);
 }
 
-/* The few bytes of a round trip pass in one piece. */
+/* The few bytes of a round trip always pass in one call. */
 TRAFFIC_INLINE bool
 put(void *out, const void *from, uint64_t bytes)
 {
@@ -71,7 +72,7 @@ static bool
 open_sockets(const struct peer_shape *shape, struct arena *arena,
     struct peer_link *link)
 {
-	/* The kernel doubles the number, for its own bookkeeping. */
+	/* The kernel doubles this number to account for its own overhead. */
 	int bytes = (int)shape->ring_bytes;
 	int fd[2];
 
@@ -79,7 +80,10 @@ open_sockets(const struct peer_shape *shape, struct arena *arena,
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
 		return false;
 	for (unsigned i = 0; i < 2; i++) {
-		/* Without the right to force it, as far as wmem_max. */
+		/*
+		 * Without the right to force the size, the kernel allows
+		 * wmem_max at most.
+		 */
 		if (setsockopt(fd[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes,
 		    sizeof(bytes)) != 0)
 			setsockopt(fd[i], SOL_SOCKET, SO_SNDBUF, &bytes,

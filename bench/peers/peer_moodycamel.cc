@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * moodycamel::ReaderWriterQueue, bounded: only its verbs that do not allocate.
- * It has no call for many; in place it constructs a message where it lies
- * (try_emplace) and shows the oldest (peek, pop).
+ * moodycamel::ReaderWriterQueue as a bounded queue: only its calls that do not
+ * allocate.  It has no call for batches.  In place, it constructs a message in
+ * the queue (try_emplace) and shows the oldest message (peek, pop).
  */
 #include "peer.h"
 
@@ -24,8 +24,8 @@
 #include <semaphore.h>
 
 /*
- * It takes its blocks from std::malloc.  So that they are of the same memory
- * as everybody's rings, its header, and no other, sees this instead.
+ * The queue takes its blocks from std::malloc.  Only its header sees this
+ * replacement, so that the blocks come from the same memory as all other rings.
  */
 static struct arena *blocks;
 
@@ -107,7 +107,10 @@ queue_open(const struct peer_shape *shape, struct arena *arena)
 {
 	void *at = arena_take(arena, sizeof(Queue<bytes>), 4096);
 
-	/* Rounded up to a power of two of slots, of which one stays empty. */
+	/*
+	 * The size is rounded up to a power of two of slots, one of which stays
+	 * empty.
+	 */
 	blocks = arena;
 	return at == nullptr ? nullptr :
 	    new (at) Queue<bytes>(shape->ring_bytes / bytes - 1);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How fast can bytes go from one thread to the other at all?  Blocks of
- * 16 KiB, written and read where they lie, and two counters of blocks on
- * lines of their own, each looked at only when the blocks known of are used
- * up.  Which stores get there fastest depends on where the threads are: plain
- * ones within an L3, non-temporal ones, which go past the caches, between two.
+ * The limit of one direction: how fast bytes can go from one thread to the
+ * other at all.  Blocks of 16 KiB are written and read in place.  Two counters
+ * of blocks lie on lines of their own; a side loads the peer's counter only
+ * when it has used up the blocks it knows of.  The fastest kind of store
+ * depends on where the threads run: plain stores within an L3, non-temporal
+ * stores between two.
  */
 #include "traffic.h"
 
@@ -14,8 +15,8 @@
 
 struct stream {
 	struct {
-		uint64_t blocks;	/* written, as all may see */
-		uint64_t seen;		/* read, as we last saw */
+		uint64_t blocks;	/* blocks written, visible to all */
+		uint64_t seen;		/* blocks read, as last seen */
 	} writer __attribute__((aligned(128)));
 	struct {
 		uint64_t blocks;
@@ -25,7 +26,10 @@ struct stream {
 	uint8_t *data;
 };
 
-/* `write` fills a block with a message, to be seen by who sees the counter. */
+/*
+ * `write` fills a block with a message; a reader may read the block once it
+ * sees the counter.
+ */
 TRAFFIC_INLINE uint64_t
 fill_by(void *out, uint64_t bytes, uint64_t first,
     void (*write)(void *at, uint64_t bytes, uint64_t message))
@@ -61,7 +65,10 @@ write_past_caches(void *at, uint64_t bytes, uint64_t message)
 
 	for (uint64_t i = 0; i < bytes / sizeof(*to); i++)
 		_mm_stream_si128(&to[i], two_words);
-	/* Such stores are not ordered before the counter's by themselves. */
+	/*
+	 * Non-temporal stores are not ordered before the store of the counter
+	 * without this fence.
+	 */
 	_mm_sfence();
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The queue of a VMCI kernel driver as it is today, in our own words
- * (docs/wire.md), to say what vqp is better than.  It has the header of VMCI,
- * fetches its own index from shared memory three times a call, looks at the
- * peer's every time, and reaches the ring through a list of pages.  There is
- * no lock, no vector of the caller's and no call into another module, so it
- * is faster than the real one.
+ * The queue of a VMCI kernel driver as it is today, written in our own words
+ * (docs/wire.md), to show what vqp improves on.  It has the header of VMCI,
+ * fetches its own index from shared memory three times a call, loads the peer's
+ * index every time, and reaches the ring through a list of pages.  It has no
+ * lock, no vector of the caller's and no call into another module, so it is
+ * faster than the real one.
  *
- * A message passes whole or not at all: of the kernel's a part may pass, and
- * its clients ask for the space first.
+ * Here a message passes whole or not at all.  In the kernel a part of a message
+ * may pass, and its clients ask for the space first.
  */
 #include <string.h>
 
@@ -16,7 +16,9 @@
 
 #define PAGE_BYTES 4096
 
-/* Written by one end, which produces by one word and consumes by the other. */
+/*
+ * One side writes a header: it produces by one word and consumes by the other.
+ */
 struct header {
 	uint64_t handle;
 	uint64_t producer_tail;
@@ -28,7 +30,7 @@ struct queue {
 	uint8_t **pages;
 };
 
-/* One end: the queue it fills and the one that it drains. */
+/* One side: the queue it fills and the queue it drains. */
 struct end {
 	struct queue produce;
 	struct queue consume;
@@ -41,7 +43,10 @@ fetch(const uint64_t *index)
 	return __atomic_load_n(index, __ATOMIC_ACQUIRE);
 }
 
-/* Bytes ready between two indices, or less than 0 if one is not possible. */
+/*
+ * The bytes ready between two indices, or less than 0 if an index is
+ * impossible.
+ */
 static int64_t
 ready(uint64_t tail, uint64_t head, uint64_t bytes)
 {
@@ -59,7 +64,7 @@ advance(uint64_t *index, uint64_t n, uint64_t bytes)
 	    __ATOMIC_RELEASE);
 }
 
-/* Page by page; one of the two addresses is in the ring. */
+/* Copy page by page; one of the two addresses is in the ring. */
 static void
 copy_in(uint8_t *const *pages, uint64_t at, const uint8_t *from, uint64_t n)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * vqp itself, as a program that includes vqp/pair.h uses it: send and receive
- * to copy, one message or many, and the ends of vqp/ring.h to work in place.
- * And vqp with a choice made for it that it makes itself, or has turned off.
+ * vqp itself, as used by a program that includes vqp/pair.h: send and receive
+ * to copy one message or many, and the producer and consumer of vqp/ring.h to
+ * work in place.  Also variants of vqp: each one fixes a choice that vqp makes
+ * itself, or turns it off.
  */
 #include <vqp/pair.h>
 
@@ -70,8 +71,9 @@ read_some(void *in, void *to, uint64_t bytes)
 }
 
 /*
- * Rings are whole numbers of messages, so no message of an offer lies in two
- * pieces; in a ring about to be full the last lacks the byte that stays empty.
+ * Rings are whole numbers of messages, so no message of a span lies in two
+ * parts.  In a ring that is about to be full, the last message lacks the byte
+ * that stays empty.
  */
 TRAFFIC_INLINE uint64_t
 fill_one(void *out, uint64_t bytes, uint64_t count, uint64_t first)
@@ -102,7 +104,9 @@ drain_one(void *in, uint64_t bytes, uint64_t count, uint64_t first,
 	return 1;
 }
 
-/* Many at once: one offer of one or two pieces, published whole. */
+/*
+ * Many messages at once: one reservation of one or two parts, published whole.
+ */
 TRAFFIC_INLINE uint8_t *
 message(const struct vqp_span span[2], uint64_t bytes, uint64_t i)
 {
@@ -148,7 +152,7 @@ drain(void *in, uint64_t bytes, uint64_t count, uint64_t first,
 	return n;
 }
 
-/* The pages that both ends share, in one direction. */
+/* Take the pages that both sides share, for one direction. */
 static bool
 queue_open(struct vqp_queue *queue, uint64_t bytes, struct arena *arena)
 {
@@ -177,14 +181,15 @@ open_pair(const struct peer_shape *shape, struct arena *arena,
 	    !queue_open(&queue[0], shape->ring_bytes, arena) ||
 	    !queue_open(&queue[1], shape->ring_bytes, arena))
 		return false;
-	/* Variants are of the wide layout. */
+	/* Variants use the wide layout. */
 	config.layout = shape->layout == PEER_LAYOUT_COMPAT ?
 	    VQP_LAYOUT_COMPAT : VQP_LAYOUT_WIDE;
 	for (unsigned i = 0; i < 2; i++) {
 		/*
-		 * Inside a page, as most memory is.  At its start, where the
-		 * headers have their indices, one address in 16 is twice as
-		 * slow: a Zen 4 takes it for a header's in its first cache.
+		 * The pair lies inside a page, as most memory does.  At the
+		 * start of a page, where the headers have their indices, one
+		 * address in 16 is twice as slow: a Zen 4 mistakes it for a
+		 * header's address in its first cache.
 		 */
 		struct vqp_pair *pair =
 		    (struct vqp_pair *)(void *)(ends + 1024) + i;
@@ -232,7 +237,7 @@ menu(const struct peer_shape *shape)
 	TRAFFIC_MENU(shape);
 }
 
-/* How bytes are copied is what placement decides.  One way to wait will do. */
+/* Placement decides how bytes are copied.  One way to wait is enough. */
 static const struct peer_menu *
 placed_menu(const struct peer_shape *shape)
 {

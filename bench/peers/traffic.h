@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The measured loops, written once.  A peer names its verbs and the size of a
- * message; the compiler then makes loops of its own for them, with the verbs
+ * The measured loops, written once.  A peer names its calls and the size of a
+ * message.  The compiler then makes loops for this peer alone, with the calls
  * inlined and the size a constant, as in a program that uses the peer.
  *
- * Message i carries traffic_word(i) in every word.  Those that are copied
- * come from PEER_SOURCES sources in turn, and first and last word are checked
- * where they arrive; those in place are written from a register and checked
+ * Message i carries traffic_word(i) in every word.  Messages that are copied
+ * come from PEER_SOURCES sources in turn, and the receiver checks their first
+ * and last word.  Messages in place are written from a register and checked
  * word by word.
  *
- * Both C and C++.
+ * This header compiles as C and as C++.
  */
 #ifndef BENCH_TRAFFIC_H
 #define BENCH_TRAFFIC_H
@@ -26,20 +26,23 @@
 /* One thread's side of a burst. */
 struct traffic {
 	const uint8_t *source;	/* traffic_sources() messages, one by one */
-	uint8_t *sink;		/* room for a batch, or for one large message */
+	uint8_t *sink;		/* holds a batch, or one large message */
 	struct spin spin;
 	uint64_t mismatches;	/* messages that were not what was sent */
-	struct histogram *latencies;	/* in ticks; NULL: not asked */
-	double ticks_per_message;	/* of an open loop */
+	struct histogram *latencies;	/* in ticks; NULL: not wanted */
+	double ticks_per_message;	/* in an open loop */
 };
 
 #define TRAFFIC_INLINE static inline __attribute__((always_inline))
 
-/* Every message size there is. */
+/* All message sizes. */
 #define TRAFFIC_SIZES(size) \
 	size(8) size(64) size(256) size(1024) size(16384) size(65536)
 
-/* With every ring size, for peers that must know both when compiled. */
+/*
+ * All message sizes with all ring sizes, for peers that must know both at
+ * compile time.
+ */
 #define TRAFFIC_SHAPES(shape) \
 	shape(8, 65536) shape(64, 65536) shape(256, 65536) \
 	shape(1024, 65536) shape(16384, 65536) \
@@ -50,19 +53,20 @@ struct traffic {
 #define TRAFFIC_BATCH_MAX_BYTES 1024
 
 /*
- * Of an open loop: the clock waits for the message, which takes half the time
- * between two.  So some are timed, at a distance that no ring divides.
+ * In an open loop, reading the clock waits for the message, which takes half
+ * the time between two messages.  So only some messages are timed, at a
+ * distance that divides no ring.
  */
 #define TRAFFIC_TIMED_EVERY 17
 
-/* How many messages `source` must hold. */
+/* The number of messages that `source` must hold. */
 TRAFFIC_INLINE uint64_t
 traffic_sources(uint64_t bytes)
 {
 	return bytes <= TRAFFIC_BATCH_MAX_BYTES ? PEER_BATCH : PEER_SOURCES;
 }
 
-/* Never 0, which some queues reserve. */
+/* Never 0, because some queues reserve it. */
 TRAFFIC_INLINE uint64_t
 traffic_word(uint64_t message)
 {
@@ -94,13 +98,15 @@ traffic_differs(const void *at, uint64_t bytes, uint64_t message)
 TRAFFIC_INLINE uint64_t
 traffic_ends_differ(const uint8_t *at, uint64_t bytes, uint64_t message)
 {
-	/* The message must have been copied whole, whatever we look at. */
+	/* Force the whole copy, although only two words are checked. */
 	__asm__ __volatile__("" : : "r"(at) : "memory");
 	return traffic_differs(at, 8, message) |
 	    traffic_differs(at + bytes - 8, 8, message);
 }
 
-/* One message a call: put and get answer false when full or empty. */
+/*
+ * One message a call: put and get return false when the queue is full or empty.
+ */
 TRAFFIC_INLINE bool
 traffic_produce(struct traffic *traffic, void *out, uint64_t messages,
     uint64_t bytes,
@@ -133,7 +139,7 @@ traffic_consume(struct traffic *traffic, void *in, uint64_t messages,
 	return true;
 }
 
-/* put holds back that there is a message until flush, or for a while. */
+/* put keeps a message unpublished until flush, or for a while. */
 TRAFFIC_INLINE bool
 traffic_produce_more(struct traffic *traffic, void *out, uint64_t messages,
     uint64_t bytes,
@@ -156,7 +162,7 @@ traffic_produce_more(struct traffic *traffic, void *out, uint64_t messages,
 	return true;
 }
 
-/* Up to PEER_BATCH messages a call; put and get answer how many. */
+/* Up to PEER_BATCH messages a call; put and get return how many. */
 TRAFFIC_INLINE bool
 traffic_produce_batch(struct traffic *traffic, void *out, uint64_t messages,
     uint64_t bytes, uint64_t (*put)(void *out, const uint8_t *from,
@@ -201,9 +207,9 @@ traffic_consume_batch(struct traffic *traffic, void *in, uint64_t messages,
 }
 
 /*
- * Up to `at_most` messages in the ring a call, from the `first` on: fill
- * writes them with traffic_fill(), drain reads them with traffic_differs()
- * and adds up its answers.  Both answer how many.
+ * Up to `at_most` messages in the ring a call, beginning with `first`: fill
+ * writes them with traffic_fill(); drain reads them with traffic_differs() and
+ * adds up its results.  Both return how many.
  */
 TRAFFIC_INLINE bool
 traffic_produce_in_place(struct traffic *traffic, void *out,
@@ -247,8 +253,8 @@ traffic_consume_in_place(struct traffic *traffic, void *in,
 }
 
 /*
- * A byte stream, for messages that may pass in pieces: write and read answer
- * how many bytes, 0 or less for none now.
+ * A byte stream, for messages that may pass in parts: write and read return how
+ * many bytes, 0 or less for none now.
  */
 TRAFFIC_INLINE bool
 traffic_produce_stream(struct traffic *traffic, void *out, uint64_t messages,
@@ -294,8 +300,9 @@ traffic_consume_stream(struct traffic *traffic, void *in, uint64_t messages,
 }
 
 /*
- * There and back.  The clock is read once a trip, so nothing of it is lost
- * between two; it is a closed loop: the next trip begins when the last ended.
+ * There and back.  The clock is read once a trip, so no time is lost between
+ * two trips.  It is a closed loop: the next trip begins when the last one
+ * ended.
  */
 TRAFFIC_INLINE bool
 traffic_ping(struct traffic *traffic, const struct peer_end *end,
@@ -352,8 +359,9 @@ traffic_pong(struct traffic *traffic, const struct peer_end *end,
 
 /*
  * An open loop: message i is due at a time fixed beforehand, which it carries
- * in its first word, and its latency counts from then.  A sender that is
- * behind catches up as fast as it can; what that costs its messages is theirs.
+ * in its first word, and its latency counts from that time.  A sender that is
+ * late catches up as fast as it can; the delay counts in the latency of its
+ * messages.
  */
 TRAFFIC_INLINE bool
 traffic_offer(struct traffic *traffic, void *out, uint64_t messages,
@@ -361,7 +369,7 @@ traffic_offer(struct traffic *traffic, void *out, uint64_t messages,
     bool (*put)(void *out, const void *from, uint64_t bytes))
 {
 	uint64_t start = clock_ticks();
-	uint64_t *message = (uint64_t *)traffic->sink;	/* not used else */
+	uint64_t *message = (uint64_t *)traffic->sink;	/* otherwise unused */
 
 	for (uint64_t i = 0; i < messages; i++) {
 		uint64_t due = start +
@@ -399,9 +407,10 @@ traffic_accept(struct traffic *traffic, void *in, uint64_t messages,
 }
 
 /*
- * Make a `static const struct peer_loops name` of one mode from the verbs it
- * needs.  A program has one loop and calls a verb in one place, where it is
- * inlined; here it is called in many, so the compiler must be told to.
+ * Define a `static const struct peer_loops name` of one mode from the calls it
+ * needs.  A real program has one loop and calls a function in one place, where
+ * it is inlined.  Here each function is called in many places, so the compiler
+ * must be told to inline it.
  */
 #define TRAFFIC_LOOPS(name, first, second)				\
 	static __attribute__((flatten)) bool				\
@@ -456,7 +465,10 @@ traffic_accept(struct traffic *traffic, void *in, uint64_t messages,
 	    traffic_offer(traffic, end->out, messages, bytes, put),	\
 	    traffic_accept(traffic, end->in, messages, bytes, get))
 
-/* The end of a menu(): which of the peer's menu_<bytes> it is, or none. */
+/*
+ * The last line of a menu(): returns the peer's menu_<bytes> for the size, or
+ * NULL.
+ */
 #define TRAFFIC_MENU_CASE(bytes) case bytes: return &menu_##bytes;
 #define TRAFFIC_MENU(shape) do {					\
 	switch ((shape)->message_bytes) {				\
