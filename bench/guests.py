@@ -48,7 +48,7 @@ load vmw_vsock_vmci_transport
 check 'vbench' vbench {arguments}
 """
 ACCESS = re.compile(r"vmci: (rd|wr)\d+(?:\*(\d+))? (\w+)")
-# What a guest does with these it does to send, with all others to receive.
+# A guest accesses these registers to send, and all others to receive.
 SENDING = ("DATA_OUT", "DATA_OUT_LOW", "DATA_OUT_HIGH", "RESULT_LOW",
            "RESULT_HIGH")
 COUNTS = ("accesses", "port_bytes", "sent", "to_send", "to_receive")
@@ -60,7 +60,7 @@ class Failed(Exception):
 
 
 def cases_of(lines):
-    """What vbench and the trace say, a dictionary a case."""
+    """The numbers of vbench and of the trace, one dictionary for each case."""
     cases, inside = [], None
     for line in lines:
         if line.startswith("begin "):
@@ -76,7 +76,8 @@ def cases_of(lines):
             verb, count, register = found.groups()
             inside["accesses"] += 1
             inside["port_bytes"] += int(count or 0)
-            # By DMA, the low half of the address starts it.
+            # With DMA, writing the low half of the address starts the
+            # transfer.
             inside["sent"] += verb == "wr" and register in ("DATA_OUT",
                                                             "DATA_OUT_LOW")
             inside["to_send" if register in SENDING else "to_receive"] += 1
@@ -107,7 +108,7 @@ def boot(kernel, subject, module, program, name, arguments, extra=(),
 
 
 def units(case):
-    """What a number is divided by: bytes of a stream, or trips."""
+    """The divisor of a number: the bytes of a stream, or the trips."""
     return (case["count"] if case["case"].endswith(("-trip", "-datagram"))
             else case["count"] * case["bytes"])
 
@@ -124,7 +125,7 @@ def by_case(boots, measure):
 
 
 def rows_of(boots, measure, **more):
-    """Rows of both subjects; boots is {subject: [cases of a boot]}."""
+    """The rows of both subjects; boots is {subject: [cases of a boot]}."""
     values = {subject: by_case(boots[subject], measure)
               for subject in SUBJECTS}
     rows = []
@@ -169,7 +170,8 @@ def measure(options):
         data["instructions"] += rows_of(
             boots, lambda case: case["busy_ns"] / INSTRUCTION_NS /
             units(case), device=device)
-        # In the same time, so that the two ends meet as they did above.
+        # Also with -icount, so that guest and host interleave as they did
+        # above.
         boots = both("exits-" + device, "4 3 spin", extra=ICOUNT,
                      device=text + ",trace=on")
         for what in COUNTS + ("irq",):

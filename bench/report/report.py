@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """Show what vqp_bench and vqp_file_stream measured.
 
-The numbers are in results.json; this turns them into a table for the screen
-(here) and one HTML file (report_page.py), or compares two runs of one
-machine.
+The numbers are in results.json.  This program turns them into tables on the
+screen (this file) and into one HTML file (report_page.py), or compares two
+runs of one machine.
 """
 import argparse
 import json
@@ -38,11 +38,12 @@ def style_of(ratio):
 
 
 def layout_table(rows, width):
-    """Lines of a table whose first column is left, the others right.
+    """Lines of a table whose first column is aligned left, the others right.
 
-    A row is a list of (text, style); one of a single cell is a heading and
-    may be as wide as it likes.  Columns that do not fit go into another table
-    below, with the first one repeated; rows may end before it.
+    A row is a list of (text, style).  A row with a single cell is a heading
+    and may have any width.  Columns that do not fit go into another table
+    below, which repeats the first column.  A row may end before its last
+    column.
     """
     columns = max(len(row) for row in rows)
     widths = [max((len(row[i][0]) for row in rows
@@ -161,7 +162,7 @@ def load_rows(results, placement):
 
 
 def driver_rows(results):
-    """Who is timed call by call has percentiles, who is not has no tail."""
+    """Cases timed call by call have percentiles; the others have no tail."""
     rows = [[("driver, ns", BOLD)] +
             [(name, BOLD) for name in ("median", "min", "max")] +
             [(f"{name} of calls", BOLD) for name in ("p50", "p99")]]
@@ -214,7 +215,9 @@ def guest_text(guests, width, colour=False):
 
 
 def prose(texts, width, style=""):
-    """Sentences, each from a line of its own, with the rest indented."""
+    """Sentences, each beginning on a line of its own, with further lines
+    indented.
+    """
     return [[(line, style)] for text in texts
             for line in textwrap.wrap(text, width, subsequent_indent="  ")]
 
@@ -240,7 +243,7 @@ def placement_tables(results, placement, width):
 
 
 def limits(results):
-    """Each limit and its rate; the round trips are in the tables."""
+    """Each limit and its rate; the tables show the round trips."""
     said = [(f"memcpy in {row['level']}", row) for row in results.memcpy]
     said += [(f"stream {placement.found} ({placement.relation}), ring of "
               f"{bytes_text(ring)}", row)
@@ -270,7 +273,8 @@ def goal_table(results, width):
 
 
 def runs_report(runs, width, colour):
-    """The goals over several runs, each against its own peers."""
+    """The goals over several runs; each run is judged against its own peers.
+    """
     head = ["goal", "class", "asked"] + [
         f"run {i + 1}" for i in range(len(runs))] + ["met in"]
     lines = prose([f"run {i + 1}: {results.path}, commit "
@@ -282,7 +286,8 @@ def runs_report(runs, width, colour):
 
 
 def text_report(results, width, colour):
-    """The tables first: what a reader wants most ends up above the prompt."""
+    """All texts, tables first: so the summary ends up just above the prompt.
+    """
     lines = prose(named(card(results)), width) + [[]]
     for placement in results.placements:
         lines += placement_tables(results, placement, width)
@@ -308,7 +313,8 @@ def text_report(results, width, colour):
 
 # ---- Two runs.
 
-# What makes two machines alike, and what is only worth a word.
+# Two machines are alike if these facts agree; other differences are only
+# mentioned.
 SAME_MACHINE = ("cpu", "cpus_online", "virtual", "hypervisor", "l1d_bytes",
                 "l2_bytes", "l3_bytes")
 WORTH_A_WORD = (("machine", ("kernel", "os", "transparent_hugepage",
@@ -323,7 +329,8 @@ def differences(a, b, keys):
 
 
 def change(a, b, measure, deviation=None):
-    """How many times faster b is, and whether both deviations hide it."""
+    """How many times faster b is, and whether both deviations hide the change.
+    """
     hidden = deviation and (abs(a[measure] - b[measure]) <=
                             a[deviation] + b[deviation])
     ratio = a[measure] / b[measure]
@@ -332,7 +339,7 @@ def change(a, b, measure, deviation=None):
 
 
 def compare(a, b, width, colour):
-    """Per case how many times faster the second run is."""
+    """For each case, how many times faster the second run is."""
     unlike = differences(a.machine, b.machine, SAME_MACHINE)
     if unlike:
         raise Fault(f"{a.path} and {b.path} are of unlike machines: " +
@@ -402,7 +409,7 @@ def compare(a, b, width, colour):
 # ---- The command.
 
 def add_part(path, name, part_path):
-    """Put what another program measured into the results, in the file too."""
+    """Add to the results, and to their file, what another program measured."""
     data = read_json(path)
     data[name] = read_json(part_path)
     with open(path + ".new", "w", encoding="utf-8") as file:
@@ -471,7 +478,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    # A terminal of another encoding, and a reader who has seen enough.
+    # The terminal may have another encoding, or the reader may close the pipe.
     sys.stdout.reconfigure(errors="replace")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """The goals, and how far a run meets them.
 
-A goal is a ratio within one run and one class: the best peer's time to vqp's
-in the same case, unless its row says otherwise.  vqp takes the better of its
-layouts.  docs/benchmarks.md says what the rows mean.
+A goal is a ratio within one run and one class: the time of the best peer
+divided by the time of vqp in the same case, unless the goal's row says
+otherwise. vqp is measured by the better of its layouts. docs/benchmarks.md
+says what the rows mean.
 """
 import collections
 
@@ -14,16 +15,16 @@ KIB = 1 << 10
 LARGE = (KIB, 16 * KIB, 64 * KIB)
 CLASSES = ("near", "far")
 
-# Made by measure(): `ratio` is None where the cases hold too few samples.
+# measure() makes this; `ratio` is None where the cases have too few samples.
 Found = collections.namedtuple("Found", "ratio by against")
-# `near` and `far` are what is asked there, None for nothing; `measure` takes
-# results and a placement.
+# `near` and `far` are the ratios demanded in these classes, None for no goal.
+# `measure` takes results and a placement.
 Goal = collections.namedtuple("Goal", "name near far measure")
 NOTHING = Found(None, "", "")
 
 
 def best(found):
-    """The highest ratio of those that were measured."""
+    """The highest of the measured ratios."""
     return max((one for one in found if one.ratio is not None),
                key=lambda one: one.ratio, default=NOTHING)
 
@@ -37,9 +38,9 @@ def worst(found):
 
 
 def fastest(results, rows, measure, roles):
-    """Time and line of the fastest of some roles, or None.
+    """Time and line of the fastest line with one of these roles, or None.
 
-    If it is of few samples, the second is not the fastest either.
+    If the fastest has few samples, None: the second is not the fastest either.
     """
     told = [(row[measure], line) for line, row in rows.items()
             if results.role(line) in roles and not is_wrong(row)]
@@ -64,7 +65,8 @@ def rows_of(results, at, ring, mode, size):
 
 
 def passed(size, ring, modes, role="peer"):
-    """The best of ours in some modes against the best peer of its mode."""
+    """Our best in some modes against the best peer, which uses its own modes.
+    """
     names = {"copy": "", "copy_more": "MORE", "copy_batch": "",
              "in_place": "in place", "in_place_batch": "in place"}
 
@@ -81,7 +83,7 @@ def passed(size, ring, modes, role="peer"):
 
 
 def tripped(size):
-    """Round trips, by their means: a clock may step by 10 ns."""
+    """Round trips, compared by their means: a clock may step by 10 ns."""
     def measure(results, at):
         return best(against(
             fastest(results, rows, "mean_ns", ("vqp",)),
@@ -92,7 +94,7 @@ def tripped(size):
 
 
 def of_limit(results, at):
-    """The worst share of the stream limit of large messages."""
+    """The worst share of the stream limit that large messages reach."""
     limit = results.stream_limit.get((at, KIB * KIB))
     if not limit or is_few(limit):
         return NOTHING
@@ -112,9 +114,9 @@ def of_limit(results, at):
 
 
 def polled(row, spin):
-    """A row as it is when one polls in that way, or None if unknown.
+    """A row as measured with this way to wait, or None if unknown.
 
-    It shows the better way; older results do not tell of the other.
+    A row shows the better way; older results do not contain the other way.
     """
     if row.get("spin") == spin:
         return row
@@ -124,9 +126,9 @@ def polled(row, spin):
 
 
 def adapted(results, at):
-    """The worst case of the choice made while running, against one told.
+    """The worst case of vqp's choice at run time, against a fixed choice.
 
-    Both poll in the same way: those that are told know but one.
+    Both wait in the same way, because the fixed variants know only one way.
     """
     found = []
     for (place, ring, mode), lines in results.throughput.items():
@@ -152,7 +154,7 @@ def adapted(results, at):
 
 
 def offered(rate):
-    """An open loop's median latency: ours, and the best peer's."""
+    """The median latency of an open loop: ours, and the best peer's."""
     def measure(results, at):
         rows = {line: row
                 for (place, _, _, per_s), table in results.open_loop.items()
@@ -218,13 +220,14 @@ def goals():
 
 
 GOALS = goals()
-# One goal at one class in one run; `met` is None where it was not measured.
+# One goal in one class of one run; `met` is None where it was not measured.
 Verdict = collections.namedtuple("Verdict", "goal found asked met ratio by "
                                  "against")
 
 
 def verdicts(results):
-    """Every goal at every class the run has been in, in the table's order."""
+    """Every goal in every class that the run saw, in the order of the table.
+    """
     found = []
     for goal in GOALS:
         for name in CLASSES:
@@ -244,7 +247,9 @@ HEAD = ("goal", "class", "asked", "found", "", "by / against")
 
 
 def goal_texts(verdict):
-    """What stands below HEAD: at last how vqp did it, and against what."""
+    """The cells below HEAD; the last one says how vqp did it, and against
+    what.
+    """
     return [verdict.goal, verdict.found, digits(verdict.asked),
             "-" if verdict.ratio is None else digits(verdict.ratio),
             {True: "met", False: "not met", None: "-"}[verdict.met],
@@ -260,7 +265,9 @@ def goals_summary(found):
 
 
 def goals_of_runs(runs):
-    """A row a goal and class: the ratio of each run, and how often met."""
+    """One row for each goal and class: each run's ratio, and how often it was
+    met.
+    """
     table = collections.OrderedDict()
     for i, results in enumerate(runs):
         for one in verdicts(results):

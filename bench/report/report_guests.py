@@ -2,7 +2,7 @@
 """Linux's own vmw_vmci and ours in a guest (guests.py), as tables.
 
 A table is its caption, its head, and rows of cells.  A cell is (text, ratio);
-a ratio above 1 is good, and None where a cell is no judgement.
+a ratio above 1 is good, and None marks a cell without a judgement.
 """
 from report_results import bytes_text, digits, times_text
 
@@ -15,7 +15,7 @@ CASES = {
     "host-trip": "round trip with the host",
     "host-datagram": "datagram to the host and back",
 }
-# What was counted of the device and has a table; the file has more.
+# The counters of the device that have a table; the file has more.
 COUNTED = {
     "accesses": "accesses of a register",
     "irq": "interrupts",
@@ -48,7 +48,7 @@ def text(value):
 
 
 def per_byte(rows):
-    """Of streams a byte, of all else a trip: two kinds of numbers."""
+    """Streams are counted per byte, everything else per trip."""
     for one, unit in ((True, "byte"), (False, "trip")):
         some = [row for row in rows if is_stream(row) == one]
         if some:
@@ -85,7 +85,7 @@ def time_tables(rows, boots):
 
 
 def exit_tables(rows):
-    """Of both devices beside each other."""
+    """The tables that show both devices beside each other."""
     for what, name in COUNTED.items():
         cases = {}
         for row in rows:
@@ -105,7 +105,8 @@ def exit_tables(rows):
 
 
 def send_texts(rows):
-    """What one datagram costs: accesses to send it and to receive it."""
+    """The cost of one datagram: device accesses to send it and to receive it.
+    """
     said = []
     for device in devices(rows):
         costs = {row["what"]: row for row in rows

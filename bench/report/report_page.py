@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""A run as one HTML file that needs nothing else, and no script."""
+"""Shows a run as one HTML file that needs no other file and no script."""
 import html
 import math
 
@@ -15,10 +15,10 @@ from report_results import (
 
 # ---- Charts.
 
-# Light and dark colour, dash and marker, in the order of the subjects: those
-# of a run are always listed, measured or not, so a subject keeps its own.
-# Variants of vqp are in the tables only: they would hide it.
-# Nothing is told by colour alone.
+# Light and dark colour, dash and marker, in the order of the subjects.  The
+# list always contains all subjects, measured or not, so a subject keeps its
+# colour.  Variants of vqp are in the tables only, because they would hide vqp.
+# No fact is shown by colour alone.
 STYLES = (
     ("#c2410c", "#ff8a4c", "", "circle"),
     ("#0b62b0", "#5aaeff", "", "diamond"),
@@ -100,7 +100,8 @@ class Axis:
 def around(low, high, text):
     """An axis from the round number below `low` to the one above `high`.
 
-    Round numbers begin with 1, 2 or 5; of many only those with 1 are labelled.
+    Round numbers begin with 1, 2 or 5; if there are many, only those with 1
+    are labelled.
     """
     every = [(step, step * 10.0 ** power)
              for power in range(math.floor(math.log10(low)) - 1,
@@ -120,7 +121,7 @@ class Chart:
 
     WIDTH, HEIGHT = 360, 300
     LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
-    CHARACTER = 7  # as wide as one gets, at 12 px
+    CHARACTER = 7  # the widest character, at 12 px
     count = 0
 
     def __init__(self, title, x_name, y_name, x, y):
@@ -131,7 +132,9 @@ class Chart:
         self.parts = []
 
     def curve(self, palette, line, points):
-        """A line through points, to where it first leaves at the top."""
+        """A line through points, cut where it first leaves the chart at the
+        top.
+        """
         inside = next((i for i, point in enumerate(points)
                        if point[1] > self.y.high), len(points))
         path = "L".join(f"{self.x.at(x):.1f} {self.y.at(y):.1f}"
@@ -206,7 +209,7 @@ def throughput_figure(results, palette, placement, ring, mode):
         rate = limit["gib_per_s_median"]
         chart.limit(rate, f"stream limit {digits(rate)}", "above left")
     said = []
-    # vqp last, so that it lies on top.
+    # vqp comes last, so that it is drawn on top.
     for line in reversed(palette.lines):
         rows = [row for size, row in sorted(table.get(line, {}).items())
                 if not is_wrong(row)]
@@ -234,7 +237,7 @@ def distribution(histogram):
     for edge, count in histogram:
         if count == 0 or edge <= 0:
             continue
-        # The slowest trip of all stands where 1 of `total` would.
+        # The slowest trip stands where 1 of `total` would stand.
         points.append((total / max(total - below, 1), edge))
         below += count
         points.append((total / max(total - below, 1), edge))
@@ -245,12 +248,14 @@ def percentile_ticks(high):
     ticks = [(2, "50 %"), (10, "90 %"), (100, "99 %")]
     for i in range(3, math.ceil(math.log10(high)) + 1):
         ticks.append((10 ** i, f"{'99.' + '9' * (i - 2)} %"))
-    # Of more than five labels one would run into the next.
+    # With more than five labels, one would overlap the next.
     return ticks if len(ticks) <= 5 else ticks[::2]
 
 
 def polled(table):
-    """Who sleeps is a hundred times slower, and left to the tables."""
+    """Without queues that sleep: they are 100 times slower; the tables have
+    them.
+    """
     return {line: row for line, row in table.items()
             if row.get("histogram") and row.get("spin") != "block"}
 
@@ -375,7 +380,7 @@ NOT_SAID = (
 
 
 def table_html(caption, head, rows, css=""):
-    """Cells are (html, class); the first of a row is its heading."""
+    """Cells are (html, class); the first cell of a row is its heading."""
     def row_html(first, *others):
         return (f'<tr><th scope="row">{first[0]}</th>' +
                 "".join(f'<td class="{name}">{inner}</td>'

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What vqp_bench measured, read, checked and judged.
+"""Reads, checks and judges what vqp_bench measured.
 
-Judged only by ratios within a run: vqp against the best peer of the same
-case, and against the measured limit of the same placement.
-docs/benchmarks.md says what a case, a placement and a limit are.
+It judges only by ratios within a run: vqp against the best peer of the same
+case, and against the measured limit of the same placement. docs/benchmarks.md
+says what a case, a placement and a limit are.
 """
 import collections
 import itertools
@@ -11,14 +11,14 @@ import json
 import math
 import statistics
 
-# 2 has the subjects' roles, and modes that 1 had not.
+# Schema 2 has the roles of the subjects, and modes that schema 1 did not have.
 SCHEMA_VERSIONS = (1, 2)
 
-# A case of fewer samples is shown and marked, and left out of the verdict.
+# A case with fewer samples is shown and marked, but left out of the verdict.
 FEW_SAMPLES = 5
-# Ratios nearer to 1 than this are level: two runs differ by as much.
+# Ratios nearer to 1 than this are level: two runs differ by this much.
 LEVEL = 0.05
-# Above these shares the run is called disturbed.
+# Above these shares the run counts as disturbed.
 STEAL_PERCENT = 1
 SWITCHED_SHARE = 0.1
 
@@ -41,13 +41,13 @@ MODES = {
     "in_place": "in place, one by one",
     "in_place_batch": "in place, in batches",
 }
-# No peer can say that more follows: it is held against those who copy one by
-# one.
+# No peer can say that more messages follow, so this mode of vqp is compared
+# with peers that copy one message at a time.
 JUDGED_AGAINST = {"copy_more": "copy"}
 LAYOUTS = ("wide", "compat")
-# What a subject is; only peers are held against vqp.
+# The roles of subjects; vqp is compared with peers only.
 ROLES = ("vqp", "variant", "peer", "baseline")
-# What the driver is asked: operation, its name, and what its time is.
+# The operations of the driver: key, name, and the meaning of the time.
 OPERATIONS = {
     "send": ("datagram to a program",
              "A guest calls vqp_core_send() until it returns: the program's "
@@ -125,7 +125,7 @@ NUMBERS = {
     **{f"guests.{name}": ("message_bytes",) + GUEST_NUMBERS
        for name in GUEST_TABLES},
 }
-# Of numbers that are otherwise above it; an empty file takes no time.
+# These numbers may be 0; all others are above 0.  An empty file takes no time.
 MAY_BE_ZERO = {
     "throughput": ("errors", "ns_per_message_mad"),
     "driver": ("bytes", "endpoints", "ns_mad", "errors"),
@@ -134,20 +134,20 @@ MAY_BE_ZERO = {
                              "gib_per_s_median"),
     "guests.exits": GUEST_NUMBERS,
 }
-# What may be left out of the results, and what it is otherwise.
+# Keys that the results may lack, and their default values.
 SECTIONS = {"run": dict, "machine": dict, "topology": dict, "limits": dict,
             "subjects": list, "throughput": list, "latency": list,
             "open_loop": list, "driver": list}
 
 
 class Fault(Exception):
-    """What is wrong with the input, in the words for the user."""
+    """What is wrong with the input, in words for the user."""
 
 
 # ---- Reading.
 
 def read_json(path):
-    """The object in a file of our schema, or a Fault."""
+    """Returns the object in a file of our schema, or raises a Fault."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             data = json.load(file)
@@ -170,7 +170,7 @@ def is_number(value):
 
 
 def check_row(where, name, row):
-    """A Fault if an object is not of the schema."""
+    """Raises a Fault if an object does not follow the schema."""
     if not isinstance(row, dict):
         raise Fault(f"{where} is not an object")
     for key in TEXTS[name]:
@@ -184,7 +184,7 @@ def check_row(where, name, row):
 
 
 def measured(path, name, rows):
-    """The rows that hold samples, or a Fault if one is not of the schema."""
+    """The rows that hold samples; raises a Fault if one breaks the schema."""
     if not isinstance(rows, list):
         raise Fault(f"{path}: '{name}' is not a list")
     kept = []
@@ -207,7 +207,8 @@ def measured(path, name, rows):
 
 
 def file_case(path, stream):
-    """The file case, if there is one, or a Fault."""
+    """The file case, if there is one; raises a Fault if it breaks the schema.
+    """
     if stream is None:
         return None
     check_row(f"{path}: file_stream", "file_stream", stream)
@@ -223,7 +224,9 @@ def file_case(path, stream):
 
 
 def check_guests(path, guests):
-    """What guests.py measured, if it did, or a Fault."""
+    """What guests.py measured, if it ran; raises a Fault if it breaks the
+    schema.
+    """
     if guests is None:
         return None
     check_row(f"{path}: guests", "guests", guests)
@@ -234,12 +237,12 @@ def check_guests(path, guests):
 
 Line = collections.namedtuple("Line", "subject layout")
 Placement = collections.namedtuple("Placement", "relation found")
-# One case of one of our layouts: its row, the best peer's, and the limit's
-# share; `ratio` and `peer` are None where no peer offers the case.
+# One case of one of our layouts: its row, the best peer's row, and the share
+# of the limit; `ratio` and `peer` are None where no peer offers the case.
 Standing = collections.namedtuple(
     "Standing", "line placement ring size mode row peer ratio few of_limit")
 
-# Cells counted, the lowest Standing, and ratios.
+# The number of cases, the lowest Standing, and ratios.
 Score = collections.namedtuple(
     "Score", "cases ahead level behind lowest median highest")
 SCORE_HEAD = Score._fields
@@ -272,7 +275,7 @@ def row_mark(row):
 
 
 class Results:
-    """A run, by placement."""
+    """A run, ordered by placement."""
 
     def __init__(self, path):
         data = read_json(path)
@@ -341,7 +344,8 @@ class Results:
                 in_order(LAYOUTS, line.layout))
 
     def best_peer(self, cell, measure):
-        """The fastest peer of a case with enough samples, if there is one."""
+        """The fastest peer of a case that has enough samples, if there is one.
+        """
         peers = [(is_few(row), row[measure], line)
                  for line, row in cell.items()
                  if self.role(line) == "peer" and not is_wrong(row)]
@@ -352,16 +356,19 @@ class Results:
                 if (placement, ring, mode) in self.throughput]
 
     def trips(self, placement):
-        """Ring and message sizes with round trips in a placement."""
+        """The ring and message sizes that have round trips in a placement."""
         return sorted(key[1:] for key in self.latency if key[0] == placement)
 
     def loads(self, placement):
-        """Ring and message sizes and rates with open loops in a placement."""
+        """The ring and message sizes and rates that have open loops in a
+        placement.
+        """
         return sorted(key[1:] for key in self.open_loop
                       if key[0] == placement)
 
     def pair(self, relation):
-        """The two processors of a relation, as text, or an empty one."""
+        """The two processors of a relation as text; empty if there are none.
+        """
         for pair in self.data["topology"].get("pairs", []):
             if pair.get("relation") == relation and pair.get("present"):
                 return f"processors {pair['cpu_a']} and {pair['cpu_b']}"
@@ -407,7 +414,9 @@ class Results:
 
 
 def roles(path, subjects):
-    """The role of each subject, or a Fault; the first schema had but two."""
+    """The role of each subject, or a Fault; the first schema had only two
+    roles.
+    """
     named = {"vqp": "vqp"}
     for i, subject in enumerate(subjects):
         if not isinstance(subject, dict) or not isinstance(
@@ -446,7 +455,7 @@ def line_of(row):
 # ---- Words that the table and the page share.
 
 def digits(value):
-    """Three significant digits, as far as there are any after the point."""
+    """Three significant digits, but no trailing zeros after the point."""
     if value >= 100 or value == 0:
         return f"{value:.0f}"
     if value >= 1:
@@ -494,13 +503,14 @@ def operation_text(operation):
 
 
 def driver_text(row):
-    """What tells a row from the others of its operation."""
+    """What distinguishes a row from the others of its operation."""
     if row["operation"] == "lookup":
         return f"among {row['endpoints']}"
     how = TRANSPORTS.get(row["transport"], row["transport"])
     if row["operation"].startswith("ring"):
         return how
-    # A datagram of 69608 B is the largest, one of 68 KiB is none.
+    # The largest datagram has 69608 B; rounded to KiB it would name a size
+    # that does not exist.
     exact = row["bytes"] % 1024 != 0
     return f"{how}, " + (f"{row['bytes']} B" if exact
                          else bytes_text(row["bytes"]))
@@ -523,7 +533,7 @@ def cell_text(standing):
 
 
 def card(results):
-    """The machine card: name and text of each line."""
+    """The description of the machine: name and text of each line."""
     run, machine = results.run, results.machine
     caches = ", ".join(
         f"{name} {bytes_text(machine[key])}"
@@ -609,7 +619,7 @@ def warnings(results):
 
 
 def score_of(standings):
-    """How often vqp is ahead, level and behind, and how far."""
+    """How often vqp is ahead, level and behind, and by how much."""
     judged = [s for s in standings if s.ratio is not None and not s.few]
     if not judged:
         return None
@@ -638,15 +648,15 @@ def scores(results):
 
 
 def score_texts(score):
-    """What stands below SCORE_HEAD."""
+    """The cells below SCORE_HEAD."""
     return [str(score.cases), str(score.ahead), str(score.level),
             str(score.behind), times_text(score.lowest.ratio),
             times_text(score.median), times_text(score.highest)]
 
 
 def verdict(results):
-    """The run in a sentence or two."""
-    best = results.lines[:1]  # vqp, in its wide layout if it is there
+    """The result of the run in a sentence or two."""
+    best = results.lines[:1]  # vqp, in its wide layout if measured
     score = score_of(s for s in results.standings if s.line in best)
     if score is None:
         return "No case holds samples enough of vqp and of a peer."

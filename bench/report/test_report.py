@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Does report.py judge rightly, and survive what a machine may lack?
+"""Does report.py judge correctly, and cope with what a machine may lack?
 
 Runs alone: python3 bench/report/test_report.py
 """
@@ -40,7 +40,8 @@ def throughput_row(subject, placed, size, ring, ns, **more):
 
 
 def latency_row(subject, placed, size, p50, **more):
-    # Half of the trips at the median, half of the rest 1.25 times as slow ...
+    # Half of the trips take the median, half of the rest are 1.25 times as
+    # slow ...
     histogram = [[p50 * 1.25 ** i, 2 ** (15 - i)] for i in range(16)]
     row = {"subject": subject, "layout": None, "message_bytes": size,
            "ring_bytes": RINGS[0], "spin": "pause", "samples": 31,
@@ -78,7 +79,7 @@ def sample_driver():
 
 
 def sample_results():
-    """A whole run of invented but possible numbers, of two classes."""
+    """A whole run of two classes, with invented but possible numbers."""
     throughput, latency, open_loop = [], [], []
     for placed, factor in ((NEAR, 1), (FAR, 3)):
         for ring in RINGS:
@@ -205,7 +206,7 @@ def sample_guests():
 
 
 class Page(html.parser.HTMLParser):
-    """A page whose elements must close in order and refer to nothing."""
+    """A page whose elements must close in order and refer to nothing else."""
 
     VOID = ("meta", "path")
 
@@ -250,7 +251,7 @@ class ReportTest(unittest.TestCase):
         return path
 
     def run_report(self, *arguments):
-        """Status, standard output, standard error."""
+        """Returns status, standard output and standard error."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             try:
@@ -260,7 +261,7 @@ class ReportTest(unittest.TestCase):
         return status, out.getvalue(), err.getvalue()
 
     def show(self, data):
-        """The table and the page of results that must be accepted."""
+        """The table and the page of results that report.py must accept."""
         page = os.path.join(self.folder, "report.html")
         status, out, err = self.run_report(self.write(data), "--html", page)
         self.assertEqual((status, err), (0, ""))
@@ -780,7 +781,7 @@ class Goals(ReportTest):
                 "tight": {"samples": 31, "ns_per_message_median": 0.5},
                 "pause": {"samples": 31, "ns_per_message_median": 1e6}})
         self.assertLess(self.verdict(data, name).ratio, 0.01)
-        # What rows of the better way alone cannot tell.
+        # Facts that are unknown when a row has only the better way to wait.
         for row in data["throughput"]:
             row.pop("by_spin", None)
         self.assertIsNone(self.verdict(data, name).met)
@@ -833,7 +834,7 @@ class Goals(ReportTest):
             one = self.verdict(data, name)
             self.assertEqual((one.met, one.ratio, one.against),
                              (None, None, ""))
-        # Slower than the fastest it may have as few as it likes.
+        # A case slower than the fastest may have any number of samples.
         for row in data["throughput"]:
             if row["subject"] == PEERS[0]:
                 row["ns_per_message_median"] *= 100
