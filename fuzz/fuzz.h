@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the fuzz targets share: how an input is read, and how a target stops.
+ * What the fuzz targets share: how they read an input, and how a target stops.
  *
- * An input is a row of steps of four bytes.  The first ones say what is
- * opened, the target says how many; each later one is a call, or an argument
- * that the step before asked for.  A step stays readable whatever is cut out
- * or put in before it, and numbers are said relative to the ring, so that
- * interesting ones are a byte away from each other.
+ * An input is a sequence of steps of four bytes.  The first steps describe what
+ * is opened, and each target says how many they are.  Each later step is a
+ * call, or an argument that the step before it requested.  A step keeps its
+ * meaning whatever is removed or inserted before it.  Numbers are relative to
+ * the ring, so that interesting numbers differ in one byte only.
  */
 #ifndef FUZZ_H
 #define FUZZ_H
@@ -20,14 +20,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* libFuzzer's entry: run one input from nothing to nothing. */
+/* libFuzzer's entry: run one input, and leave nothing behind. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 struct step {
-	uint8_t op;	/* bits 0-6: the call; bit 7: of the other direction */
-	uint8_t how;	/* bits 0-3: kind of number; 4-7: which of its kind */
+	uint8_t op;	/* bits 0-6: the call; bit 7: the other direction */
+	uint8_t how;	/* bits 0-3: kind of number; 4-7: variant */
 	uint8_t k;	/* the number */
-	uint8_t more;	/* what else the call wants */
+	uint8_t more;	/* further arguments of the call */
 };
 
 struct input {
@@ -35,7 +35,7 @@ struct input {
 	size_t left;	/* bytes */
 };
 
-/* The next step, or false and zeros behind the last. */
+/* Returns the next step, or false and zeros after the last one. */
 static inline bool
 input_step(struct input *input, struct step *step)
 {
@@ -66,7 +66,10 @@ step_which(const struct step *step)
 	return step->how >> 4;
 }
 
-/* The number a step says, for a ring of `size` bytes with an index `near`. */
+/*
+ * Returns the number that a step means, for a ring of `size` bytes with an
+ * index `near`.
+ */
 static inline uint64_t
 step_number(const struct step *step, uint64_t size, uint64_t near)
 {
@@ -110,10 +113,13 @@ step_number(const struct step *step, uint64_t size, uint64_t near)
 
 #define PAGE 4096
 
-/* Rings are this large at most, unless their bytes are never touched. */
+/* No ring is larger, unless its bytes are never touched. */
 #define RING_BYTES_MAX (UINT64_C(4) * PAGE + 256)
 
-/* The size a step says, from 1: tiny, small, about a page, awkward. */
+/*
+ * Returns the size that a step means, at least 1: tiny, small, about a page,
+ * awkward.
+ */
 static inline uint64_t
 step_ring_size(const struct step *step)
 {
@@ -131,7 +137,7 @@ step_ring_size(const struct step *step)
 	}
 }
 
-/* The part of n bytes that a byte says: 0 none, 255 all. */
+/* Returns the part of n bytes that a byte means: 0 none, 255 all. */
 static inline uint64_t
 part_of(uint64_t n, uint8_t part)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A device that gives the driver core any bytes for datagrams and events, rings
- * any bell, and answers its calls with any number, while clients come and go;
- * through ports and by DMA.  The core runs in the simulator of tests/support,
- * which holds it to its seam.
+ * A device that gives the driver core any bytes as datagrams and events, rings
+ * any doorbell, and answers the core's calls with any number, while clients
+ * come and go; through ports and by DMA.  The core runs in the simulator of
+ * tests/support, which checks that the core keeps the contract of the OS layer.
  *
- * What must hold, beside no access outside: a receiver gets what was sent to
- * its resource, whole, within the limit, and only while it lives; so do bells
- * and subscribers; receiving ends; answers are numbers of VMCI's; at the end
- * all that was taken is given back.
+ * What must hold, besides no access out of bounds: a receiver gets what was
+ * sent to its resource, whole, within the limit, and only while it lives; the
+ * same holds for doorbells and subscribers; receiving ends; answers are VMCI's
+ * numbers; at the end everything that was taken has been released.
  *
- * Input: the first step is the device, each other one a call, by the numbers of
- * enum call.
+ * Input: the first step sets up the device; each later step is a call, by the
+ * numbers of enum call.
  */
 #include <mock_device.h>
 
@@ -21,9 +21,9 @@
 #define FIRST 2000		/* resources of the clients */
 
 enum call {
-	CALL_DATAGRAM,		/* and the payload's step */
+	CALL_DATAGRAM,		/* the next step has the payload */
 	CALL_EVENT,
-	CALL_BYTES,		/* as they come */
+	CALL_BYTES,		/* unchanged */
 	CALL_SERVE,
 	CALL_INTERRUPT,
 	CALL_RING,
@@ -66,14 +66,20 @@ status_must_be(int64_t status)
 	    strcmp(vqp_status_name(status), "unknown status") != 0);
 }
 
-/* What a device may answer is passed on, and may be no number of VMCI's. */
+/*
+ * The core passes on what a device answers, which may be none of VMCI's
+ * numbers.
+ */
 static void
 result_must_be(int64_t result)
 {
 	MUST(result <= VQP_DATAGRAM_BYTES_MAX || result > 0);
 }
 
-/* By itself or by us: it may be called until the first to end it is back. */
+/*
+ * Either the client ends itself or we end it: its callback may run until the
+ * first caller to end it has returned.
+ */
 static void
 ended(struct client *client, int status)
 {
@@ -90,7 +96,7 @@ receive(void *argument, const struct vqp_datagram *datagram)
 	MUST(client->lives);
 	MUST_EQ(datagram->dst.resource, client->handle.resource);
 	MUST(datagram->payload_size <= VQP_DATAGRAM_PAYLOAD_BYTES_MAX);
-	/* All of it is there to be read. */
+	/* Read it all, so that a sanitizer sees memory that is not there. */
 	for (uint64_t i = 0; i < datagram->payload_size; i += 61)
 		(void)payload[i];
 	if (datagram->payload_size != 0)
@@ -118,7 +124,10 @@ tell(uint32_t id, const struct vqp_event_data *data,
 	struct client *client = argument;
 
 	(void)origin;
-	/* Events come on several threads: one may be in, and another ends it. */
+	/*
+	 * Events arrive on several threads: one may be in the callback while
+	 * another ends the client.
+	 */
 	MUST(client->lives || client->ends_itself);
 	MUST(data->event < VQP_EVENT_GUEST_COUNT);
 	if (client->ends_itself)
@@ -160,7 +169,7 @@ give_datagram(const struct step *step, struct input *input)
 	if (count > sizeof(bytes) - 24)
 		count = payload.k;
 	count += 24;
-	/* Cut, or padded as it should be. */
+	/* The message is cut short, or padded as it should be. */
 	if (payload.op & 1)
 		mock_give(&world.mock, bytes, part_of(count, payload.more));
 	else
@@ -218,7 +227,7 @@ bell(struct client *client, const struct step *step)
 	    (struct vqp_handle){ UINT32_MAX, UINT32_MAX };
 	status = vqp_core_doorbell_create(world.mock.core, &options,
 	    &client->handle);
-	/* A device may answer a link with any number. */
+	/* The device may answer a link request with any number. */
 	client->lives = status == VQP_SUCCESS;
 	MUST(status <= 0);
 }
@@ -277,7 +286,7 @@ pair(struct vqp_qpair **made, const struct step *step)
 	struct vqp_handle handle = step->more & 8 ? handle_of(step) :
 	    (struct vqp_handle){ UINT32_MAX, UINT32_MAX };
 
-	/* Not more than this machine should hold. */
+	/* Do not take more memory than this machine should hold. */
 	if (*made != NULL || options.consume_bytes > 1 << 20)
 		return;
 	if (vqp_core_qpair_alloc(world.mock.core, &options, &handle, made) < 0)
@@ -337,8 +346,8 @@ rings(const struct step *step)
 }
 
 /*
- * Until there is no more to do.  A core that sleeps leaves what there is; one
- * that says that there is more comes to it.
+ * Serve until nothing is left to do.  A core that sleeps leaves messages
+ * behind; a core that reports more work gets to it in the end.
  */
 static void
 serve(uint32_t causes)

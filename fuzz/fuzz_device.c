@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A guest that writes any register and any byte of its memory, says any
- * hypercall, right or bent, and programs on the host that do what they may,
- * also from within the calls.  Limits are small, so that they are met.
+ * A guest that writes any register and any byte of its memory and makes any
+ * hypercall, correct or corrupted, and host contexts that make any call they
+ * may, also from within callbacks.  Limits are small, so that the input reaches
+ * them.
  *
- * What must hold, beside no access outside: memory the guest may not use is
- * not used, and none while it is suspended or after a reset; no allocation
- * beyond the largest hypercall; a source is who it is; an answer is a number
- * of VMCI's; at the end all that was taken is given back.
+ * What must hold, besides no access out of bounds: the device does not use
+ * memory that the guest may not use, and none at all while it is suspended or
+ * after a reset; no allocation is larger than the largest hypercall; the source
+ * of a message is its true sender; an answer is one of VMCI's numbers; at the
+ * end everything that was taken has been released.
  *
- * Input: the first step is the configuration, each other one a call, by the
+ * Input: the first step is the configuration; each later step is a call, by the
  * numbers of enum call.
  */
 #include <vqp_device.h>
@@ -21,10 +23,10 @@
 #define RAM_BASE UINT64_C(0x100000)
 #define CID 16
 #define OTHER_CID 17
-/* The largest hypercall; a page list is no larger. */
+/* The bytes of the largest hypercall; a page list is no larger. */
 #define LARGEST (24 + 40 + VQP_QPAIR_PAGE_COUNT_MAX * 8)
 
-/* Below 16: a hypercall of that number, of 12 to 15: a datagram. */
+/* Below 16: the hypercall of that number; 12 to 15: a datagram. */
 enum call {
 	CALL_WRITE = 16,
 	CALL_READ,
@@ -33,7 +35,7 @@ enum call {
 	CALL_DMA,
 	CALL_EMBEDDER,
 	CALL_RESET_OR_THEN,	/* then: what the host does when called next */
-	CALL_HOST,		/* and the eight behind it */
+	CALL_HOST,		/* and the eight numbers after it */
 	CALLS = CALL_HOST + 9,
 };
 
@@ -51,7 +53,7 @@ struct world {
 	struct vqp_program *host;
 	uint64_t taken, taken_bytes;
 	int64_t fail_after;
-	/* What the host does in its next call. */
+	/* What the host does when it is called next. */
 	struct step then;
 	bool has_then;
 	bool closing;
@@ -125,7 +127,7 @@ guest_write(void *context, uint64_t address, const void *from, uint64_t bytes)
 	return at != NULL;
 }
 
-/* Only runs of pages: an embedder may refuse what it cannot map. */
+/* Map only runs of pages: an embedder may refuse what it cannot map. */
 static void *
 guest_map(void *context, const uint64_t *addresses, uint32_t count,
     uint64_t page_bytes)
@@ -282,7 +284,7 @@ open_host(uint32_t privileges)
 		world.host = NULL;
 }
 
-/* Handles are few, so that they meet. */
+/* There are few handles, so that calls often use the same one. */
 static struct vqp_handle
 handle_of(unsigned bits)
 {
@@ -308,7 +310,7 @@ static const uint64_t sizes[] = { 0, 1, 100, 4096, 4097, 8192,
     VQP_QPAIR_BYTES_MAX, UINT64_MAX };
 
 /*
- * A hypercall as a driver writes it, then one byte of it bent, perhaps.
+ * Write a hypercall as a driver does, and perhaps corrupt one byte of it.
  * Returns its bytes.
  */
 static uint64_t
@@ -378,7 +380,7 @@ build(const struct step *step, const struct step *bend, uint8_t *at)
 	case 12:
 	case 13:
 	case 14:
-	case 15:		/* a datagram to somebody */
+	case 15:		/* a datagram to any context */
 		datagram.dst = handle;
 		datagram.src.context = datagram.dst.resource & 1 ? CID :
 		    VQP_CONTEXT_ANY;
@@ -447,7 +449,10 @@ host_call(const struct step *step)
 		datagram.payload_size = step_number(step, 4096, 69608);
 		if (datagram.payload_size > VQP_DATAGRAM_PAYLOAD_BYTES_MAX)
 			break;
-		/* As the hypervisor to the control port of a guest, or not. */
+		/*
+		 * A host context may send as the hypervisor only to the control
+		 * port of a guest.
+		 */
 		MUST(vqp_program_send(world.host, &datagram, bytes) < 0 ||
 		    datagram.src.context != VQP_CONTEXT_HYPERVISOR ||
 		    (datagram.src.resource == 15 && handle.resource == 1 &&
@@ -493,7 +498,7 @@ host_call(const struct step *step)
 	}
 }
 
-/* Contexts that cannot be, mostly; one that can goes again at once. */
+/* Try contexts, most of them invalid; a valid one is destroyed at once. */
 static void
 try_contexts(const struct step *step)
 {
@@ -527,7 +532,7 @@ try_contexts(const struct step *step)
 	vqp_device_set_cid(world.other.device, OTHER_CID);
 }
 
-/* What only the embedder does, never from within a call. */
+/* The calls that only the embedder makes, and never from within a callback. */
 static void
 embedder_call(struct guest *guest, const struct step *step)
 {
@@ -624,7 +629,7 @@ call(const struct step *step, bool nested)
 			    RAM_BASE);
 			break;
 		}
-		/* By the port, in two pieces. */
+		/* Through the port, in two parts. */
 		vqp_device_data_out(device, message, bend.k % (n + 1));
 		vqp_device_data_out(device, message + bend.k % (n + 1),
 		    n - bend.k % (n + 1));
@@ -654,7 +659,7 @@ LLVMFuzzerTestOneInput(const uint8_t *input_bytes, size_t size)
 	open_guest(&world.guest, &step, CID);
 	open_guest(&world.other, &step, OTHER_CID);
 	open_host(step.how);
-	/* As after a driver's probe, or not at all. */
+	/* Begin in the state after a driver's probe, or without a driver. */
 	if ((step.op & 1) == 0) {
 		for (int i = 0; i < 2; i++) {
 			struct vqp_device *device = i == 0 ?

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A guest that says anything to vqp-host, by a QEMU that is honest: control
- * packets of stream sockets in any order and with any numbers, offers of pairs
- * that exist or do not, datagrams, doorbells, and any bytes in the pages that
- * it shares, indices above all, while the host works.
+ * A guest that sends anything to vqp-host, through an honest QEMU: control
+ * packets of stream sockets in any order and with any numbers, offers of queue
+ * pairs that exist or do not, datagrams, doorbells, and any bytes in the pages
+ * that it shares, above all the indices, while the host works.
  *
- * What must hold, beside no access outside: the host goes on, whatever the
- * guest does; at the end no descriptor or allocation is left.
+ * What must hold, besides no access out of bounds: the host continues whatever
+ * the guest does; at the end no descriptor or allocation is left.
  *
- * Input: the first step says how the link is (bit 0: a chardev's), each other
- * one is a call by the numbers of enum call.
+ * Input: the first step selects the kind of control socket (bit 0: a
+ * chardev's); each later step is a call by the numbers of enum call.
  */
 #include <sys/socket.h>
 
@@ -17,7 +17,7 @@
 
 enum call {
 	CALL_SAY = 0,		/* below 16: a control packet of that type */
-	CALL_INDEX = 16,	/* write one into a header */
+	CALL_INDEX = 16,	/* write an index into a header */
 	CALL_WRITE,		/* bytes into a ring, as an honest guest */
 	CALL_READ,
 	CALL_SCRIBBLE,		/* over a page */
@@ -25,14 +25,14 @@ enum call {
 	CALL_RING,
 	CALL_DETACH,
 	CALL_EVENT,
-	CALL_REFUSE,		/* how QEMU answers from now on */
-	CALL_CONNECT,		/* whole handshake */
+	CALL_REFUSE,		/* QEMU's answers from now on */
+	CALL_CONNECT,		/* a whole handshake */
 	CALL_HOST_CONNECTS,
 	CALL_TURN,
 	CALLS,
 };
 
-static uint32_t host_port;	/* of the last stream that the host began */
+static uint32_t host_port;	/* of the host's last stream */
 
 static uint32_t
 port_of(uint8_t which)
@@ -62,7 +62,7 @@ say(const struct step *step)
 		if (pair != NULL)
 			body.handle = pair->call.handle;
 		break;
-	case 2:			/* one that the guest may make */
+	case 2:			/* one that the guest may create */
 		body.handle = (struct vqp_handle){ FAKE_CID, step->k };
 		break;
 	case 3:
@@ -105,7 +105,7 @@ scribble(const struct step *step)
 		memset(world.qemu.ram + pair->offset, step->k, PAGE);
 }
 
-/* Honest, but of headers that need not be. */
+/* The writer is honest, but the headers may hold anything. */
 static void
 move(const struct step *step, bool writes)
 {
@@ -164,7 +164,7 @@ refuse(const struct step *step)
 		world.qemu.ring_status = status;
 }
 
-/* A handshake that goes well, unless QEMU refuses. */
+/* A handshake that succeeds, unless QEMU refuses. */
 static void
 connect_guest(const struct step *step)
 {
@@ -241,7 +241,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	world_open((step.op & 1) != 0 ? SOCK_STREAM : SOCK_SEQPACKET);
 	host_open_at(&world.host, &world.options, world.qemu.host_fd);
 	MUST_EQ(world.host.state, HOST_RUNS);
-	/* Where a random number would begin. */
+	/* Set what would begin at a random number, so that runs repeat. */
 	world.host.streams.last_port = world.host.streams.last_resource =
 	    host_port = 1024;
 	while (input_step(&world.input, &step)) {

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A QEMU that sends vqp-host anything: packets of any type, length and
- * numbers, with no descriptor, one, or many, of memory, of less memory than
- * is spoken of, or of none; and answers to requests that are late, wrong,
- * twice or none.
+ * A QEMU that sends anything to vqp-host: packets of any type, length and
+ * numbers, with no descriptor, one or many; descriptors of memory, of less
+ * memory than the packet says, or of something else; answers to requests that
+ * are late, wrong, repeated or missing.
  *
- * What must hold, beside no access outside: the host ends or goes on; at the
- * end no descriptor, mapping or allocation is left.
+ * What must hold, besides no access out of bounds: the host ends or continues;
+ * at the end no descriptor, mapping or allocation is left.
  *
- * Input: the first step is how the link is (bit 0: a chardev's) and how
- * requests are answered until it is up; each other one is a call by the
- * numbers of enum call, or, while the host waits for an answer, that answer.
+ * Input: the first step selects the kind of control socket (bit 0: a chardev's)
+ * and the answers to requests until the connection is up.  Each later step is a
+ * call by the numbers of enum call, or, while the host waits for an answer,
+ * that answer.
  */
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -20,10 +21,10 @@
 #include "host_world.h"
 
 enum call {
-	CALL_RESULT,		/* and the types behind it, in order */
+	CALL_RESULT,		/* and the next types, in order */
 	CALL_DATAGRAM, CALL_DOORBELL, CALL_EVENT, CALL_FILE, CALL_MEMORY,
 	CALL_PIECES, CALL_NO_MEMORY, CALL_GUEST,
-	CALL_BYTES,		/* any */
+	CALL_BYTES,		/* any bytes */
 	CALL_TURN,
 	CALL_END,
 	CALL_ANSWER,		/* as QEMU does */
@@ -61,7 +62,10 @@ handle_of(uint8_t more)
 	return handles[more % COUNT(handles)];
 }
 
-/* Memory, less memory, none of it mappable, or none. */
+/*
+ * Create descriptors of memory, of less memory, of something unmappable, or
+ * none.
+ */
 static unsigned
 descriptors(uint8_t more, int fds[4])
 {
@@ -159,7 +163,7 @@ fill_event(const struct step *step)
 	return sizeof(event);
 }
 
-/* The body of that call's packet; its length is what is right. */
+/* Write the body of that call's packet; returns its correct length. */
 static uint64_t
 fill(enum call call, const struct step *step)
 {
@@ -192,7 +196,7 @@ fill(enum call call, const struct step *step)
 	}
 }
 
-/* `tag` of a result: that of what was asked, or near it. */
+/* `tag` of a result: the tag of the request, or one near it. */
 static void
 send_packet(const struct step *step, uint32_t tag)
 {
@@ -203,7 +207,7 @@ send_packet(const struct step *step, uint32_t tag)
 	    descriptors(step->more, fds) : step->more == 255 ?
 	    descriptors(1, fds) : 0;
 
-	if (step_other(step))	/* of a length that is none */
+	if (step_other(step))	/* an invalid length */
 		length = number() % sizeof(body);
 	fake_qemu_send(&world.qemu, VQP_LINK_RESULT + call, tag, body,
 	    length, fds, fd_count);
@@ -239,7 +243,7 @@ act(const struct step *step, const struct fake_packet *asked)
 	}
 }
 
-/* Steps until one that says that it was the answer. */
+/* Take steps until one says that it was the answer. */
 static void
 answer(struct fake_qemu *qemu, const struct fake_packet *packet)
 {

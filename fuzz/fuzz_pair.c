@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a caller may pass: any attach parameters, and then, if they were
- * right, any calls as in fuzz_ring_oracle, from the indices and bytes that
- * stand there.  A ring too large to have bytes is only asked about.
+ * What a caller may pass: any parameters to attach, and then, if they were
+ * valid, any calls as in fuzz_ring_oracle, beginning with the indices and bytes
+ * that are in the memory.  A ring too large to have bytes gets only calls that
+ * do not touch its bytes.
  *
  * Input: a step for the layout (its number); one for each queue (its number:
- * the size; op and more: see queue_open); one for the indices of each ring
- * (how bits 0-3 and k: the tail, how bits 4-7 and more: the head); then calls.
+ * the size; op and more: see queue_open); one for the indices of each ring (how
+ * bits 0-3 and k: the tail, how bits 4-7 and more: the head); then calls.
  */
 #include "honest.h"
 
-/* A ring up to here has bytes; a larger one is refused, or only asked about. */
+/*
+ * A ring of at most this size has bytes.  A larger one is refused, or gets only
+ * queries.
+ */
 static bool
 is_real(uint64_t size)
 {
@@ -18,9 +22,9 @@ is_real(uint64_t size)
 }
 
 /*
- * A queue as it should be, in *real, and as it is passed.  op bit 0: there is
- * no header, bit 1: it begins `more` bytes, up to 15, further on; bit 2: there
- * are no data.
+ * Make a queue as it should be, in *real, and as it is passed. op bit 0: there
+ * is no header; bit 1: the header begins `more` bytes, up to 15, too late; bit
+ * 2: there are no data.
  */
 static void
 queue_open(struct vqp_queue *real, struct vqp_queue *passed,
@@ -42,7 +46,7 @@ queue_open(struct vqp_queue *real, struct vqp_queue *passed,
 		passed->data = NULL;
 }
 
-/* An end alone asks for good cells too, for each of them. */
+/* Attaching one side of a ring alone must check each of its cells, too. */
 static void
 check_cells(const struct vqp_queue *queue)
 {
@@ -80,7 +84,10 @@ is_data_wrong(const struct vqp_queue *queue)
 	    (queue->data == NULL || queue->size > PTRDIFF_MAX / 2);
 }
 
-/* Put the indices of a ring where its ends look; are they outside of it? */
+/*
+ * Put the indices of a ring where both sides load them.  True if an index is
+ * outside the ring.
+ */
 static bool
 say_indices(struct step *step, enum vqp_layout layout,
     const struct vqp_queue *produce, const struct vqp_queue *consume)
@@ -100,7 +107,7 @@ say_indices(struct step *step, enum vqp_layout layout,
 	return size != 0 && (tail >= size || head >= size);
 }
 
-/* Every number has a name; -750: statuses are within a byte of it, or of 0. */
+/* Every number has a name.  Every status lies within a byte of -750 or of 0. */
 static void
 check_names(const struct step *step)
 {
@@ -125,7 +132,7 @@ attaches(struct vqp_pair *pair, const struct vqp_pair_config *config,
 	return status == VQP_SUCCESS;
 }
 
-/* What can be asked about rings without touching their bytes. */
+/* Make the queries that do not touch the bytes of a ring. */
 static void
 ask(struct vqp_pair *pair, const struct vqp_pair_config *config)
 {

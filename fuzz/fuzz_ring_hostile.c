@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * The peer writes any word of the shared pages, between our calls and within
- * them: before a load of a word that is the peer's, the input may put another
- * value there, so a second load of the same word sees a second lie.
+ * them: before a load of a word that belongs to the peer, the input may put
+ * another value there, so a second load of the same word sees a second lie.
  *
- * Holds whatever it writes: no access outside the ring and the pages; every
- * answer is one the contract names; offers and our own indices stay inside
- * the ring; no index of the peer's is believed that takes a step it may not;
- * a broken end stays broken, for the same reason; a call loads a word of the
- * peer's at most once, and ours never after attaching; only our own words are
- * stored to.
+ * What must hold whatever the peer writes: no access outside the ring and the
+ * pages; every answer is one that the contract names; reservations, readable
+ * spans and our own indices stay inside the ring; no index of the peer's is
+ * accepted if it moves further than it may; a broken side stays broken, for the
+ * same reason; a call loads a word of the peer's at most once, and never loads
+ * our own words after attaching; only our own words are stored to.
  *
- * Input: a step that says the rings (how, k: their size; op bit 0: the wide
- * layout, bit 1: mirrored, bit 2: one has no bytes, bit 3: a processor that
- * gives nothing back; more: how far the peer is), then calls.  A call's `more`
- * has a bit for each of its loads: before which the peer writes; each such
- * write takes the next step, of which the number counts.
+ * Input: a step that describes the rings (how, k: their size; op bit 0: the
+ * wide layout, bit 1: mirrored, bit 2: one has no bytes, bit 3: a processor
+ * that evicts no lines; more: how far the peer is), then calls.  A call's
+ * `more` has a bit for each of its loads before which the peer writes; each
+ * such write takes the next step, whose number counts.
  */
 #include "fuzz.h"
 #include "hook.h"
@@ -25,15 +25,15 @@
 
 #define WORDS (sizeof(struct vqp_queue_header_wide) / 8)
 
-/* The four index words, as the victim has them. */
+/* The four index words, as the attacked side names them. */
 enum word { OWN_TAIL, OWN_HEAD, PEER_HEAD, PEER_TAIL, INDEX_WORDS };
 
-/* What one end of the victim's must not forget. */
+/* What one side of the attacked pair must remember. */
 struct end {
 	uint64_t size;
-	uint64_t broken;	/* the reason it gave */
-	bool refused;		/* it answered so, and has to go on */
-	uint64_t offered;	/* what is left of its last offer */
+	uint64_t broken;	/* the first reason it reported */
+	bool refused;		/* it answered so, and must continue so */
+	uint64_t offered;	/* unused rest of its last span */
 };
 
 static struct victim {
@@ -41,9 +41,9 @@ static struct victim {
 	struct vqp_pair_config config;
 	struct vqp_cell64 *word[INDEX_WORDS];
 	struct end tx, rx;
-	uint64_t size;			/* of the ring or both */
+	uint64_t size;			/* of the one or both rings */
 	struct input input;
-	/* Of the call that runs: */
+	/* About the call that is running: */
 	struct step step;
 	uint64_t number;
 	bool attaching;
@@ -52,7 +52,7 @@ static struct victim {
 	bool stored[INDEX_WORDS];
 } victim;
 
-/* A number for one of these words is said near what is true. */
+/* A number for one of these words is chosen near the true value. */
 static uint64_t
 word_number(enum word word, const struct step *step)
 {
@@ -96,7 +96,7 @@ check_line(uint8_t *line)
 	    victim.rx.size);
 }
 
-/* ---- Answers.  `want`: the bytes asked for. */
+/* ---- Answers.  `want`: the bytes requested. */
 
 static void
 check_answer(struct end *end, int64_t n, uint64_t want, bool whole)
@@ -130,7 +130,7 @@ check_span(const struct vqp_queue *queue, const struct vqp_span *span)
 	    (uintptr_t)queue->data);
 
 	MUST(at <= mapped && span->length <= mapped - at);
-	/* AddressSanitizer knows better where the ring ends. */
+	/* AddressSanitizer knows exactly where the ring ends. */
 	if (span->length != 0) {
 		span->base[0] = 1;
 		span->base[span->length - 1] = 1;
@@ -224,7 +224,7 @@ check_batch(struct end *end, int64_t n, uint64_t length, uint64_t total)
 		    false);
 }
 
-/* Messages of 1 to 9 bytes, as many as are in the number. */
+/* Messages of 1 to 9 bytes, as many as the number has bytes for. */
 static void
 put_batch(void)
 {
@@ -313,7 +313,7 @@ rx_peek(void)
 	    vqp_rx_peek(&victim.pair.rx, victim.number, out), out);
 }
 
-/* A part of the end's last offer. */
+/* A part of the last span. */
 static uint64_t
 take(struct end *end)
 {
@@ -335,7 +335,10 @@ tx_commit(void)
 	vqp_tx_commit(&victim.pair.tx, take(&victim.tx));
 }
 
-/* An edge that is due is the peer's affair: whatever it says, it may. */
+/*
+ * Whether a notification is due depends on the peer's word, so any answer is
+ * valid.
+ */
 static void
 tx_commit_edge(void)
 {
@@ -457,7 +460,7 @@ consume_query(void)
 	}
 }
 
-/* A pair that could not attach may not be used: put the pages right. */
+/* A pair that could not attach must not be used: make the pages valid. */
 static void
 attach(void)
 {
@@ -484,7 +487,7 @@ distance(void)
 	hook.cpu.distance = victim.number;
 }
 
-/* Inputs name calls by their place: new ones go to the end. */
+/* Inputs name calls by their place in this table: add new ones at the end. */
 static void (*const calls[])(void) = {
 	peer, put, putv, get, getv,
 	tx_reserve, tx_stage, tx_commit, tx_commit_edge,
@@ -495,7 +498,7 @@ static void (*const calls[])(void) = {
 	put_batch, get_batch,
 };
 
-/* ---- What holds after every call. */
+/* ---- What must hold after every call. */
 
 static void
 check_end(struct end *end, uint64_t broken, uint64_t index,
@@ -521,7 +524,7 @@ check_victim(void)
 	    rx->head_published, OWN_HEAD);
 }
 
-/* How far an index is ahead of another in a ring. */
+/* How far an index is ahead of another one in a ring. */
 static uint64_t
 ahead(uint64_t from, uint64_t to, uint64_t size)
 {
@@ -529,8 +532,8 @@ ahead(uint64_t from, uint64_t to, uint64_t size)
 }
 
 /*
- * No index was accepted that gave back more than we had published, or took
- * back what the peer had given.
+ * No accepted index released more than we had published, or withdrew what the
+ * peer had already published.
  */
 static void
 check_steps(const struct vqp_tx *tx_old, const struct vqp_rx *rx_old)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Two honest ends and any calls: the engine answers as the oracle does.
+ * Two honest sides and any calls: the engine answers as the oracle does.
  *
- * Input: a step that says the rings (how, k: their size; op bit 0: the wide
- * layout, bit 1: mirrored; more: where they start), then calls (honest.c).
+ * Input: a step that describes the rings (how, k: their size; op bit 0: the
+ * wide layout, bit 1: mirrored; more: where they start), then calls (honest.c).
  */
 #include "honest.h"
 

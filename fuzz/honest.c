@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The honest ends' calls, one function each, and their table. */
+/* The calls of two honest sides, one function each, and their table. */
 #include "hook.h"
 #include "honest.h"
 #include "pattern.h"
@@ -14,14 +14,14 @@ struct call {
 	uint64_t number;
 };
 
-/* What a verb must get; the oracle writes it here. */
+/* The bytes that a call must deliver; the oracle writes them here. */
 static uint8_t expected[RING_BYTES_MAX];
 
 /*
  * The bytes to send from a position of the stream on, as many as a ring can
- * hold.  They are a table, since a loop over bytes would be most of the time;
- * its period is a prime beyond any ring, so that no byte is like the one it
- * replaces.
+ * hold.  They come from a table, because a loop over bytes would take most of
+ * the time.  The period of the table is a prime larger than any ring, so that
+ * no byte equals the one it replaces.
  */
 #define PERIOD 20011
 
@@ -37,7 +37,10 @@ stream_at(uint64_t position)
 	return stream + position % PERIOD;
 }
 
-/* The answer of a verb to `length` bytes, before the oracle is asked. */
+/*
+ * Check the answers of a call with `length` bytes that do not depend on the
+ * oracle.
+ */
 static bool
 is_refused(const struct way *way, bool too_long, int64_t got)
 {
@@ -48,7 +51,7 @@ is_refused(const struct way *way, bool too_long, int64_t got)
 	return too_long || way->queue->size == 0;
 }
 
-/* ---- Copying verbs. */
+/* ---- Copying calls. */
 
 static void
 put(struct call *call)
@@ -69,7 +72,10 @@ put(struct call *call)
 	got = verb->call(way->from, from, n);
 	if (!is_refused(way, !verb->whole && n > INT64_MAX, got)) {
 		MUST_EQ(got, verb->oracle(&way->oracle, from, n));
-		/* If more follows: published or not, but then all of it. */
+		/*
+		 * With more to follow, the engine may publish or not, but then
+		 * it publishes everything.
+		 */
 		if (vqp_load_relaxed(way->from->tx.tail_cell) ==
 		    way->oracle.tail_staged % size)
 			oracle_tx_publish(&way->oracle);
@@ -78,7 +84,7 @@ put(struct call *call)
 	free(from);
 }
 
-/* How many messages of that length, 0 included, are in so many bytes. */
+/* The number of messages of this length, 0 included, that fit into `bytes`. */
 static uint64_t
 messages(uint64_t length, uint64_t bytes)
 {
@@ -219,7 +225,7 @@ getv(struct call *call)
 
 /* ---- In place. */
 
-/* An offer lies where the oracle's count says. */
+/* A span begins where the oracle's count says. */
 static void
 check_offer(const struct way *way, const struct vqp_span out[2], int64_t n,
     uint64_t at)
@@ -258,7 +264,7 @@ tx_reserve(struct call *call)
 	way->offered = (uint64_t)got;
 }
 
-/* A part of the last offer. */
+/* A part of the last span. */
 static uint64_t
 take(uint64_t *offer, uint8_t part)
 {
@@ -268,7 +274,10 @@ take(uint64_t *offer, uint8_t part)
 	return n;
 }
 
-/* Stage in the oracle what a stage, commit or edge of the engine takes. */
+/*
+ * Stage in the oracle the bytes that a stage, commit or edge call of the engine
+ * takes.
+ */
 static uint64_t
 tx_take(struct call *call)
 {
@@ -414,9 +423,9 @@ rx_may_sleep(struct call *call)
 	    oracle_rx_may_sleep(&call->way->oracle));
 }
 
-/* ---- Questions, and beginning again. */
+/* ---- Queries, and attaching again. */
 
-/* A ring without bytes has indices too, of no meaning. */
+/* A ring without bytes has indices, too, but they mean nothing. */
 static void
 check_indexes(const struct way *way, uint64_t tail, uint64_t head)
 {
@@ -454,12 +463,14 @@ query(struct call *call)
 	MUST_EQ(vqp_pair_consume_indexes(to, NULL, &head), status);
 	if (size != 0) {
 		MUST_EQ(tail, oracle->tail % size);
-		/* What was released is out of the ring, seen or not. */
+		/*
+		 * Released bytes have left the ring, whether published or not.
+		 */
 		MUST_EQ(head, oracle->head_lazy % size);
 	}
 }
 
-/* One end goes and comes back: what it had staged is lost. */
+/* One side detaches and attaches again: it loses what it had staged. */
 static void
 attach(struct call *call)
 {
@@ -473,7 +484,7 @@ attach(struct call *call)
 	    is_a ? &pair->a_config : &pair->b_config), VQP_SUCCESS);
 	out->tail_staged = out->tail;
 	in->head_staged = in->head_lazy = in->head;
-	/* Nobody knows what was announced before. */
+	/* A new side does not know which notifications were sent before. */
 	out->tail_rung = out->head;
 	in->head_rung = in->tail + 1 - in->size;
 	honest->way[!is_a].offered = 0;
@@ -491,14 +502,14 @@ poll(struct call *call)
 	    (int64_t)oracle_unread(&way->oracle));
 }
 
-/* From now on every look finds the peer's line this far away. */
+/* From now on every poll finds the peer's line this far away. */
 static void
 distance(struct call *call)
 {
 	hook.cpu.distance = call->number;
 }
 
-/* Inputs name calls by their place: new ones go to the end. */
+/* Inputs name calls by their place in this table: add new ones at the end. */
 static void (*const calls[])(struct call *) = {
 	put, putv, get, getv,
 	tx_reserve, tx_stage, tx_commit, tx_commit_edge,
@@ -508,7 +519,9 @@ static void (*const calls[])(struct call *) = {
 	query, attach, distance, put_batch, get_batch, poll,
 };
 
-/* A line that is given back is the ring's, of one direction or the other. */
+/*
+ * A line that is evicted must belong to the ring of one direction or the other.
+ */
 static const struct honest *giving;
 
 static void

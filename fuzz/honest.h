@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A pair between two honest ends and what the oracle says about it: every
- * verb of vqp/ring.h and vqp/pair.h, each answer, byte and published index
- * compared.
+ * A pair between two honest sides and what the oracle says about it.  Every
+ * call of vqp/ring.h and vqp/pair.h is made, and each answer, byte and
+ * published index is compared.
  */
 #ifndef HONEST_H
 #define HONEST_H
@@ -11,13 +11,13 @@
 #include "loop.h"
 #include "oracle.h"
 
-/* One direction.  A size of 0 has no oracle. */
+/* One direction.  A way of size 0 has no oracle. */
 struct way {
 	struct vqp_pair *from, *to;
 	const struct vqp_queue *queue;
 	struct oracle oracle;
-	uint64_t offered;	/* what is left of the producer's last offer */
-	uint64_t drained;	/* and of the consumer's */
+	uint64_t offered;	/* unused rest of the producer's last span */
+	uint64_t drained;	/* the same for the consumer */
 };
 
 struct honest {
@@ -26,8 +26,8 @@ struct honest {
 };
 
 /*
- * Set up the ways of a pair whose ends are attached: the oracles start with
- * the bytes and at the indices that are there.
+ * Set up the ways of a pair whose two sides are attached: the oracles start
+ * with the bytes and indices that are in the memory.
  */
 void honest_open(struct honest *honest);
 

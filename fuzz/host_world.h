@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A vqp-host with one service of each kind, and what must hold of it. */
+/*
+ * A vqp-host with one service of each kind, and the checks that must hold for
+ * it.
+ */
 #ifndef HOST_WORLD_H
 #define HOST_WORLD_H
 
@@ -7,7 +10,7 @@
 #include "fake_qemu.h"
 #include "fuzz.h"
 
-/* Ports and resources of the services. */
+/* The ports and resources of the services. */
 #define ECHO_PORT	7
 #define SOURCE_PORT	8
 #define SINK_PORT	9
@@ -48,14 +51,17 @@ world_open(int type)
 	host_init(&world.host, NULL);
 }
 
-/* A millisecond to half a minute passes: an input is the same every time. */
+/*
+ * Advance the clock by a millisecond to half a minute.  The time comes from the
+ * input, so that a run repeats.
+ */
 static inline void
 world_later(const struct step *step)
 {
 	world.qemu.now_ms += INT64_C(1) << (step->k & 15);
 }
 
-/* Nothing is left, whatever came. */
+/* Close everything and check that nothing is left, whatever the input was. */
 static inline void
 world_close(void)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * libFuzzer's mutations, half of the time on whole steps: it moves bytes, and
- * a byte lost in the middle would give every later step another meaning.
+ * Mutates whole steps half of the time, besides libFuzzer's own mutations.
+ * Those move single bytes, and a byte lost in the middle would change the
+ * meaning of every later step.
  */
 #include "fuzz.h"
 #include "rng.h"
@@ -15,7 +16,7 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size,
     const uint8_t *b, size_t b_size, uint8_t *to, size_t size_max,
     unsigned seed);
 
-/* Calls are few, so most bytes would name none. */
+/* There are few calls, so most random bytes would not name one. */
 static void
 random_step(struct rng *rng, uint8_t *at)
 {
@@ -82,7 +83,7 @@ LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t size_max,
 	return size;
 }
 
-/* Splice: steps of one into the steps of the other. */
+/* Crossover: put steps of one input between the steps of the other. */
 size_t
 LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_size, const uint8_t *b,
     size_t b_size, uint8_t *to, size_t size_max, unsigned seed)

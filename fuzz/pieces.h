@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The caller's memory, as an input describes it.  Each buffer and each piece
- * is a heap block of exactly what a verb may touch, which is never more than
- * the ring holds, so a length near 2^64 needs no memory and one byte too many
- * is AddressSanitizer's.
+ * The caller's memory, as an input describes it.  Each buffer and each piece is
+ * a heap block of exactly the bytes that a call may touch, which are never more
+ * than the ring holds.  So a length near 2^64 needs no memory, and
+ * AddressSanitizer finds an access of one byte too many.
  */
 #ifndef PIECES_H
 #define PIECES_H
@@ -17,10 +17,10 @@
 
 struct pieces {
 	struct vqp_iovec piece[PIECES_MAX];
-	uint64_t touched[PIECES_MAX];	/* bytes there really are */
+	uint64_t touched[PIECES_MAX];	/* the bytes that exist */
 	unsigned count;
 	uint64_t total;
-	bool too_long;			/* 2^63 or more; total is not it */
+	bool too_long;			/* 2^63 or more; total is invalid */
 };
 
 static inline uint8_t *
@@ -29,7 +29,7 @@ buffer_open(uint64_t length, uint64_t size)
 	return loop_must(malloc((size_t)(length < size ? length : size)));
 }
 
-/* `count` pieces, the length of each from a step of its own. */
+/* Make `count` pieces; each takes its length from a step of its own. */
 static inline void
 pieces_open(struct pieces *it, struct input *input, unsigned count,
     uint64_t size)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Runs inputs through a target without libFuzzer: under gcc, on arm64, under
- * valgrind, for coverage.  Arguments are files, or folders of them; not one
- * input is a failure.
+ * Runs inputs through a target without libFuzzer: with gcc, on arm64, under
+ * valgrind, and for coverage.  Arguments are files or folders of files; finding
+ * no input at all is a failure.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,10 @@ fail(const char *path)
 	exit(1);
 }
 
-/* The input ends where its block does, so that reading on is seen. */
+/*
+ * The block is exactly as long as the input, so that a sanitizer sees a read
+ * beyond it.
+ */
 static void
 replay_file(const char *path, FILE *file)
 {
@@ -60,7 +63,7 @@ replay(const char *path)
 	file = fopen(path, "rb");
 	if (file == NULL)
 		fail(path);
-	/* Before it runs: a crash names its input. */
+	/* Print the name first, so that it is known after a crash. */
 	printf("%s\n", path);
 	fflush(stdout);
 	replay_file(path, file);

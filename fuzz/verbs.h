@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The copying verbs and what the oracle says to each.  A new verb is a line
- * at the end of its table: inputs name verbs by their place.
+ * The copying calls and what the oracle says to each.  Add a new one at the end
+ * of its table, because inputs name calls by their place.
  */
 #ifndef VERBS_H
 #define VERBS_H
@@ -10,7 +10,7 @@
 
 #include "oracle.h"
 
-/* From one buffer, and from pieces. */
+/* The calls that send from one buffer, and from pieces. */
 struct put_verb {
 	int64_t (*call)(struct vqp_pair *, const void *, uint64_t);
 	int64_t (*oracle)(struct oracle *, const uint8_t *, uint64_t);
@@ -32,7 +32,7 @@ static const struct putv_verb putv_verbs[] = {
 	{ vqp_pair_enqueuev, oracle_enqueue },
 };
 
-/* Into one buffer, and into pieces. */
+/* The calls that receive into one buffer, and into pieces. */
 struct get_verb {
 	int64_t (*call)(struct vqp_pair *, void *, uint64_t);
 	int64_t (*oracle)(struct oracle *, uint8_t *, uint64_t);
