@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* How many descriptors are open, for tests that none is left. */
+/* Counts the open descriptors, for tests that check that none is left. */
 #ifndef COUNT_FDS_H
 #define COUNT_FDS_H
 
 #include <fcntl.h>
 
 /*
- * Of the first 64.  Under qemu-user always 0: its recvmsg() has a buffer of its
- * own and forgets the descriptors for which the caller's has no room, which a
- * kernel closes.
+ * Counts the first 64.  Under qemu-user always 0: its recvmsg() has a buffer of
+ * its own and forgets the descriptors that the caller's buffer has no space
+ * for, which a kernel closes.
  */
 static inline unsigned
 count_fds(void)

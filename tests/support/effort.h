@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How often a case repeats what it repeats.  In the environment
- * VQP_TEST_LONG=1 asks for ten times as many as the case says, and
- * VQP_TEST_QUICK=1, of the everyday run, for a third.  The build defines
- * VQP_TEST_SLOW as the divisor for builds that run everything slowly:
- * sanitizers, emulators.
+ * How often a case repeats its loop.  In the environment VQP_TEST_LONG=1 asks
+ * for ten times the number that the case states, and VQP_TEST_QUICK=1, which
+ * the everyday run sets, asks for a third.  The build defines VQP_TEST_SLOW as
+ * the divisor for builds that run everything slowly: sanitizers and emulators.
  */
 #ifndef EFFORT_H
 #define EFFORT_H
@@ -26,7 +25,9 @@ effort(uint64_t usual)
 	return (usual * factor + divisor - 1) / divisor;
 }
 
-/* The same, or just what a variable of the environment says: 1e9, perhaps. */
+/*
+ * The same, unless a variable of the environment names the number, such as 1e9.
+ */
 static inline uint64_t
 effort_or(const char *variable, uint64_t usual)
 {

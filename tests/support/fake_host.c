@@ -32,15 +32,15 @@ hub_free(void *context, void *memory, size_t bytes)
 	hub->taken--;
 	hub->taken_bytes -= bytes;
 	/*
-	 * Whoever looks at it later is not to find what was there, but bools
-	 * that are true, and pointers to nowhere.
+	 * Code that uses the memory after this finds true bools and pointers to
+	 * nowhere, instead of the old contents.
 	 */
 	memset(memory, 1, bytes);
 	__asm__ volatile("" : : "r"(memory) : "memory");
 	free(memory);
 }
 
-/* What is answered with each count, if it is always the same; else 0. */
+/* The status that goes with each count, if it is always the same; else 0. */
 static const int64_t status_of[VQP_DEVICE_COUNTS] = {
 	[VQP_COUNT_BAD_REGISTER] = VQP_ERROR_INVALID_ARGS,
 	[VQP_COUNT_BAD_CONTROL] = VQP_ERROR_INVALID_ARGS,
@@ -447,7 +447,10 @@ fake_qpair_alloc(struct fake_guest *guest, const struct fake_qpair *qpair)
 	uint64_t *ppns;
 	int32_t result;
 
-	/* A request that no memory could hold has as many pages as fit. */
+	/*
+	 * A request larger than any memory passes as many pages as the list can
+	 * hold.
+	 */
 	if (count > VQP_QPAIR_PAGE_COUNT_MAX)
 		count = VQP_QPAIR_PAGE_COUNT_MAX;
 	ppns = malloc(count * sizeof(*ppns));

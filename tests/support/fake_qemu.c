@@ -38,7 +38,10 @@ die(const char *what)
  * ---- What the host sends.
  */
 
-/* One whole packet, its message before its body; 0: there is none. */
+/*
+ * Read one whole packet, its message before its body.  Returns 0 if there is
+ * none.
+ */
 static size_t
 read_packet(struct fake_qemu *qemu, uint8_t *bytes)
 {
@@ -90,7 +93,7 @@ __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 	return n;
 }
 
-/* Nobody else is there who could send: a wait would never end. */
+/* No other process could send, so this wait would never end. */
 static bool
 starves(int fd, ssize_t n, int flags)
 {
@@ -147,7 +150,7 @@ __wrap_epoll_ctl(int fd, int what, int watched, struct epoll_event *event)
 	return __real_epoll_ctl(fd, what, watched, event);
 }
 
-/* Other processes work by the machine's clock, so the wait is a real one. */
+/* Other processes use the machine's clock, so this wait takes real time. */
 int
 __wrap_epoll_wait(int fd, struct epoll_event *events, int count,
     int milliseconds)
@@ -223,7 +226,10 @@ page_up(uint64_t bytes)
 	return (bytes + FAKE_PAGE - 1) / FAKE_PAGE * FAKE_PAGE;
 }
 
-/* The guest's end, on its own mapping; its produce queue is our consume. */
+/*
+ * Attach the guest's side, on its own mapping: the guest's produce queue is the
+ * host's consume queue.
+ */
 static void
 attach_guest(struct fake_qemu *qemu, struct fake_pair *pair)
 {
@@ -369,9 +375,7 @@ fake_qemu_answer(struct fake_qemu *qemu, const struct fake_packet *packet)
 	}
 }
 
-/*
- * ---- For a test.
- */
+/* ---- What a test calls. */
 
 void
 fake_qemu_open(struct fake_qemu *qemu, int type)

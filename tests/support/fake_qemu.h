@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A QEMU and a guest for vqp-host, on the other end of a socketpair and on the
- * same thread: the program is linked with
+ * A QEMU and a guest for vqp-host, at the other end of a socketpair and on the
+ * same thread. vqp-host is linked with
  * --wrap=sendmsg,recvmsg,recv,clock_gettime,epoll_wait,epoll_ctl, and each
  * packet of the host is answered before its sendmsg() returns.  A read that
- * would wait for ever is the end of the socket instead.
+ * would wait without end reports the end of the socket instead.
  */
 #ifndef FAKE_QEMU_H
 #define FAKE_QEMU_H
@@ -25,11 +25,11 @@ struct fake_packet {
 	uint8_t body[];
 };
 
-/* A queue pair whose memory the host was given. */
+/* A queue pair whose memory the host has received. */
 struct fake_pair {
 	struct vqp_link_alloc call;
 	uint64_t offset;		/* in the guest's memory */
-	struct vqp_pair guest;		/* the guest's end */
+	struct vqp_pair guest;		/* the guest's side */
 	bool live;
 };
 
@@ -42,56 +42,59 @@ struct fake_qemu {
 	bool file_sent;
 	struct fake_pair *pairs;
 	unsigned pair_count, pair_max;
-	/* What the host sent and nobody looked at. */
+	/* What the host sent and the test has not read. */
 	struct fake_packet *first, **last;
 	struct fake_packet *taken;	/* by fake_qemu_next() */
-	bool forgets;			/* keep none */
-	/* The next answers. */
-	int64_t send_status;		/* of SEND; 0: the right one */
+	bool forgets;			/* keep no packet */
+	/* What it answers next. */
+	int64_t send_status;		/* of SEND; 0: the correct one */
 	int64_t alloc_status;		/* of ALLOC, if negative */
 	int64_t ring_status;
-	bool silent;			/* do not answer at all */
+	bool silent;			/* answer nothing */
 	bool to_hypervisor;		/* fake_guest_say(): to context 0 */
-	unsigned starved;		/* reads that would have waited */
-	int64_t now_ms;			/* grows by waits; 0: the machine's */
-	unsigned watch_room;		/* so many more the loop will watch */
-	/* Instead of all that, for a packet; or NULL. */
+	unsigned starved;		/* reads that would never end */
+	int64_t now_ms;			/* waits advance it; 0: machine's */
+	unsigned watch_room;		/* watches the loop still accepts */
+	/* Replaces these answers for a packet; or NULL. */
 	void (*answer)(struct fake_qemu *qemu,
 	    const struct fake_packet *packet);
 };
 
-/* SOCK_SEQPACKET, or SOCK_STREAM as a chardev's.  One at a time. */
+/*
+ * SOCK_SEQPACKET, or SOCK_STREAM as a chardev's.  Only one may be open at a
+ * time.
+ */
 void fake_qemu_open(struct fake_qemu *qemu, int type);
 void fake_qemu_close(struct fake_qemu *qemu);
 
-/* To the host, with `fd_count` descriptors.  False: its socket is full. */
+/* Send to the host, with `fd_count` descriptors.  False: its socket is full. */
 bool fake_qemu_send(struct fake_qemu *qemu, uint32_t type, uint32_t tag,
     const void *body, uint64_t bytes, const int *fds, unsigned fd_count);
-/* These bytes, as they are. */
+/* Send these bytes unchanged. */
 bool fake_qemu_send_raw(struct fake_qemu *qemu, const void *bytes,
     uint64_t length, const int *fds, unsigned fd_count);
-/* As QEMU does. */
+/* Answer a packet as QEMU does. */
 void fake_qemu_answer(struct fake_qemu *qemu,
     const struct fake_packet *packet);
-/* The pair's guest detaches: QEMU takes the memory back, and says so. */
+/* The pair's guest detaches: QEMU revokes the memory and tells the host. */
 void fake_qemu_detach(struct fake_qemu *qemu, struct vqp_handle handle);
 
-/* Forget all that was sent. */
+/* Discard everything that the host sent. */
 void fake_qemu_forget(struct fake_qemu *qemu);
-/* The next packet of that type, until the next call; NULL: none. */
+/* The next packet of that type, valid until the next call; NULL: none. */
 const struct fake_packet *fake_qemu_next(struct fake_qemu *qemu,
     uint32_t type);
-/* The live pair of that name; NULL: none. */
+/* The live pair with this handle; NULL: none. */
 struct fake_pair *fake_qemu_pair(struct fake_qemu *qemu,
     struct vqp_handle handle);
 
-/* A datagram of the guest's; resource 15 is that of context 0. */
+/* The guest sends a datagram; resource 15 belongs to context 0. */
 void fake_guest_send(struct fake_qemu *qemu, uint32_t own_resource,
     uint32_t resource, const void *payload, uint64_t bytes);
-/* A control packet of the guest's stream own_port, to our `port`. */
+/* Send a control packet of the guest's stream own_port to our `port`. */
 void fake_guest_say(struct fake_qemu *qemu, uint8_t type, uint32_t own_port,
     uint32_t port, uint16_t protocol, const union vqp_vsock_body *body);
-/* The host's next control packet, or type 255. */
+/* Returns the host's next control packet, or type 255. */
 struct vqp_vsock_packet fake_guest_hear(struct fake_qemu *qemu);
 
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The recorder behind the hook backend. */
+/* Records what the engine does through the hook backend. */
 #include <stdlib.h>
 
 #include "hook.h"
 
 struct hook hook;
 
-/* Set while the test's function runs, whose verbs are its own affair. */
+/* Set while the test's own function runs, whose operations do not count. */
 static bool nested;
 
 void

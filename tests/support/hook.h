@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the hook backend gives a test: the verbs in the order the engine calls
- * them, while recording, and the moment before each.
+ * What the hook backend gives to a test: a record of the engine's operations in
+ * their order, and a callback before each operation.
  */
 #ifndef HOOK_H
 #define HOOK_H
@@ -30,8 +30,10 @@ struct hook_step {
 
 #define HOOK_STEPS 64
 
-/* The processor of vqp/cpu.h, as far as a test sets it; at first it has none
- * of that. */
+/*
+ * The processor of vqp/cpu.h, as far as a test defines it; at first it has none
+ * of these abilities.
+ */
 struct hook_cpu {
 	uint64_t distance;	/* ticks of each acquiring load */
 	uint64_t ticks;
@@ -43,7 +45,10 @@ struct hook_cpu {
 
 struct hook {
 	struct hook_cpu cpu;
-	/* Called before each verb, if set; its own verbs do not count. */
+	/*
+	 * Called before each operation, if set; its own operations do not
+	 * count.
+	 */
 	void (*before)(enum hook_verb verb, const void *cell);
 	struct hook_step step[HOOK_STEPS];
 	unsigned steps;
@@ -52,15 +57,15 @@ struct hook {
 
 extern struct hook hook;
 
-/* The backend's two halves of a verb. */
+/* The backend calls these at the beginning and at the end of each operation. */
 void hook_enter(enum hook_verb verb, const void *cell);
 uint64_t hook_leave(uint64_t value);
 
-/* Record from here, from none; and no longer. */
+/* Begin an empty record; and stop recording. */
 void hook_record(void);
 void hook_stop(void);
 
-/* How many of the recorded loads were of this cell. */
+/* Returns how many of the recorded loads read this cell. */
 unsigned hook_loads(const void *cell);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* A vqp-host in this process, its QEMU, a folder, and what it said. */
+/*
+ * A vqp-host in this process, its QEMU, a folder, and the text that it printed.
+ */
 #ifndef HOST_RIG_H
 #define HOST_RIG_H
 
@@ -18,14 +20,17 @@ struct host_rig {
 	struct host host;
 	struct host_options options;
 	char folder[32];
-	char path[64];		/* for an option that names one */
+	char path[64];		/* for an option that takes a path */
 	char *log;
 	size_t log_bytes;
 };
 
 static struct host_rig rig;
 
-/* Everything before the host starts; a case may then change `rig.qemu`. */
+/*
+ * Set up all that must exist before the host starts; a case may then change
+ * `rig.qemu`.
+ */
 static inline void
 rig_prepare(int type, int argc, char **argv)
 {
@@ -45,7 +50,7 @@ rig_start(void)
 	host_open_at(&rig.host, &rig.options, rig.qemu.host_fd);
 }
 
-/* rig_open("--echo", "7", ...): with those options, and it runs. */
+/* rig_open("--echo", "7", ...) starts the host with those options. */
 #define rig_open(...) rig_open_type(SOCK_SEQPACKET, __VA_ARGS__)
 
 #define rig_open_type(type, ...) do {					\
@@ -59,7 +64,7 @@ rig_start(void)
 	fake_qemu_forget(&rig.qemu);					\
 } while (0)
 
-/* Until all that came is served, clocks apart. */
+/* Run until the host has handled everything that arrived, except for timers. */
 static inline void
 rig_settle(void)
 {
@@ -67,7 +72,10 @@ rig_settle(void)
 		;
 }
 
-/* So much later.  Time passes so and by waits, however slow the machine is. */
+/*
+ * Let this much time pass.  Only this function and waits advance the time, so a
+ * slow machine changes nothing.
+ */
 static inline void
 rig_later(int64_t milliseconds)
 {
@@ -82,7 +90,10 @@ rig_said(const char *what)
 	return strstr(rig.log, what) != NULL;
 }
 
-/* How often the guest's memory is mapped: once by its QEMU, and by the host. */
+/*
+ * The number of mappings of the guest's memory: one by its QEMU, the rest by
+ * the host.
+ */
 static inline unsigned
 rig_mappings(void)
 {

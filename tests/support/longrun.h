@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * How far a case has come, for who waits for it: a line every two seconds,
- * and one at its end.
+ * Shows the person who waits how far a case has come: one line every two
+ * seconds, and one at its end.
  */
 #ifndef LONGRUN_H
 #define LONGRUN_H
@@ -11,7 +11,7 @@
 #include <time.h>
 
 struct progress {
-	const char *what;	/* is counted */
+	const char *what;	/* of the things counted */
 	uint64_t all;
 	uint64_t begin, next;	/* milliseconds */
 };
@@ -34,7 +34,7 @@ progress_start(struct progress *it, const char *what, uint64_t all)
 	it->next = it->begin + 2000;
 }
 
-/* Asks a clock: not at every turn of a loop. */
+/* Reads a clock, so do not call it in every turn of a loop. */
 static inline void
 progress_at(struct progress *it, uint64_t done)
 {

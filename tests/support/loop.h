@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Both ends of a ring, or of a pair, in one program.  The bytes of a ring are
- * a heap block of exactly its size, so that AddressSanitizer guards both
- * ends; those of a mirrored ring have a page without access on each side.
- * Memory that cannot be had ends the program.
+ * Both sides of a ring, or of a pair, in one program.  The bytes of a ring are
+ * a heap block of exactly its size, so that AddressSanitizer guards both ends;
+ * a mirrored ring has a page without access on each side.  If memory is not
+ * available, the program ends.
  */
 #ifndef LOOP_H
 #define LOOP_H
@@ -41,7 +41,7 @@ loop_can_mirror(uint64_t size)
 	return size != 0 && size % loop_page() == 0;
 }
 
-/* `size` bytes twice in a row, between two pages without access. */
+/* Map `size` bytes twice in a row, between two pages without access. */
 static inline uint8_t *
 loop_mirror_open(uint64_t size)
 {
@@ -111,7 +111,7 @@ loop_data_close(uint8_t *data, uint64_t size, bool mirrored)
 		free(data);
 }
 
-/* One ring and both its ends. */
+/* One ring with its producer and its consumer. */
 struct loop {
 	struct vqp_tx tx;
 	struct vqp_rx rx;
@@ -120,7 +120,7 @@ struct loop {
 	struct vqp_cell64 head_cell;	/* w:rx r:tx e:E2,E3 */
 };
 
-/* Attach both ends anew, at these indices. */
+/* Attach both sides again, at these indices. */
 static inline void
 loop_start(struct loop *loop, uint64_t tail, uint64_t head)
 {
@@ -134,7 +134,10 @@ loop_start(struct loop *loop, uint64_t tail, uint64_t head)
 static inline void
 loop_open_as(struct loop *loop, uint64_t size, bool mirrored)
 {
-	/* What the hook backend is told of a cell is not its value. */
+	/*
+	 * The hook backend takes the address of a cell before the first store,
+	 * so give the cells a value here.
+	 */
 	loop->tail_cell.v_ = loop->head_cell.v_ = 0;
 	loop->ring = (struct vqp_ring){
 		.data = loop_data_open(size, mirrored),
@@ -159,7 +162,7 @@ loop_close(struct loop *loop)
 	    loop->ring.mirrored);
 }
 
-/* A pair and both its ends: what a produces, b consumes. */
+/* A pair with both its sides: what a produces, b consumes. */
 struct loop_pair {
 	struct vqp_pair a, b;
 	struct vqp_pair_config a_config, b_config;
@@ -184,7 +187,7 @@ loop_queue_close(struct vqp_queue *queue)
 	free(queue->header);
 }
 
-/* Attach both ends anew, at the indices that stand in the headers. */
+/* Attach both sides again, at the indices in the headers. */
 static inline void
 loop_pair_attach(struct loop_pair *pair)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Slow and obvious on purpose: nothing here knows how the engine does it. */
+/*
+ * The oracle is slow and obvious on purpose: it uses nothing of how the engine
+ * works.
+ */
 #include <stdlib.h>
 
 #include <vqp/ring.h>
@@ -16,7 +19,10 @@ oracle_open(struct oracle *oracle, uint64_t size, uint64_t start)
 	oracle->tail_staged = oracle->tail = oracle->tail_rung = start;
 	oracle->head_staged = oracle->head_lazy = start;
 	oracle->head = start;
-	/* Nobody knows what was announced before: the head that was full. */
+	/*
+	 * Earlier notifications are unknown, so begin with the head of a full
+	 * ring.
+	 */
 	oracle->head_rung = start + 1 - size;
 }
 
@@ -32,7 +38,7 @@ smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Bytes the producer may still stage: one always stays empty. */
+/* The bytes that the producer may still stage: one byte always stays empty. */
 static uint64_t
 room(const struct oracle *oracle)
 {
@@ -62,7 +68,10 @@ oracle_tx_publish(struct oracle *oracle)
 	oracle->tail = oracle->tail_staged;
 }
 
-/* Due if the consumer may have slept at a tail since the last edge. */
+/*
+ * A notification is due if the consumer may have slept at a tail since the last
+ * one.
+ */
 bool
 oracle_tx_publish_edge(struct oracle *oracle)
 {
@@ -101,12 +110,15 @@ oracle_rx_publish(struct oracle *oracle)
 	oracle->head = oracle->head_lazy = oracle->head_staged;
 }
 
-/* Due if the producer may have slept, full, at a head since the last edge. */
+/*
+ * A notification is due if the producer may have slept, with a full ring, at a
+ * head since the last one.
+ */
 bool
 oracle_rx_publish_edge(struct oracle *oracle)
 {
 	const uint64_t rung = oracle->head_rung;
-	/* A size more than the head at which this tail fills the ring. */
+	/* The head at which this tail fills the ring, plus the size. */
 	const uint64_t full = oracle->tail + 1;
 
 	oracle_rx_publish(oracle);
@@ -146,7 +158,7 @@ oracle_enqueue(struct oracle *oracle, const uint8_t *from, uint64_t length)
 
 	if (n > 0)
 		oracle_tx_stage(oracle, from, (uint64_t)n);
-	/* For a ring that is full, too: what was staged can make space. */
+	/* A full ring publishes, too: the staged release can make space. */
 	if (n != 0)
 		oracle_tx_publish(oracle);
 	return n;
@@ -213,7 +225,7 @@ oracle_receive(struct oracle *oracle, uint8_t *to, uint64_t length)
 
 	if (length <= ready)
 		return oracle_dequeue(oracle, to, length);
-	/* An offer that falls short publishes what was released lazily. */
+	/* A span that falls short publishes what was released lazily. */
 	oracle->head = oracle->head_lazy;
 	return length >= oracle->size ?
 	    VQP_ERROR_PAYLOAD_TOO_LARGE : VQP_ERROR_NO_DATA;

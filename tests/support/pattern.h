@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The bytes that the tests stream: each depends on its position in the
- * stream, so that a lost, repeated or misplaced one shows.
+ * The bytes that the tests stream.  Each byte depends on its position in the
+ * stream, so that a lost, repeated or misplaced byte shows.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
@@ -34,7 +34,7 @@ pattern_matches(const uint8_t *bytes, uint64_t position, uint64_t n)
 	return true;
 }
 
-/* The same in place, in what an end was offered. */
+/* The same in place, in a reservation or a readable span. */
 
 static inline void
 pattern_fill_spans(const struct vqp_span out[2], uint64_t position)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Random numbers that a seed repeats anywhere: splitmix64, so that a failure
- * under one compiler or machine is the same failure under another.
+ * Random numbers that a seed repeats on any machine: splitmix64.  So a failure
+ * under one compiler or machine can be repeated under another.
  */
 #ifndef RNG_H
 #define RNG_H
@@ -22,7 +22,7 @@ rng_next(struct rng *rng)
 	return z ^ (z >> 31);
 }
 
-/* 0 to bound - 1; a little uneven, which no test here minds. */
+/* Returns 0 to bound - 1; slightly uneven, which matters to no test here. */
 static inline uint64_t
 rng_below(struct rng *rng, uint64_t bound)
 {
@@ -30,8 +30,8 @@ rng_below(struct rng *rng, uint64_t bound)
 }
 
 /*
- * A length for a ring of `size` bytes: often small, sometimes about the size,
- * now and then 0 or too long.
+ * Returns a length for a ring of `size` bytes: often small, sometimes about the
+ * size, rarely 0 or too long.
  */
 static inline uint64_t
 rng_length(struct rng *rng, uint64_t size)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A test case is a property: its name is what a failure says first, its
- * sentence is what holds.  The linker collects the cases of a program and the
- * program answers in TAP, or runs the one case its argument names.
+ * A test case is a property: a failure prints its name first, and its sentence
+ * says what must hold.  The linker collects the cases of a program; the program
+ * prints its results in TAP, or runs the one case that its argument names.
  *
  *	TEST(name, "sentence") { CHECK(...); CHECK_EQ(..., ...); }
  *	TEST_MAIN()
  *
- * A check that fails is reported and the case goes on.  All this asks of the
- * world is printf, so that the same cases can run in a kernel.
+ * A failed check is reported and the case continues.  The only function this
+ * needs is printf, so that the same cases can run in a kernel.
  */
 #ifndef TEST_H
 #define TEST_H
@@ -23,17 +23,20 @@ struct test_case {
 	void (*run)(void);
 };
 
-/* The case that runs now.  One word each, so that threads may fail too. */
+/*
+ * The case that is running.  Each member is one word, so that threads may fail,
+ * too.
+ */
 struct test_state {
 	unsigned failures;
-	const char *skipped;	/* why, or NULL */
+	const char *skipped;	/* the reason, or NULL */
 };
 
 extern struct test_state test_state;
 extern const struct test_case *const __start_test_cases[];
 extern const struct test_case *const __stop_test_cases[];
 
-/* gcc would turn their order around. */
+/* gcc would reorder the cases. */
 #if __has_attribute(no_reorder)
 #define TEST_IN_ORDER no_reorder, used
 #else
@@ -53,18 +56,20 @@ extern const struct test_case *const __stop_test_cases[];
 #define CHECK(truth)							\
 	((truth) ? (void)0 : test_fail(__FILE__, __LINE__, #truth))
 
-/* Any two integers; shown as signed, so that status codes can be read. */
+/*
+ * Compare any two integers; shown as signed, so that status codes are readable.
+ */
 #define CHECK_EQ(a, b)							\
 	test_equal(__FILE__, __LINE__, #a " == " #b,			\
 	    (long long)(a), (long long)(b))
 
-/* Leave a case that this machine cannot run. */
+/* Return from a case that this machine cannot run. */
 #define SKIP(why) do {							\
 	test_state.skipped = (why);					\
 	return;								\
 } while (0)
 
-/* A loop that fails at every turn need not say so more than five times. */
+/* Limits a loop that fails at every turn to five messages. */
 static inline bool
 test_count_failure(void)
 {

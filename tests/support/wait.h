@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* Waiting for another thread, which may need the processor we wait on. */
+/* Ways to wait for another thread, which may need the processor we wait on. */
 #ifndef WAIT_H
 #define WAIT_H
 
@@ -7,10 +7,11 @@
 #include <time.h>
 
 /*
- * Once per turn of a waiting loop; `waits` counts the turns.  Where there are
- * fewer processors than threads, ours or a neighbour's, who only spins costs the
- * other a time slice for every message, and so does who only yields: the
- * neighbour goes first.  Who sleeps is let in when it wakes.
+ * Call this once per turn of a waiting loop; `waits` counts the turns.  Where
+ * there are fewer processors than threads, ours or of other programs, a waiting
+ * thread that only spins costs the other one a time slice for every message.  A
+ * thread that only yields does the same, because another program goes first.  A
+ * thread that sleeps gets the processor when it wakes.
  */
 static inline void
 stand_aside(unsigned *waits)
@@ -21,7 +22,10 @@ stand_aside(unsigned *waits)
 		nanosleep(&moment, NULL);
 }
 
-/* The same, where two must set off at one moment: to come back takes long. */
+/*
+ * The same for two threads that must start at one moment: a sleeping thread
+ * would take too long to return.
+ */
 static inline void
 stand_ready(unsigned *waits)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the cases of the driver core have in common: a case runs with the mock
- * device through ports and by DMA, under several schedules.
+ * What the cases of the driver core share.  A case runs with the mock device
+ * through ports and by DMA, under several schedules.
  */
 #ifndef CORE_CASE_H
 #define CORE_CASE_H
@@ -11,7 +11,10 @@
 #include <mock_device.h>
 #include <test.h>
 
-/* Each is a schedule, and by its rest of 2 or 3 chooses what a case does. */
+/*
+ * Each seed is a schedule; its remainder modulo 2 or 3 selects variants of a
+ * case.
+ */
 #define CASE_SEEDS (getenv("VQP_TEST_QUICK") != NULL ? 3U : 6U)
 
 static struct mock mock;
@@ -42,7 +45,7 @@ case_next(bool *begun, bool start)
 	return true;
 }
 
-/* With a core at work; and without one. */
+/* Run the body with an attached core; and without one. */
 #define FOR_EACH_CASE()							\
 	for (bool begun_ = false; case_next(&begun_, true);)
 #define FOR_EACH_BARE_CASE()						\
@@ -57,7 +60,7 @@ case_counters(void)
 	return counters;
 }
 
-/* What the core holds, when all that it frees later is free. */
+/* What the core holds after everything that it frees later has been freed. */
 static inline uint64_t
 case_bytes(void)
 {
@@ -65,7 +68,7 @@ case_bytes(void)
 	return sim_os_bytes_live(mock.os);
 }
 
-/* An endpoint, a bell, a subscriber that only count. */
+/* An endpoint, a doorbell and a subscriber that only count. */
 struct counted {
 	unsigned calls;
 	uint64_t bytes;
@@ -154,15 +157,15 @@ case_subscribe(uint32_t event, struct counted *counted)
 }
 
 /*
- * While another thread takes a step, this one runs until it returns or can go no
- * farther.  The step: the `left`-th of those that it takes in such a call of the
- * seam, NULL for any.
+ * Another thread runs while this thread is inside one step: until its function
+ * returns or can go no further.  The step is the `left`-th call of the OS layer
+ * named `where` by this thread; NULL stands for any call.
  */
 struct meeting {
 	void (*run)(void *);
 	const char *where;
-	uint64_t left;			/* 0: it took place */
-	uintptr_t self;			/* who takes the step */
+	uint64_t left;			/* 0: it has happened */
+	uintptr_t self;			/* the thread that takes the step */
 	struct sim_thread *thread;
 	bool lasts;
 };
@@ -183,7 +186,7 @@ meeting_step(const char *where)
 	meeting.lasts = false;
 }
 
-/* Of a step that the caller will take. */
+/* Plan a meeting in a step that the caller will take. */
 static inline void
 meeting_plan(void (*run)(void *), const char *where, uint64_t left)
 {
@@ -192,7 +195,7 @@ meeting_plan(void (*run)(void *), const char *where, uint64_t left)
 	sim_on_step = meeting_step;
 }
 
-/* False if there was no such step. */
+/* Returns false if the step never happened. */
 static inline bool
 meeting_end(void)
 {

@@ -16,7 +16,7 @@ pair_find(struct mock *mock, struct vqp_handle handle)
 	return NULL;
 }
 
-/* It remembers pairs, as far as it has room. */
+/* Remember a pair, if there is space for it. */
 static void
 pairs(struct mock *mock, uint32_t number, const uint8_t *bytes)
 {
@@ -47,7 +47,7 @@ answer(struct mock *mock, const uint8_t *bytes, uint64_t count)
 	memcpy(&datagram, bytes, sizeof(datagram));
 	if (mock->message_count == sizeof(mock->message) /
 	    sizeof(mock->message[0])) {
-		/* Of more than there is room for the last are kept. */
+		/* Keep the last half when the list is full. */
 		mock->message_count /= 2;
 		for (unsigned i = mock->message_count; i <
 		    sizeof(mock->message) / sizeof(mock->message[0]); i++)
@@ -77,7 +77,10 @@ answer(struct mock *mock, const uint8_t *bytes, uint64_t count)
 	mock->result = 0;
 	if (count < sizeof(datagram) + sizeof(uint64_t) &&
 	    number != VQP_HYPERCALL_GET_CONTEXT_ID) {
-		/* A client may call, too. */
+		/*
+		 * A client may make this call, too, so an error is a valid
+		 * answer.
+		 */
 		mock->result = VQP_ERROR_INVALID_ARGS;
 		return;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A device that does as it is told: each register, each answer and each byte
- * it gives can be set by a test.  Left alone it behaves.  It records every
- * message that came, byte by byte.
+ * A device whose behaviour a test controls: each register, each answer and each
+ * byte it gives can be set.  Without settings it behaves correctly.  It records
+ * every message that arrived, byte by byte.
  */
 #ifndef MOCK_DEVICE_H
 #define MOCK_DEVICE_H
@@ -27,18 +27,18 @@ struct mock {
 	uint64_t seed, first_page;
 	uint32_t machine_page_shift;	/* 0: 12 */
 
-	/* What it says of itself. */
+	/* What the device reports about itself. */
 	bool dma;
-	bool deaf;			/* to its ports, if it has DMA */
-	bool takes_all;			/* calls that nobody knows */
+	bool deaf;			/* ignores its ports, if it has DMA */
+	bool takes_all;			/* accepts unknown calls */
 	uint32_t caps;			/* offered */
-	uint32_t caps_later;		/* what it offers after the ack, or 0 */
+	uint32_t caps_later;		/* offered after the ack, or 0 */
 	uint32_t icr;			/* next answer, then 0 */
 	bool icr_stays;
 	int32_t cid;
-	uint32_t known;			/* hypercalls RESOURCES_QUERY knows */
+	uint32_t known;			/* hypercalls in RESOURCES_QUERY */
 
-	/* Answers to hypercalls, by number; else 0 or what is right. */
+	/* Answers to hypercalls, by number; else 0 or the correct answer. */
 	bool answers[VQP_HYPERCALL_COUNT];
 	int32_t answer[VQP_HYPERCALL_COUNT];
 	bool sends_answer;		/* to datagrams to others: */
@@ -46,29 +46,29 @@ struct mock {
 	/* Called with each message before it is answered; may be NULL. */
 	void (*sees)(struct mock *mock, const struct vqp_datagram *datagram);
 
-	/* DMA: what it does with an operation. */
-	bool never_busy_done;		/* leaves it as it was posted */
+	/* With DMA: what it does with an operation. */
+	bool never_busy_done;		/* leaves it as posted */
 	bool busy_held;			/* until mock_answer() */
-	uint32_t busy_value;		/* that it writes into a receive; 0: 1 */
+	uint32_t busy_value;		/* written into a receive; 0: 1 */
 	bool scribbles;			/* over opcode, size and result, too */
 
-	/* What was written. */
+	/* What the driver wrote. */
 	uint32_t caps_acked, imr, control, page_shift;
 	uint32_t in_high, out_high, out_low;
 	unsigned resets, enables, disables;
 	uint64_t accesses;		/* of any register */
-	struct vqp_handle pair[64];	/* it knows; {0, 0} is none */
+	struct vqp_handle pair[64];	/* known ones; {0, 0} is none */
 	uint64_t bitmap_page;		/* registered; 0: none */
 	bool has_bitmap;
 	struct mock_message message[4096];
 	unsigned message_count;
 
-	/* DATA_IN, or what the next receive by DMA is given. */
+	/* The bytes of DATA_IN, or of the next receive by DMA. */
 	uint8_t *in;
 	uint64_t in_bytes, in_at;
 	uint64_t in_reads;		/* bytes of filler that were read */
-	void *in_memory;		/* where DMA put the last */
-	bool in_endless;		/* the same bytes over and over */
+	void *in_memory;		/* where the last DMA wrote */
+	bool in_endless;		/* repeats the same bytes */
 
 	uint8_t *out;
 	uint64_t out_bytes;
@@ -76,38 +76,42 @@ struct mock {
 };
 
 /*
- * A simulation, a machine, this device in it; mock_attach() a core on top, and
- * all of it down again, in which the core must have given back everything.
+ * Open a simulation, a machine and this device in it; mock_attach() attaches a
+ * core.  Closing undoes all of it, and checks that the core has released
+ * everything.
  */
 void mock_open(struct mock *mock, uint64_t seed, bool dma);
-/* In a machine whose page numbers begin here. */
+/* The same in a machine whose page numbers begin at `first_page`. */
 void mock_open_high(struct mock *mock, uint64_t seed, bool dma,
     uint64_t first_page);
-/* With ports, in a machine that says its pages have another size than 4 KiB. */
+/*
+ * The same with ports, in a machine that reports pages of another size than 4
+ * KiB.
+ */
 void mock_open_paged(struct mock *mock, uint64_t seed, uint32_t page_shift);
-/* After a core was detached: another machine with the same device. */
+/* Open another machine with the same device, after a core was detached. */
 void mock_reopen(struct mock *mock);
 int mock_attach(struct mock *mock);
 void mock_close(struct mock *mock);
-/* The two in one: the core works, or the test fails. */
+/* Open and attach: the test fails unless the core works. */
 void mock_start(struct mock *mock, uint64_t seed, bool dma);
 
-/* Answer what `busy_held` kept, and hold no more. */
+/* Answer what `busy_held` withheld, and withhold no more. */
 void mock_answer(struct mock *mock);
 
-/* Bytes for the driver to find, as they are; and padded to 8. */
+/* Give the driver bytes unchanged; and padded to 8. */
 void mock_give(struct mock *mock, const void *bytes, uint64_t count);
 void mock_give_padded(struct mock *mock, const void *bytes, uint64_t count);
-/* A datagram to us, with this payload. */
+/* Give the driver a datagram to us, with this payload. */
 void mock_datagram(struct mock *mock, struct vqp_handle src,
     struct vqp_handle dst, const void *payload, uint64_t bytes);
-/* An event with so many bytes behind the first 24. */
+/* Give the driver an event with this many bytes after the first 24. */
 void mock_event(struct mock *mock, uint32_t event, const void *payload,
     uint64_t bytes);
-/* Interrupt until the core says there is no more to do. */
+/* Interrupt until the core says that nothing is left to do. */
 void mock_serve(struct mock *mock, uint32_t causes);
 
-/* The last message to that resource of the hypervisor, or NULL. */
+/* The last message to this resource of the hypervisor, or NULL. */
 const struct mock_message *mock_last(const struct mock *mock,
     uint32_t resource);
 unsigned mock_count(const struct mock *mock, uint32_t resource);

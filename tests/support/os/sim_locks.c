@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Locks and read sections of a simulated machine, and how they may be nested.
+ * The locks and read sections of a simulated machine, and the rules for nesting
+ * them.
  */
 #include "sim_private.h"
 

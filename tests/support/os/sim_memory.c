@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The memory of a simulated machine: what is allocated, pages and DMA memory on
- * the bus, shortage, and what is written after it was freed.
+ * The memory of a simulated machine: allocations, pages and DMA memory on the
+ * bus, failing requests, and checks for writes after a free.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -90,13 +90,16 @@ memory_poison(struct memory *memory)
 #endif
 }
 
-/* Where there is something else, or `bytes`. */
+/* Returns the offset of the first byte that is not poison, or `bytes`. */
 static uint64_t
 poison_ends(const uint8_t *base, uint64_t bytes)
 {
 	uint64_t i = 0;
 
-	/* Each byte is as the one before it: fast, and almost always. */
+	/*
+	 * Comparing the memory with itself, one byte further on, is fast and
+	 * nearly always enough.
+	 */
 	if (bytes != 0 && base[0] == POISON &&
 	    memcmp(base, base + 1, (size_t)bytes - 1) == 0)
 		return bytes;
@@ -124,7 +127,7 @@ sim_memory_release(struct memory *memory)
 		    "freed", (unsigned long long)i,
 		    (unsigned long long)memory->bytes);
 	if (memory->mapped != 0) {
-		/* Its pages too: a machine may live long. */
+		/* Free its pages, too, because a machine may live long. */
 		madvise(memory->base, (size_t)memory->bytes, MADV_REMOVE);
 		munmap(memory->base - memory->guard,
 		    (size_t)memory->mapped);
@@ -135,7 +138,10 @@ sim_memory_release(struct memory *memory)
 	free(memory);
 }
 
-/* Out of the machine, but kept for a while to see whether it is written. */
+/*
+ * Remove memory from the machine, but keep it for a while to detect writes to
+ * it.
+ */
 static void
 memory_retire(struct vqp_os *os, const void *base, enum memory_kind kind,
     uint64_t bytes, const char *where)
@@ -241,8 +247,9 @@ bus_remove(struct vqp_os *os, struct memory *memory, uint64_t count)
 }
 
 /*
- * So many bytes of the machine's memory, between two pages without access; if
- * mirrored, all but the first page once more behind the last.
+ * Take `bytes` of the machine's memory, between two pages without access.  If
+ * mirrored, everything but the first page is mapped once more after the last
+ * page.
  */
 static struct memory *
 ram_new(struct vqp_os *os, enum memory_kind kind, uint64_t bytes,
@@ -369,7 +376,7 @@ vqp_os_pages_alloc(struct vqp_os *os, uint32_t page_count, bool mirror,
 	    rng_below(&sim.rng, 100) < os->options.mirror_percent;
 	memory = ram_new(os, MEMORY_PAGES, bytes, mirrored);
 	for (uint32_t i = 0; i < page_count; i++) {
-		/* Never neighbours, and not in order. */
+		/* Page numbers are never neighbours and not in order. */
 		memory->page_numbers[i] = os->page_next +
 		    2 * (i ^ (i + 1 < page_count || (i & 1) != 0 ? 1 : 0));
 		bus_add(os, memory, i);

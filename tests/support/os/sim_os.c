@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Simulations and their machines: see sim_os.h.  What belongs to neither
- * threads, memory, registers, locks nor work is here, too.
+ * Simulations and their machines (see sim_os.h), and all that belongs to
+ * neither threads, memory, registers, locks nor work.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,7 +105,10 @@ sim_os_close(struct vqp_os *os, bool must_be_released)
 {
 	struct vqp_os **link = &sim.machines;
 
-	/* The last to let go may be work: as a shell, wait for its return. */
+	/*
+	 * Work may release the machine last; like a shell, wait until it
+	 * returns.
+	 */
 	if (must_be_released)
 		sim_os_settle(os);
 	if (must_be_released && !os->released)
@@ -182,7 +185,7 @@ vqp_os_relax(struct vqp_os *os)
 
 	sim_machine_check(os, "relax");
 	sim.now_ns += 1000;
-	/* One in a while is stopped by others for longer than it hoped. */
+	/* Sometimes a task is descheduled for longer than it expected. */
 	if (self->kind == SIM_TASK && self->held_count == 0 &&
 	    self->read_count == 0 && rng_below(&sim.rng, 64) == 0)
 		sim_sleep(rng_below(&sim.rng, 500000));

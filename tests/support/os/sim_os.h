@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * An operating system in a jar: vqp_os.h for a simulator that runs on one
- * thread of the machine.  Its own threads are coroutines; every call of the
- * seam is a point where another may go on, chosen by a seed; time is virtual.
- * So a run is its seed, and a failure can be had again.
+ * A simulated operating system: vqp_os.h for a simulator that runs on one
+ * thread of the machine.  Its own threads are coroutines.  Every call of the OS
+ * layer is a point where another thread may go on, and a seed decides which
+ * one.  Time is virtual.  So a seed determines a run, and a failure can be
+ * repeated.
  *
- * It holds the core to the seam's contracts.  Breaking one ends the program,
- * after every thread's last call has been printed: sleeping where that is not
- * allowed, locks taken twice or out of order, memory freed with a wrong size or
- * used after, things used before init, leaks, nobody left to run, and a loop
- * that calls nothing of the seam for 10 s.
+ * The simulator checks that the core keeps the contracts of the OS layer.  It
+ * ends the program, after printing every thread's last call, on these faults:
+ * sleeping where that is not allowed, locks taken twice or out of order, memory
+ * freed with a wrong size or used after it was freed, objects used before init,
+ * leaks, no thread left to run, and a loop that makes no call of the OS layer
+ * for 10 s.
  *
- * The thread that calls sim_begin() is one of them, so a test calls the core as
- * any client would.
+ * The thread that calls sim_begin() is one of the simulated threads, so a test
+ * calls the core as any client would.
  */
 #ifndef SIM_OS_H
 #define SIM_OS_H
@@ -23,65 +25,75 @@
 #include <rng.h>
 #include <vqp_os.h>
 
-/* Where and as what a thread may run. */
+/* The kind of context that a thread runs in. */
 enum sim_kind {
 	SIM_TASK,		/* may sleep */
-	SIM_ATOMIC,		/* a handler: may not */
+	SIM_ATOMIC,		/* a handler: may not sleep */
 };
 
 struct sim_options {
 	uint64_t seed;
 	bool trace;		/* print every step */
-	bool quiet;		/* not the log of the core */
+	bool quiet;		/* do not print the core's log */
 	uint64_t steps_max;	/* 0: 50 million; more is a livelock */
 };
 
 /*
- * Begin a simulation, or end it: then all threads that were spawned must have
- * returned, but for the workers, and all memory be free.
+ * Begin or end a simulation.  At its end, all threads that were spawned must
+ * have returned, except for the workers, and all memory must be free.
  */
 void sim_begin(const struct sim_options *options);
 void sim_end(void);
 
-/* A number that two runs of one seed have in common, of all that happened. */
+/* A hash of all that happened; two runs of one seed have the same hash. */
 uint64_t sim_trace_hash(void);
 uint64_t sim_step_count(void);
 
-/* End the program, with every thread's last call; printf's format. */
+/*
+ * End the program after printing every thread's last call; takes printf's
+ * format.
+ */
 _Noreturn void sim_fail(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
-/* Called first by sim_fail(), to say how to see it again; or NULL. */
+/* sim_fail() calls this first, to print how to repeat the run; or NULL. */
 extern void (*sim_on_fail)(void);
-/* A line of the trace; free when it is off. */
+/* Print a line of the trace; costs nothing when the trace is off. */
 void sim_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Threads.  sim_join() waits until it has returned.  sim_point() may let
- * others go on; where says in what call.  sim_sleep() is for tasks.
+ * Threads. sim_join() waits until the thread has returned. sim_point() may let
+ * other threads go on; `where` names the call. sim_sleep() is for tasks.
  */
 struct sim_thread *sim_spawn(const char *name, enum sim_kind kind,
     void (*run)(void *), void *argument);
 void sim_join(struct sim_thread *thread);
 bool sim_is_done(const struct sim_thread *thread);
-/* Another thread does not run while it is stopped; with a lock, it goes on. */
+/*
+ * Stop a thread or let it go on; a stopped thread that holds a lock still runs.
+ */
 void sim_stop(struct sim_thread *thread, bool stopped);
 void sim_point(const char *where, uint64_t value);
-/* Called in every step, by the thread that takes it; or NULL. */
+/* The running thread calls this in each of its steps; or NULL. */
 extern void (*sim_on_step)(const char *where);
 void sim_sleep(uint64_t nanoseconds);
-/* Wait until somebody wakes this channel; and wake all who wait for it. */
+/*
+ * Wait until another thread wakes this channel; and wake all that wait for it.
+ */
 void sim_wait(const void *channel, const char *where);
 void sim_wake(const void *channel);
-/* Of the thread that runs. */
+/* About the running thread. */
 enum sim_kind sim_kind(void);
 void sim_set_kind(enum sim_kind kind);
-/* The scheduler's dice, for all that belongs to the world and not the test. */
+/*
+ * The scheduler's random numbers, for all that belongs to the simulated world
+ * and not to the test.
+ */
 struct rng *sim_rng(void);
 uint64_t sim_now_ns(void);
 
 /*
- * The device as the guest's machine sees it: a bus.  A stream comes in as many
- * pieces as the scheduler likes.
+ * The device as the guest's machine sees it: a bus.  The scheduler decides in
+ * how many pieces a stream arrives.
  */
 struct sim_bus {
 	void *device;
@@ -91,60 +103,70 @@ struct sim_bus {
 	    uint64_t bytes);
 	void (*stream_write)(void *device, uint32_t reg, const uint8_t *from,
 	    uint64_t bytes);
-	bool whole_reads;	/* a stream that is read comes in one piece */
+	bool whole_reads;	/* a stream is read in one piece */
 };
 
-/* One guest's machine. */
+/* The options of one guest's machine. */
 struct sim_os_options {
 	const char *name;
 	struct sim_bus bus;
 	uint32_t worker_count;		/* 0: 1 */
 	uint64_t first_page;		/* page numbers of the bus; 0: 256 */
-	uint32_t mirror_percent;	/* how often pages come mirrored */
+	uint32_t mirror_percent;	/* how often pages are mirrored */
 	uint32_t page_shift;		/* of its pages; 0: 12 */
 };
 
 struct vqp_os *sim_os_open(const struct sim_os_options *options);
-/* Everything given back, released if it must be, or the program ends. */
+/*
+ * Close a machine.  Unless everything was released, the program ends;
+ * must_be_released also demands vqp_os_release().
+ */
 void sim_os_close(struct vqp_os *os, bool must_be_released);
 bool sim_os_released(const struct vqp_os *os);
-/* Sleep until it has no work left: what the core frees later is free then. */
+/*
+ * Sleep until the machine has no work left, so that what the core frees later
+ * is free.
+ */
 void sim_os_settle(struct vqp_os *os);
-/* A machine without I/O ports. */
+/* Make it a machine without I/O ports. */
 void sim_os_no_ports(struct vqp_os *os);
-/* The device was pulled out: all reads are ones. */
+/* Pull the device out: all reads return ones. */
 void sim_os_pull(struct vqp_os *os);
 
 /*
- * Shortage: the n-th request from now on fails (1: the next), and so do each
- * one after it if `all`; 0: none.  sim_os_requests() counts them.
+ * Make requests for memory fail: the n-th from now on (1: the next), and all
+ * after it if `all`; 0: none. sim_os_requests() counts the requests.
  */
 void sim_os_fail_at(struct vqp_os *os, uint64_t n, bool all);
-/* Of a million requests so many fail. */
+/* Make this many of a million requests fail. */
 void sim_os_fail_rate(struct vqp_os *os, uint32_t per_million);
 uint64_t sim_os_requests(const struct vqp_os *os);
 uint64_t sim_os_bytes_live(const struct vqp_os *os);
-/* Lines the core logged, and the last of them. */
+/* The number of lines that the core logged, and the last line. */
 uint64_t sim_os_log_count(const struct vqp_os *os);
 
 /*
- * Memory by bus address, as a device reaches it: NULL unless all of it is a
- * guest's and lies in one page or one piece of DMA memory.
+ * Find memory by its bus address, as a device does.  Returns NULL unless all of
+ * it belongs to the guest and lies in one page or one piece of DMA memory.
  */
 void *sim_os_bus(struct vqp_os *os, uint64_t address, uint64_t bytes);
 
-/* Called by whoever was given pages, in the call that did; or NULL. */
+/*
+ * Called in each call that hands out pages, by the thread that receives them;
+ * or NULL.
+ */
 extern void (*sim_on_pages)(void);
 
 /*
- * The driver let go of its device: the bus reaches none of its pages any more.
- * Who looks at them still does.
+ * The driver gave up its device: the bus reaches none of its pages any more.
+ * Code that holds their addresses still reaches them.
  */
 void sim_os_forget(struct vqp_os *os);
 
 /*
- * Pages of the bus one behind the other, at an address of their own, so that
- * what is touched after the unmap is caught; NULL if one is not a guest's.
+ * Map pages of the bus in a row, at an address of their own, so that an access
+ * after the unmap is caught.  Returns NULL if a page does not belong to the
+ * guest.
  */
 void *sim_os_map(struct vqp_os *os, const uint64_t *addresses, uint32_t count);
 void sim_os_unmap(struct vqp_os *os, void *memory, uint32_t count);

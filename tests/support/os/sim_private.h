@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of the simulator share: sim_threads.c is below all others, and
- * sim_os.c above them.
+ * What the files of the simulator share. sim_threads.c is the lowest of them
+ * and sim_os.c the highest.
  */
 #ifndef SIM_PRIVATE_H
 #define SIM_PRIVATE_H
@@ -38,7 +38,7 @@
 #define THREADS_MAX 256
 #define STACK_BYTES (512 * 1024)
 #define HELD_MAX 8
-#define SILENT_SECONDS 5	/* of the processor, with no step: a loop */
+#define SILENT_SECONDS 5	/* without a step: a loop */
 #define QUARANTINE_BYTES_MAX (UINT64_C(8) << 20)
 #define POISON 0xdd
 #define RAM_BYTES (UINT64_C(1) << 40)	/* sparse */
@@ -64,7 +64,7 @@ struct sim_thread {
 	struct vqp_os_lock *held[HELD_MAX];
 	unsigned held_count;
 	unsigned read_count;
-	struct vqp_os_work *working;	/* a worker's item */
+	struct vqp_os_work *working;	/* the item a worker runs */
 	ucontext_t context;
 	void *stack;
 #ifdef SIM_ASAN
@@ -83,15 +83,15 @@ struct memory {
 	enum memory_kind kind;
 	uint8_t *base;
 	uint64_t bytes;
-	uint64_t mapped;	/* of pages, DMA: what to unmap, with guards */
-	uint64_t guard;		/* one of them, bytes */
+	uint64_t mapped;	/* of pages and DMA: to unmap, with guards */
+	uint64_t guard;		/* bytes of one guard */
 	uint64_t offset;	/* in the machine's memory */
 	uint64_t *page_numbers;	/* of pages and DMA */
-	bool forgotten;		/* by the bus */
+	bool forgotten;		/* the bus does not reach it */
 	struct memory *next;
 };
 
-/* Which page of memory a page number of the bus is. */
+/* Maps a page number of the bus to a page of memory. */
 struct bus_page {
 	uint64_t number;
 	uint8_t *at;
@@ -133,12 +133,12 @@ struct sim {
 	unsigned thread_count;
 	struct sim_thread *current, *previous;
 	uint64_t steps, now_ns, hash;
-	/* The way of choosing who goes on, of this seed. */
+	/* How this seed chooses the next thread. */
 	bool by_priority;
 	uint64_t switch_one_in;
 	uint64_t reads_began;
 	unsigned locks_alive, events_alive;
-	/* What is freed stays poisoned for a while. */
+	/* Freed memory stays poisoned for a while. */
 	struct memory *freed_first, **freed_last;
 	uint64_t freed_bytes;
 	struct vqp_os *machines;
@@ -159,19 +159,21 @@ sim_machine_check(const struct vqp_os *os, const char *where)
 /* ---- sim_threads.c */
 
 struct sim_thread *sim_thread_new(const char *name, enum sim_kind kind);
-/* All of them, when the simulation is over. */
+/* Free all threads after the simulation. */
 void sim_threads_free(void);
-/* Fail if in so many seconds of the processor there was no step; 0: never. */
+/* Fail if this many seconds of processor time pass without a step; 0: never. */
 void sim_look_every(unsigned seconds);
 void sim_step(const char *where, uint64_t value);
-/* As a point, but others come first, since this one waits for them. */
+/*
+ * Like a point, but other threads come first, because this one waits for them.
+ */
 void sim_give_way(const char *where, uint64_t value);
 /* Fail unless the thread may sleep here. */
 void sim_may_sleep(const char *where);
 
 /* ---- sim_memory.c */
 
-/* Of the quarantine: fail if it was written to, then free it. */
+/* Take memory from the quarantine: fail if it was written to, then free it. */
 void sim_memory_release(struct memory *memory);
 
 /* ---- sim_work.c */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The registers of a simulated machine's device, and streams through its ports.
+ * The registers of a simulated machine's device, and the streams through its
+ * ports.
  */
 #include <string.h>
 
@@ -32,7 +33,7 @@ vqp_os_reg_write(struct vqp_os *os, uint32_t reg, uint32_t value)
 	sim_point("reg_written", value);
 }
 
-/* The next piece of a stream, of which `bytes` are left. */
+/* The size of the next piece of a stream that has `bytes` left. */
 static uint64_t
 piece(uint64_t bytes, bool whole)
 {

@@ -78,7 +78,7 @@ rig_hub_close(struct rig_hub *hub)
 		    (unsigned long long)hub->allocations);
 }
 
-/* ---- What a device asks of its machine. */
+/* ---- What a device needs from its machine. */
 
 static bool
 device_copy(struct rig_guest *guest, uint64_t address, uint8_t *to,
@@ -192,7 +192,7 @@ dma_main(void *argument)
 	}
 }
 
-/* A virtual machine that is halted does not come back from an access. */
+/* An access of a virtual machine that is halted does not return. */
 static bool
 bus_is_there(struct rig_guest *guest)
 {
@@ -305,7 +305,7 @@ irq_main(void *argument)
 	}
 }
 
-/* What was lost comes back as something spurious. */
+/* A lost interrupt comes back as a spurious one. */
 static void
 ticker_main(void *argument)
 {

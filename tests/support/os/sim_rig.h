@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Whole machines in the simulator: a hub, guests plugged into it, each a
- * device, an operating system and a core with the interrupt threads a shell
- * has; and the wire between, which can be slow, forgetful or cut.
+ * Whole machines in the simulator: a hub and guests plugged into it.  Each
+ * guest has a device, an operating system, and a core with the interrupt
+ * threads that a shell has.  The connection between device and core can be
+ * slow, lose interrupts or be cut.
  */
 #ifndef SIM_RIG_H
 #define SIM_RIG_H
@@ -23,16 +24,16 @@ struct rig_options {
 	uint32_t cid, privileges, domain;
 	uint32_t budget;		/* of the core; 0: its default */
 	uint32_t workers;
-	bool atomic_service;		/* service is called in a handler */
+	bool atomic_service;		/* a handler calls service */
 	uint64_t first_page;
 	uint32_t page_shift;		/* 0: 12 */
 	uint64_t limit_ns;
 
-	/* Faults, each in per mille of what it is about. */
+	/* Faults, as a rate per thousand. */
 	uint32_t late_interrupts;
-	uint32_t lost_interrupts;	/* a spurious one follows, later */
-	uint32_t more_interrupts;	/* spurious, and twice */
-	uint32_t late_answers;		/* DMA operations done later */
+	uint32_t lost_interrupts;	/* a spurious one follows later */
+	uint32_t more_interrupts;	/* spurious or repeated */
+	uint32_t late_answers;		/* DMA that completes later */
 };
 
 struct rig_hub {
@@ -58,7 +59,7 @@ struct rig_guest {
 		bool pending, running;
 		char name[24];
 	} irq_of[RIG_VECTORS];
-	struct sim_thread *ticker;	/* brings back what was lost */
+	struct sim_thread *ticker;	/* replaces lost interrupts */
 	bool stop_irqs;
 	uint64_t interrupts, interrupts_lost;
 
@@ -66,9 +67,9 @@ struct rig_guest {
 	struct sim_thread *dma_thread;
 	bool dma_pending[2];
 	uint32_t dma_low[2];
-	bool dma_stuck;			/* and never will */
+	bool dma_stuck;			/* and never will begin */
 
-	bool asleep;			/* the machine stands still */
+	bool asleep;			/* the machine is halted */
 	bool pulled;
 	char os_name[16];
 };
@@ -76,28 +77,31 @@ struct rig_guest {
 void rig_hub_open(struct rig_hub *hub, const struct vqp_hub_limits *limits);
 void rig_hub_close(struct rig_hub *hub);
 
-/* A machine with its device, without a driver. */
+/* Open a machine with its device, without a driver. */
 void rig_open(struct rig_guest *guest, struct rig_hub *hub,
     const struct rig_options *options);
-/* As a shell does: core, interrupts, go.  Undone by rig_unload(). */
+/*
+ * Load the driver as a shell does: core, interrupts, start. rig_unload() undoes
+ * it.
+ */
 int rig_load(struct rig_guest *guest);
 void rig_unload(struct rig_guest *guest);
-/* The device is pulled out.  Then rig_unload(), sometime. */
+/* Pull the device out. rig_unload() must follow at some time. */
 void rig_pull(struct rig_guest *guest);
 void rig_suspend(struct rig_guest *guest);
 int rig_resume(struct rig_guest *guest);
-/* The hypervisor halts the machine, and lets it go on. */
+/* The hypervisor halts the machine; and resumes it. */
 void rig_halt(struct rig_guest *guest);
 void rig_continue(struct rig_guest *guest, bool restored);
-/* Everything down.  All that the core took must have come back. */
+/* Close everything.  The core must have released all that it took. */
 void rig_close(struct rig_guest *guest);
 
-/* An interrupt that nobody meant. */
+/* Raise a spurious interrupt. */
 void rig_spurious(struct rig_guest *guest);
-/* Are all interrupts served, and is no work left? */
+/* True if all interrupts are served and no work is left. */
 bool rig_is_idle(const struct rig_guest *guest);
 
-/* Of a thousand so many. */
+/* True for this many of a thousand calls. */
 bool rig_chance(uint32_t per_mille);
 
 #endif

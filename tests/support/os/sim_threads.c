@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The simulator's threads and time: coroutines, the scheduler that chooses who
- * goes on, and how a simulation fails.  No address may reach the trace or the
- * scheduler: they differ from run to run.
+ * The simulator's threads and time: coroutines, the scheduler that chooses the
+ * next thread, and the end of a failed simulation.  No address may reach the
+ * trace or the scheduler, because addresses differ from run to run.
  */
 #include <signal.h>
 #include <stdarg.h>
@@ -15,17 +15,17 @@
 
 struct sim sim;
 
-/* Of all simulations: whether there was one since somebody looked. */
+/* For all simulations: whether a step happened since the last check. */
 static volatile bool stepped;
 
-/* Stacks outlive simulations. */
+/* Stacks are kept from one simulation to the next. */
 static void *stacks[THREADS_MAX];
 static unsigned stack_count;
 
 void (*sim_on_fail)(void);
 void (*sim_on_step)(const char *where);
 
-/* ---- Failing, and telling. */
+/* ---- Failures and the trace. */
 
 static const char *const state_name[] = {
 	"ready", "waiting", "sleeping", "done"
@@ -141,7 +141,7 @@ switch_to(struct sim_thread *next)
 #endif
 }
 
-/* Who goes on: one that is ready, or the first to wake up. */
+/* Choose the next thread: a ready one, or the first to wake up. */
 static struct sim_thread *
 choose(bool self_too)
 {
@@ -206,7 +206,7 @@ sim_step(const char *where, uint64_t value)
 		sim_on_step(where);
 }
 
-/* Not to go on until somebody makes this thread ready. */
+/* Do not go on until another thread makes this one ready. */
 static void
 stop(enum thread_state state)
 {
@@ -305,7 +305,7 @@ thread_main(void)
 	struct sim_thread *self = sim.current;
 
 #ifdef SIM_ASAN
-	/* So the first thread's stack becomes known, too. */
+	/* This also tells the sanitizer the first thread's stack. */
 	__sanitizer_finish_switch_fiber(NULL, &sim.previous->stack_bottom,
 	    &sim.previous->stack_bytes);
 #endif
@@ -408,7 +408,10 @@ sim_threads_free(void)
 	}
 }
 
-/* It may be in the middle of anything; but it will not come out of there. */
+/*
+ * The signal may interrupt anything, but a loop without steps never ends by
+ * itself.
+ */
 static void
 look_for_steps(int number)
 {

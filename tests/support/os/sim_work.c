@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * Work of a simulated machine and the threads that do it; events.
- */
+/* The work of a simulated machine, the threads that run it, and completions. */
 #include "sim_private.h"
 
 void
@@ -26,7 +24,10 @@ sim_worker_main(void *argument)
 				beside = true;
 		}
 		if (beside) {
-			/* It runs, and was queued again: in its turn. */
+			/*
+			 * It is running and was queued again: it must wait for
+			 * the first run to end.
+			 */
 			sim_wait(&os->worker, "worker");
 			continue;
 		}
@@ -38,7 +39,7 @@ sim_worker_main(void *argument)
 		self->working = work;
 		sim_point("work_begin", 0);
 		work->function(work->argument);
-		/* It may be gone now: only its address is looked at. */
+		/* `work` may be freed now: only its address is compared. */
 		if (self->held_count != 0 || self->read_count != 0 ||
 		    self->kind != SIM_TASK)
 			sim_fail("work returns with a lock or read section");
@@ -157,7 +158,7 @@ vqp_os_event_signal(struct vqp_os_event *event)
 		sim_fail("event_signal() of no event");
 	event->signals++;
 	sim_wake(event);
-	/* The waiter may destroy it at once. */
+	/* The waiter may destroy the event at once. */
 	sim_step("signalled", 0);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The seam's types in the simulator (sim_os.h).  Each says whether it is
- * alive, so that what is used before its init or after its destroy is caught.
+ * The types of the OS layer in the simulator (sim_os.h).  Each object records
+ * whether it is alive, so that use before its init or after its destroy is
+ * caught.
  */
 #ifndef VQP_OS_TYPES_H
 #define VQP_OS_TYPES_H
@@ -20,7 +21,7 @@ struct vqp_os_lock {
 
 struct vqp_os_read {
 	uint32_t alive;
-	uint64_t began;			/* its number among all */
+	uint64_t began;			/* sequence number of this section */
 	struct sim_thread *owner;
 	struct vqp_os *os;
 	struct vqp_os_read *next;
@@ -31,7 +32,7 @@ struct vqp_os_work {
 	bool queued;
 	void (*function)(void *argument);
 	void *argument;
-	struct vqp_os *os;		/* that it was queued to last */
+	struct vqp_os *os;		/* it was queued to this one last */
 	struct vqp_os_work *next;
 };
 

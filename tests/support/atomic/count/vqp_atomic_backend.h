@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The backend that comes next in the include path, and how often the engine
- * has believed a shared word: each acquiring load is of one.  The relaxed
- * ones, of the edges and queries, are not counted.  One thread only.
+ * Wraps the backend that comes next in the include path and counts how often
+ * the engine relied on a shared word: each acquiring load reads one.  The
+ * relaxed loads, in notifications and queries, do not count.  For one thread
+ * only.
  */
 #ifndef COUNT_ATOMIC_BACKEND_H
 #define COUNT_ATOMIC_BACKEND_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The verbs of vqp/atomic.h as calls into the test: each is recorded, and a
- * case may change shared words before it happens.  One thread only.
+ * Implements the operations of vqp/atomic.h as calls into the test: each
+ * operation is recorded, and a case may change shared words before it happens.
+ * For one thread only.
  */
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
@@ -79,7 +80,7 @@ vqp_pause(void)
 	hook.cpu.pauses++;
 }
 
-/* Nothing takes time but an acquiring load. */
+/* Only an acquiring load takes time. */
 static inline uint64_t
 vqp_ticks(void)
 {
