@@ -8,7 +8,7 @@ nap(uint64_t most)
 }
 
 /*
- * Suspended, unplugged or halted, and back again.  What is sent meanwhile is
+ * Suspend, unplug or halt a guest, and restore it.  What is sent in between is
  * refused, and what was under way may be lost.
  */
 static void
@@ -19,7 +19,7 @@ befall(struct world_guest *guest, enum world_fault fault)
 	switch (fault) {
 	case FAULT_CONTEXT_ID:
 		guest->any_cid_change = true;
-		/* Without memory it may not be told. */
+		/* Without memory the hub may be unable to notify the guest. */
 		guest->lossy |= world.plan->hub_failures != 0;
 		(void)vqp_device_set_cid(rig->device,
 		    world_cid(guest->index, sim_rng()));
@@ -58,7 +58,10 @@ befall(struct world_guest *guest, enum world_fault fault)
 		guest->deaf--;
 		break;
 	case FAULT_RESET:
-		/* The guest does not know; so sometime it begins anew. */
+		/*
+		 * The guest does not know of the reset, so it restarts at some
+		 * later time.
+		 */
 		guest->lossy = guest->muddled = true;
 		guest->deaf++;
 		vqp_device_reset(rig->device);

@@ -2,8 +2,8 @@
 /*
  *	sim_main [--seed N] [--seeds COUNT] [--jobs J] [--twice] [--trace]
  *
- * Worlds from seed N on.  One that fails prints how to see it again.  --twice
- * runs each once more and compares what happened.
+ * Runs the worlds of the seeds from N on.  A world that fails prints how to
+ * repeat it. --twice runs each world once more and compares what happened.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ how_again(void)
 	    (unsigned long long)plan.seed);
 }
 
-/* What the core stops on by itself, and memory that is not there. */
+/* Faults that the core stops on by itself, and accesses to missing memory. */
 static void
 fatal(int number)
 {
@@ -71,7 +71,7 @@ print_tally(void)
 	printf("\n");
 }
 
-/* Every jobs-th world, in a process of its own. */
+/* Run every jobs-th world, in a process of its own. */
 static void
 run(uint64_t first, uint64_t count, uint64_t job, uint64_t jobs, bool twice,
     bool trace)

@@ -39,8 +39,8 @@ plan_guest(struct rig_options *guest, struct rng *rng, unsigned index)
 }
 
 /*
- * Some guests have pages of 16 or 64 KiB.  Drawn apart from the rest, so that
- * the other worlds are what they were.
+ * Give some guests pages of 16 or 64 KiB.  This uses random numbers of its own,
+ * so that the other worlds stay as they were.
  */
 static void
 plan_pages(struct world_plan *plan)
@@ -79,7 +79,7 @@ world_plan(struct world_plan *plan, uint64_t seed)
 		plan->faults = 4 + (uint32_t)rng_below(&rng, 20);
 		plan->kinds = UINT32_C(1) << FAULT_SPURIOUS;
 		for (unsigned i = FAULT_NONE + 1; i < FAULT_KINDS; i++) {
-			/* The cruel ones are the rarer. */
+			/* The harsher faults are rarer. */
 			if (rng_below(&rng, i <= FAULT_HALT ? 2 :
 			    i <= FAULT_UNPLUG ? 3 : 5) == 0)
 				plan->kinds |= UINT32_C(1) << i;

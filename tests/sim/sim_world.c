@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Clients do what clients do, at random, and keep account of it.  What must
- * hold, in this order of importance:
+ * Clients make random calls and keep account of them.  What must hold, in this
+ * order of importance:
  *
- *	nobody is called after his destroy returned
+ *	no callback runs after its destroy returned
  *	every byte that arrives is the one that was sent
- *	what comes from one sender to one endpoint comes in order, none twice
- *	nothing is lost without an answer, a counter or a fault that says so
- *	a bell that was rung rings
- *	a core never says a thing to a device that it should not
- *	in the end nothing is left
+ *	messages of one sender to one endpoint arrive in order, none twice
+ *	no message is lost without an answer, a counter or a fault that says so
+ *	a doorbell that was rung calls its callback
+ *	a core never makes a request of a device that it should not make
+ *	at the end nothing is left
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +32,7 @@ struct endpoint {
 	bool used, live, over;		/* over: its destroy returned */
 	uint32_t next[WORLD_ACTORS + 1];	/* by sender */
 	uint64_t sent, received;
-	uint64_t doubtful;		/* refused, but it may have arrived */
+	uint64_t doubtful;		/* refused, but may have arrived */
 };
 
 struct bell {
@@ -40,7 +40,7 @@ struct bell {
 	struct vqp_handle handle;
 	uint32_t flags;
 	bool used, live, over;
-	uint64_t rung, called;		/* when last */
+	uint64_t rung, called;		/* time of the last one */
 };
 
 struct subscription {
@@ -57,13 +57,13 @@ struct pair {
 	uint32_t uid;
 	unsigned owner;			/* the guest */
 	struct vqp_handle handle;
-	uint64_t produce, consume;	/* as the guest says */
-	struct vqp_qpair *end[2];	/* the second, if local */
-	bool busy;			/* somebody is at its ends */
+	uint64_t produce, consume;	/* from the guest's view */
+	struct vqp_qpair *end[2];	/* both sides, if it is local */
+	bool busy;			/* a thread is using its sides */
 	bool host_end, host_memory, host_busy;
-	bool ended;			/* one end is gone */
+	bool ended;			/* one side is gone */
 	struct vqp_pair host;
-	uint64_t sent[2], received[2];	/* by direction: 0 is from the guest */
+	uint64_t sent[2], received[2];	/* by direction: 0 is from guest */
 	unsigned attached, detached;	/* events */
 };
 
@@ -96,7 +96,7 @@ core_of(unsigned guest)
 	return world.guest[guest].rig.core;
 }
 
-/* Where a thing is to be found now: ids of contexts change. */
+/* The current handle of an object: the ids of contexts change. */
 static struct vqp_handle
 address(unsigned owner, struct vqp_handle handle)
 {
@@ -218,7 +218,7 @@ guest_receive(void *argument, const struct vqp_datagram *datagram)
 	sim_point("receive", endpoint->uid);
 	if (endpoint->uid % 5 == 1 && endpoint->received == 4 &&
 	    endpoint->live) {
-		/* Some end themselves, when they have had enough. */
+		/* Some endpoints destroy themselves after enough messages. */
 		endpoint->live = false;
 		(void)vqp_core_endpoint_destroy(core_of(endpoint->owner),
 		    endpoint->handle);
@@ -497,7 +497,9 @@ ring_byte(const struct pair *pair, unsigned direction, uint64_t i)
 	return (uint8_t)(pair->uid * 31 + direction * 7 + i * 13 + (i >> 8));
 }
 
-/* One end sends and receives; `direction` is that in which it sends. */
+/*
+ * Send and receive on one side; `direction` is the direction in which it sends.
+ */
 static void
 pump(struct actor *actor, struct pair *pair, struct vqp_pair *end,
     unsigned direction)
@@ -553,7 +555,9 @@ host_memory(void *context, struct vqp_handle handle,
 		sim_fail("memory of an unknown pair %x:%x", handle.context,
 		    handle.resource);
 	if (memory == NULL && pair->host_memory) {
-		/* What was read and not yet said (vqp/pair.h). */
+		/*
+		 * Publish what was staged and not yet published (vqp/pair.h).
+		 */
 		vqp_tx_publish(&pair->host.tx);
 		vqp_rx_publish(&pair->host.rx);
 	}
@@ -668,7 +672,7 @@ guest_pair(struct actor *actor)
 		pair->busy = false;
 		return;
 	}
-	/* Attach to one of the host's. */
+	/* Attach to one of the host's queue pairs. */
 	for (unsigned i = 0; i < pair_count; i++) {
 		pair = &pairs[i];
 		if (pair->kind != PAIR_HOST || pair->busy || pair->ended ||
@@ -779,7 +783,10 @@ work_on_pair(struct actor *actor)
 			guest_detach(pair, i);
 			break;
 		}
-		/* One of a local pair that is alone talks to itself. */
+		/*
+		 * If the peer of a local pair is gone, this side would talk to
+		 * itself.
+		 */
 		if (pair->kind != PAIR_LOCAL || !pair->ended)
 			pump(actor, pair, &pair->end[i]->pair, i);
 	}
@@ -960,9 +967,10 @@ judge_counters(const struct world_guest *guest)
 		VQP_COUNT_SPOOFED_SOURCE, VQP_COUNT_BAD_DOORBELL,
 	};
 	/*
-	 * The last two: a core that has not heard of its new id, or of two new
-	 * ones, speaks and links under an old one.  The last: one that links
-	 * its bells anew may meet who is linking one.
+	 * Leave out the last two if the context id changed: a core that has not
+	 * yet heard of its new id, or missed two changes, sends and links under
+	 * an old id.  Leave out the last one if the guest was lossy: a core
+	 * that links its doorbells again may meet a thread that links one.
 	 */
 	const unsigned count = sizeof(never) / sizeof(never[0]) -
 	    (guest->any_cid_change ? 2 : guest->lossy ? 1 : 0);
@@ -1014,7 +1022,7 @@ judge_guest(const struct world_guest *guest)
 			    endpoint->uid, (unsigned long long)endpoint->sent,
 			    (unsigned long long)endpoint->received);
 	}
-	/* What was for the last id but one is for nobody. */
+	/* A datagram for an id older than the last one has no endpoint. */
 	dropped = counters.receive_queue_full +
 	    (guest->any_cid_change ? counters.receive_no_endpoint : 0);
 	if (missing > dropped)
@@ -1031,7 +1039,7 @@ judge_guest(const struct world_guest *guest)
 	}
 }
 
-/* What the host did of pairs, guests were told: once. */
+/* The guests received each event about the host's queue pairs exactly once. */
 static void
 judge_pairs(void)
 {
@@ -1059,7 +1067,7 @@ judge_host(void)
 		const struct endpoint *endpoint = &endpoints[i];
 		bool late = false;
 
-		/* Answers may get lost on the way back. */
+		/* Answers may be lost on their way back. */
 		for (unsigned g = 0; g < world.plan->guest_count; g++)
 			late |= world.guest[g].lossy;
 		if (endpoint->live && endpoint->owner == HOST && !late &&

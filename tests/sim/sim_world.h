@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A world: guests with clients, a program on the host, and what befalls them.
- * All of it follows from one number.
+ * A world: guests with clients, a host context, and the faults that happen to
+ * them.  All of it follows from one number.
  *
- *	sim_schedule.c	which world a seed is
- *	sim_world.c	its people, what they do, and what must hold
- *	sim_faults.c	what befalls it
+ *	sim_schedule.c	the world of a seed
+ *	sim_world.c	the clients, what they do, and what must hold
+ *	sim_faults.c	the faults
  *	sim_main.c	seeds from the command line
  */
 #ifndef SIM_WORLD_H
@@ -34,26 +34,26 @@ enum world_fault {
 	FAULT_KINDS
 };
 
-/* What a seed says. */
+/* The contents of a seed. */
 struct world_plan {
 	uint64_t seed;
 	unsigned guest_count;
 	struct rig_options guest[WORLD_GUESTS];
 	unsigned clients;		/* of each guest */
-	unsigned hosts;			/* threads of the program */
+	unsigned hosts;			/* threads of the host context */
 	unsigned operations;		/* of each of them */
 	uint32_t alloc_failures;	/* per million requests */
 	uint32_t hub_failures;
 	uint32_t faults;		/* how many */
 	uint32_t kinds;			/* which; bits by enum world_fault */
-	bool leave_behind;		/* things outlive the core */
+	bool leave_behind;		/* objects outlive the core */
 	uint32_t large;			/* per mille of datagrams */
 };
 
 void world_plan(struct world_plan *plan, uint64_t seed);
 void world_plan_print(const struct world_plan *plan);
 
-/* An id that no other guest has; the odd ones are of 2^31 and above. */
+/* An id that no other guest has; odd ids are 2^31 and above. */
 static inline uint32_t
 world_cid(unsigned index, struct rng *rng)
 {
@@ -62,10 +62,10 @@ world_cid(unsigned index, struct rng *rng)
 	return 100 + 100 * index + n + (n % 2 << 31);
 }
 
-/* Run one to its end; what must hold and does not ends the program. */
+/* Run one world to its end.  A broken rule ends the program. */
 uint64_t world_run(const struct world_plan *plan, bool trace);
 
-/* What all worlds of this process came to. */
+/* The totals of all worlds of this process. */
 struct world_tally {
 	uint64_t worlds, steps, sent, received, bells, events, pairs, met;
 	uint64_t bytes, faults[FAULT_KINDS];
@@ -78,11 +78,11 @@ extern struct world_tally world_tally;
 struct world_guest {
 	struct rig_guest rig;
 	unsigned index;
-	bool lossy;		/* something may have been lost, said so */
+	bool lossy;		/* a message may be lost, and was counted */
 	bool gone, stuck;
 	bool muddled;		/* half of a datagram may have been lost */
 	bool any_cid_change;
-	unsigned deaf;		/* moments in which it cannot hear */
+	unsigned deaf;		/* reasons why it cannot receive */
 };
 
 struct world {
@@ -90,13 +90,13 @@ struct world {
 	struct rig_hub hub;
 	struct world_guest guest[WORLD_GUESTS];
 	bool over;
-	uint64_t clock;		/* counts what happens */
+	uint64_t clock;		/* counts events */
 	uint64_t fault_counts[FAULT_KINDS];
 };
 
 extern struct world world;
 
-/* A thread. */
+/* The main function of a thread. */
 void world_faults(void *argument);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The receive path of the core against each way a device may serve it
- * (docs/wire.md 2.6, and by DMA): what a host sends while the driver reads, in
- * all sizes, arrives as it was, in order, and nothing else does.
+ * The receive path of the core against each way in which a device may serve it
+ * (docs/wire.md 2.6, and by DMA).  Whatever a host sends while the driver
+ * reads, in all sizes, arrives unchanged and in order, and nothing else
+ * arrives.
  */
 #include <stdlib.h>
 
@@ -11,7 +12,7 @@
 #include <test.h>
 
 #define WORKLOADS 3000
-#define BATCH 100		/* workloads of one life of a device */
+#define BATCH 100		/* workloads before a device is replaced */
 #define DATAGRAMS 24
 
 static struct rig_hub hub;
