@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What a program of models does with an exploration: a model as written must
- * hold in all of it; one with a fault must fail, by an access of the fault.
+ * How a program of models judges an exploration: a model as written must hold
+ * in all runs; a model with a fault must fail, at an access that the fault
+ * applies to.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -12,7 +13,7 @@
 #include "sim.h"
 #include "test.h"
 
-/* More runs than any model here needs; some minutes. */
+/* More runs than any model here needs; they take some minutes. */
 #define MODEL_RUNS_MAX 20000000
 
 static inline void
@@ -41,7 +42,7 @@ model_holds(const struct sim_model *model)
 	CHECK(report.runs != 0);
 }
 
-/* `why` is how the violation begins. */
+/* `why` is the beginning of the violation's text. */
 static inline void
 model_fails(const struct sim_model *model, struct sim_fault fault,
     const char *why)

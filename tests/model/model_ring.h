@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One ring for models: both ends, and a stream of bytes through it whose n-th
- * byte is n + 1, so that a byte too many, too few or too old is seen.
+ * One ring for models, with both its sides, and a stream of bytes through it.
+ * Byte n of the stream is n + 1, so that an extra, missing or old byte is seen.
  */
 #ifndef MODEL_RING_H
 #define MODEL_RING_H
@@ -22,7 +22,7 @@ static struct {
 	unsigned sent, received;
 } m;
 
-/* For start(): an empty ring whose next byte is at index `at`. */
+/* For start(): make an empty ring whose next byte is at index `at`. */
 static inline void
 model_ring_start(uint64_t size, uint64_t at)
 {

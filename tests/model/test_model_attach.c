@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Attaching in the shipped ring.h while the peer is at work, and taking over
- * from an end that is gone, at the indices found: by the same thread, or by a
- * successor that waits for its predecessor's end.  The stream goes on where
- * it was published.
+ * Models of attaching in the shipped ring.h while the peer is at work.  A new
+ * side takes over from a side that is gone, at the indices found: on the same
+ * thread, or on a successor that waits for its predecessor's end.  The stream
+ * continues where it was published.
  */
 #include "model_ring.h"
 
 static struct plan {
 	uint64_t size;
 	unsigned bytes;		/* of the whole stream */
-	unsigned first;		/* of them, before an end is attached anew */
+	unsigned first;		/* of them, before a side attaches again */
 	bool leaves_staged;	/* the old producer leaves a byte unpublished */
 } plan;
 
-/* The ends that are attached during the run. */
+/* The sides that attach during the run. */
 static struct vqp_tx new_tx;
 static struct vqp_rx new_rx;
 
@@ -181,9 +181,10 @@ TEST(successor, "another thread takes an end over")
 }
 
 /*
- * ---- The old end dies between publishing and ringing, and the peer sleeps.
- * A successor asks for an edge at once, or what is left in the ring is never
- * announced; one that sends, or reads, finds the sleeper without it.
+ * ---- The old side dies between its publish and its notification, and the peer
+ * sleeps.  The successor must request a notification at once, or what is left
+ * in the ring is never announced.  A successor that sends or reads notifies the
+ * sleeper without that.
  */
 
 static bool asks_at_once;
@@ -294,7 +295,7 @@ static const struct sim_model consumer_killed = { start, NULL,
 
 TEST(killed, "who slept when the other end was killed is rung by its successor")
 {
-	/* The ring is empty or not; nothing more comes, or something does. */
+	/* The ring is empty or not, and more bytes follow or none. */
 	asks_at_once = true;
 	plan = (struct plan){ 3, 1, 1, false };
 	model_holds(&producer_killed);
@@ -313,7 +314,7 @@ TEST(killed, "who slept when the other end was killed is rung by its successor")
 	model_holds(&consumer_killed);
 }
 
-/* ---- And each of these must fail. */
+/* ---- Each of these faults must fail. */
 
 TEST(weakened, "an attach must acquire the peer's index")
 {

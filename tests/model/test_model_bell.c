@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E4, the doorbell's byte: a device fills a ring, sets the byte and raises an
- * interrupt; the driver swaps the byte to 0 and, if it was set, looks at its
- * ring.  No ring of the bell is erased: a byte in the ring that nobody will
- * look at leaves the driver waiting for an interrupt, which is the violation.
+ * Models of E4, the doorbell's byte.  A device fills a ring, sets the byte and
+ * raises an interrupt.  The driver swaps the byte to 0 and, if it was set,
+ * reads its ring.  No doorbell may be lost: if the driver never reads a byte of
+ * the ring, it waits for another interrupt, and the explorer reports that as a
+ * violation.
  */
 #include "model_ring.h"
 
@@ -77,7 +78,7 @@ TEST(tests, "a device that raises only when the byte was clear")
 	model_holds(&bell);
 }
 
-/* ---- And each of these must fail. */
+/* ---- Each of these faults must fail. */
 
 TEST(weakened, "the swap must be whole, and ordered on both sides")
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The explorer against the classic litmus shapes.  The outcomes of each are a
- * constant, and all of them: an outcome too many is as wrong as one missing.
- * Each is explored with and without the reduction, and so are programs drawn
- * at random, since skipping what was seen must not lose an outcome.
+ * The explorer against the classic litmus shapes.  The outcomes of each shape
+ * are a constant that lists all of them: an extra outcome is as wrong as a
+ * missing one.  Each shape is explored with and without the reduction, and so
+ * are random programs, because skipping what was seen must not lose an outcome.
  *
- * Memory model: RC11 with full fences; so load buffering (LB) is not there.
+ * The memory model is RC11 with full fences, so load buffering (LB) is
+ * impossible.
  */
 #include <vqp/atomic.h>
 
@@ -27,7 +28,7 @@ start(void)
 	sim_bytes("byte", &byte, 1);
 }
 
-/* Outcomes: registers as digits, the first the lowest. */
+/* Outcomes: each register is a digit, the first register the lowest digit. */
 static void
 bits(void)
 {
@@ -38,7 +39,7 @@ bits(void)
 #define END(name, outcome)						\
 	static void name(void) { sim_outcome((unsigned)(outcome)); }
 
-/* Words of a shape: load and store, relaxed or ordered; fence. */
+/* The operations of a shape: load and store, relaxed or ordered; fence. */
 #define R(cell) vqp_load_relaxed(&cell)
 #define A(cell) vqp_load_acquire(&cell)
 #define W(cell, value) vqp_store_relaxed(&cell, value)
@@ -74,7 +75,7 @@ outcomes(const struct sim_model *model, const struct sim_fault *fault)
 } while (0)
 #define T(run) { #run, run }
 
-/* ---- SB, store buffering: both read the old value? */
+/* ---- SB, store buffering: do both read the old value? */
 THREAD(sb_x, W(x, 1); r0 = R(y);)
 THREAD(sb_y, W(y, 1); r1 = R(x);)
 THREAD(sb_x_ra, L(x, 1); r0 = A(y);)
@@ -91,7 +92,7 @@ TEST(sb, "store buffering needs a fence on both sides")
 	SHAPE(0xe, bits, T(sb_x_f), T(sb_y_f));
 }
 
-/* ---- MP, message passing: the flag, but not the message? */
+/* ---- MP, message passing: is the flag seen, but not the message? */
 THREAD(mp_w, W(x, 1); W(y, 1);)
 THREAD(mp_w_l, W(x, 1); L(y, 1);)
 THREAD(mp_w_f, W(x, 1); F; W(y, 1);)
@@ -112,7 +113,7 @@ TEST(mp, "a message needs release, or a fence, and acquire, or a fence")
 	SHAPE(0xd, bits, T(mp_w_l), T(mp_r_f));
 }
 
-/* ---- LB, load buffering: both read the future?  Not in this model. */
+/* ---- LB, load buffering: do both read the future?  Not in this model. */
 THREAD(lb_x, r0 = R(x); W(y, 1);)
 THREAD(lb_y, r1 = R(y); W(x, 1);)
 
@@ -150,7 +151,7 @@ TEST(coherence, "CoRR, CoWW, CoRW, CoWR: one word has one order")
 	SHAPE(0x190, co_read_last, T(co_wr), T(co_2));
 }
 
-/* ---- 2+2W: both first stores come last? */
+/* ---- 2+2W: are both first stores the last in order? */
 THREAD(w22_x, W(x, 1); W(y, 2);)
 THREAD(w22_y, W(y, 1); W(x, 2);)
 THREAD(w22_x_l, L(x, 1); L(y, 2);)
@@ -167,7 +168,7 @@ TEST(w22, "2+2W: stores of two threads to two words need fences")
 	SHAPE(0xe, w22_last, T(w22_x_f), T(w22_y_f));
 }
 
-/* ---- R and S: a store that comes first after all, against a read. */
+/* ---- R and S: a store that turns out to come first, against a read. */
 THREAD(r_w, W(x, 1); W(y, 1);)
 THREAD(r_r, W(y, 2); r0 = R(x);)
 THREAD(r_w_l, W(x, 1); L(y, 1);)
@@ -323,7 +324,7 @@ TEST(alarms, "a hang, a false property and an unfinished search are failures")
 	CHECK(strcmp(report.why, "not complete after 5 runs") == 0);
 }
 
-/* ---- Programs drawn at random: three threads, two words, a few verbs each. */
+/* ---- Random programs: three threads, two words, a few operations each. */
 #define RANDOM_VERBS 2
 static uint8_t random_verb[3][RANDOM_VERBS];
 static uint64_t random_read[3];

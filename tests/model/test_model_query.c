@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E8 in the shipped ring.h: a third thread asks what is in the ring.  Messages
- * of two bytes go through a ring of three, so there are none or two in it at
- * any moment; a tail and a head of different moments make one.
+ * Models of E8 in the shipped ring.h: a third thread queries how much the ring
+ * holds.  Messages of two bytes go through a ring of three, so the ring holds
+ * zero or two bytes at any moment; a tail and a head of different moments would
+ * give one.
  */
 #include "model_ring.h"
 
@@ -78,7 +79,7 @@ TEST(counts, "a third thread's count is one of a moment")
 	}
 }
 
-/* ---- And each of these must fail. */
+/* ---- Each of these faults must fail. */
 
 TEST(weakened, "each half of E8 is needed")
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E1 and E2 in the shipped ring.h and pair.h: all schedules of a producer and
- * a consumer on rings of 3 and 4 bytes that begin just below the wrap, and
- * all they may see of each other's index.  Every byte arrives, in its order,
- * and no access to a byte races.
+ * Models of E1 and E2 in the shipped ring.h and pair.h: all schedules of a
+ * producer and a consumer, and everything that they may see of each other's
+ * index, on rings of 3 and 4 bytes that begin just below the wrap.  Every byte
+ * arrives in order, and no access to a byte races.
  */
 #include <vqp/pair.h>
 
@@ -13,9 +13,9 @@ static struct plan {
 	uint64_t size;
 	unsigned bytes;		/* of the whole stream */
 	unsigned chunk;
-	unsigned batch;		/* chunks that are published at once */
+	unsigned batch;		/* chunks in one publish */
 	enum { RELEASE, LAZY, EARLY } release;
-	unsigned refusals;	/* an end may meet; beyond, it waits */
+	unsigned refusals;	/* that a side may meet; then it waits */
 } plan;
 
 static void
@@ -25,8 +25,8 @@ start(void)
 }
 
 /*
- * May a verb answer `n`?  A refusal is tried again, some times at once and
- * then when the peer has moved its index.
+ * Check the answer `n` of a call.  After a refusal the caller tries again: at
+ * once for some times, then when the peer has moved its index.
  */
 static bool
 served(int64_t n, int64_t refusal, unsigned *refusals,
@@ -99,7 +99,7 @@ holds(struct plan p)
 	model_holds(&ring);
 }
 
-/* One more with VQP_TEST_LONG. */
+/* One byte more with VQP_TEST_LONG. */
 static unsigned
 longer(unsigned count)
 {
@@ -135,7 +135,7 @@ TEST(lazy, "space that is released lazily comes back in time")
 	holds((struct plan){ 4, longer(7), 1, 3, LAZY, 0 });
 }
 
-/* ---- The verbs of pair.h: a sends to b, copies and all. */
+/* ---- The calls of pair.h: a sends to b, with the copies. */
 
 static uint8_t headers[2][sizeof(struct vqp_queue_header_wide)] VQP_ALIGNED(64);
 static struct vqp_pair a, b;
@@ -220,13 +220,15 @@ TEST(messages, "send and receive copy whole messages, in both layouts")
 		model_holds(&pair);
 		plan = (struct plan){ 4, 8, 2, 1, RELEASE, 0 };
 		model_holds(&pair);
-		/* Two messages at once, so that the second goes the fast way. */
+		/*
+		 * Two messages at once, so that the second takes the fast path.
+		 */
 		plan = (struct plan){ 5, 8, 2, 1, RELEASE, 0 };
 		model_holds(&pair);
 	}
 }
 
-/* Pieces of one byte: an answer is never a part. */
+/* Pieces of one byte: no answer is partial. */
 TEST(vectors, "the verbs with vectors do")
 {
 	vectors = true;
@@ -235,7 +237,7 @@ TEST(vectors, "the verbs with vectors do")
 	model_holds(&pair);
 }
 
-/* One byte with more to follow, and then more than there is space for. */
+/* One byte with more to follow, then more bytes than there is space for. */
 static void
 more_sender(void)
 {
@@ -259,8 +261,8 @@ TEST(more, "what was sent with more to follow is seen when the rest must wait")
 }
 
 /*
- * A message, and one that fills the ring.  The consumer, who has received the
- * first, waits for the second by asking how many bytes there are.
+ * A message, and one that fills the ring.  The consumer, which has received the
+ * first message, waits for the second one by querying how many bytes there are.
  */
 static void
 filling_sender(void)
@@ -297,7 +299,7 @@ TEST(polls, "a consumer that waits by asking gives its space back")
 	model_holds(&polled_pair);
 }
 
-/* ---- And each of these must fail. */
+/* ---- Each of these faults must fail. */
 
 TEST(weakened, "each half of E1 and E2 is needed")
 {

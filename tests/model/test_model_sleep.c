@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E3 in the shipped ring.h, both ways: whoever sleeps on an empty or a full
- * ring is rung.  A sleeper that nobody rings waits for ever, which is the
- * violation.
+ * Models of E3 in the shipped ring.h, in both directions: a side that sleeps on
+ * an empty or a full ring is notified.  If no notification comes, the side
+ * waits without end, and the explorer reports that as a violation.
  */
 #include "model_ring.h"
 
@@ -11,10 +11,13 @@ enum bell { FOR_CONSUMER, FOR_PRODUCER };
 static struct plan {
 	uint64_t size;
 	unsigned bytes;			/* of the whole stream, one by one */
-	bool producer_sleeps;		/* or it waits awake */
+	bool producer_sleeps;		/* or it polls */
 	bool consumer_sleeps;
-	/* Bytes from edge to edge, or from publish to publish if none is due:
-	 * what is staged then goes out with the question for sleep. */
+	/*
+	 * Bytes from one notification to the next, or from publish to publish
+	 * if none is due; what is staged then is published by the request to
+	 * sleep.
+	 */
 	unsigned batch;
 	/* The same for space, if the producer does not sleep. */
 	enum { AT_ONCE, LAZY, STAGED } release;
@@ -56,7 +59,10 @@ producer(void)
 				sim_wait(FOR_PRODUCER);
 			continue;
 		}
-		/* Before it waits for space, it owes the consumer an edge. */
+		/*
+		 * The producer owes the consumer a notification before it waits
+		 * for space.
+		 */
 		if (vqp_tx_publish_edge(&m.tx))
 			sim_ring(FOR_CONSUMER);
 		since_edge = 0;
@@ -148,7 +154,7 @@ TEST(both, "both may sleep")
 	holds((struct plan){ 3, 3, true, true, 1, AT_ONCE });
 }
 
-/* ---- And each of these must fail. */
+/* ---- Each of these faults must fail. */
 
 TEST(weakened_empty, "a sleeping consumer needs the fence of both")
 {
@@ -156,7 +162,10 @@ TEST(weakened_empty, "a sleeping consumer needs the fence of both")
 	fails((struct plan){ 3, 4, false, true, 1, AT_ONCE }, "consumer");
 }
 
-/* In a ring of 2 the consumer cannot be behind: it has seen the one byte. */
+/*
+ * In a ring of 2 the consumer cannot be behind, because it has seen the one
+ * byte.
+ */
 TEST(weakened_full, "a sleeping producer needs the fence of both")
 {
 	fails((struct plan){ 3, 5, true, false, 1, AT_ONCE }, "producer");

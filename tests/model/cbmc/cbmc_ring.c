@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * One verb of the shipped ring.h from any private state that the invariant
- * allows, for any size up to VMCI's 128 MiB, whatever the peer's index is at
- * each load: offers lie inside the ring, answers are the documented ones, and
- * the invariant holds again.  That is the whole induction step, since an end
- * keeps nothing but its private state.
+ * Proves one call of the shipped ring.h, from any private state that the
+ * invariant allows, for any size up to VMCI's 128 MiB, whatever the peer's
+ * index is at each load.  Reservations and readable spans lie inside the ring,
+ * answers are the documented ones, and the invariant holds afterwards.  That is
+ * the whole induction step, because a side keeps nothing but its private state.
  */
 #ifdef VQP_MODEL_STUB
 #include <cbmc.h>
@@ -13,7 +13,7 @@
 
 #include <vqp/ring.h>
 
-/* The tool reads one file. */
+/* CBMC reads a single file. */
 #include <ring.c>
 #include <tune.c>
 
@@ -52,7 +52,10 @@ any_ring(uint64_t size)
 	return data;
 }
 
-/* What vqp_tx_set_soft() may have left, or a verb that moved since. */
+/*
+ * True for a state that vqp_tx_set_soft() may have left, also after later
+ * calls.
+ */
 static bool
 tx_sound(const struct vqp_tx *tx)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E4: the device stores its data and then sets the byte, twice; the driver
- * swaps the byte to 0 and, if it was set, looks.  The last look saw all that
- * came with a ring it took, or the byte is still set.  -DWEAK_SWAP: the swap
- * is a load and a plain store, and this must fail.
+ * E4: the device stores its data and then sets the byte, twice.  The driver
+ * swaps the byte to 0 and, if it was set, reads the data.  Either the last read
+ * saw all data whose ring the driver took, or the byte is still set.  With
+ * -DWEAK_SWAP the swap is a load and a plain store, and this must fail.
  */
 #include <assert.h>
 #include <genmc.h>

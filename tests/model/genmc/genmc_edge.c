@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E3 in the shipped ring.h: one end sleeps once, and whatever it sleeps on is
- * announced by an edge behind it.  -DFULL: the producer sleeps, on a full
- * ring; else the consumer, on an empty one.
+ * E3 in the shipped ring.h: one side sleeps once, and the peer sends a
+ * notification after whatever it sleeps on.  With -DFULL the producer sleeps,
+ * on a full ring; otherwise the consumer sleeps, on an empty ring.
  */
 #include <assert.h>
 #include <genmc.h>
@@ -13,7 +13,7 @@
 
 #include <vqp/ring.h>
 
-/* The tool reads one file. */
+/* GenMC reads a single file. */
 #include <ring.c>
 #include <tune.c>
 
@@ -29,8 +29,8 @@ static uint8_t data[SIZE];
 static struct vqp_tx tx;
 static struct vqp_rx rx;
 
-/* Each written by one thread and judged when both have ended. */
-static unsigned sent, received, rung;	/* rung: at which count, last */
+/* One thread writes each of these; main() judges them when both have ended. */
+static unsigned sent, received, rung;	/* rung: count of the last one */
 static int asleep;
 
 static void *
@@ -88,7 +88,7 @@ consumer(void *unused)
 		}
 		assert(n == VQP_ERROR_NO_DATA);
 #ifdef FULL
-		/* Drained, and nothing more will come from a sleeper. */
+		/* The ring is empty, and a sleeping producer sends no more. */
 		break;
 #else
 		if (vqp_rx_may_sleep(&rx)) {
@@ -116,7 +116,7 @@ main(void)
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
 #ifdef FULL
-	/* It slept with the head SIZE - 1 behind its tail. */
+	/* The producer slept with the head SIZE - 1 behind its tail. */
 	assert(!asleep || received + SIZE - 1 == sent ||
 	    rung + SIZE - 1 > sent);
 #else

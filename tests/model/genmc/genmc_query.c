@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E8 in the shipped ring.h: a third thread asks what is in the ring, the
- * producer's end or with -DRX the consumer's.  Messages of two bytes through a
- * ring of three: there are none or two in it at any moment.
+ * E8 in the shipped ring.h: a third thread queries how much the ring holds, at
+ * the producer or, with -DRX, at the consumer.  Messages of two bytes go
+ * through a ring of three, so the ring holds zero or two bytes at any moment.
  */
 #include <assert.h>
 #include <genmc.h>
@@ -13,7 +13,7 @@
 
 #include <vqp/ring.h>
 
-/* The tool reads one file. */
+/* GenMC reads a single file. */
 #include <ring.c>
 #include <tune.c>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * E1 and E2 in the shipped ring.h: BYTES through a ring of SIZE, CHUNK at
+ * E1 and E2 in the shipped ring.h: BYTES go through a ring of SIZE, CHUNK at
  * once, from just below the wrap.  GenMC reports a race on a byte by itself.
  *
- * -DLAZY: the consumer releases lazily.  -DEVERY=2: both stage, and publish
- * every second byte.  -DATTACH_TX, -DATTACH_RX: that end attaches while the
- * other is at work.
+ * -DLAZY: the consumer releases lazily. -DEVERY=2: both sides stage, and
+ * publish every second byte. -DATTACH_TX, -DATTACH_RX: that side attaches while
+ * the peer is at work.
  */
 #include <assert.h>
 #include <genmc.h>
@@ -16,7 +16,7 @@
 
 #include <vqp/ring.h>
 
-/* The tool reads one file. */
+/* GenMC reads a single file. */
 #include <ring.c>
 #include <tune.c>
 

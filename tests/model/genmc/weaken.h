@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Included before ring.h: the engine as GenMC can read it, a mistake of ours
- * an assertion.  With -DWEAK_RELEASE=PRODUCER and the like a verb is weaker
- * than the engine asks, in that thread alone, and the harness must fail.
+ * Included before ring.h: makes the engine readable for GenMC, and turns a
+ * mistake of ours into a failed assertion.  With -DWEAK_RELEASE=PRODUCER and
+ * the like an operation is weaker than the engine requires, in that thread
+ * alone, and the harness must fail.
  */
 #ifndef WEAKEN_H
 #define WEAKEN_H
@@ -10,7 +11,7 @@
 #include <assert.h>
 
 #define VQP_CHECK(truth) assert(truth)
-/* Not known to its interpreter; copy.h asks for speed alone. */
+/* GenMC's interpreter does not know it, and copy.h uses it for speed only. */
 #define __builtin_constant_p(value) 0
 
 #include <vqp/atomic.h>

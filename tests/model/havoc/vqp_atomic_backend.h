@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The verbs of vqp/atomic.h where everything may happen between two steps: a
- * load returns anything, a store is forgotten.  What is proved of a verb on
+ * The operations of vqp/atomic.h in a world where anything may happen between
+ * two steps: a load returns any value, and a store has no effect.  A proof on
  * this backend holds whatever the peer does.
  */
 #ifndef VQP_ATOMIC_BACKEND_H
@@ -10,7 +10,7 @@
 #define VQP_CPU_PORTABLE
 #include <vqp/cpu.h>
 
-/* For the checker: without a body, any value. */
+/* The checker takes a function without a body as one that returns any value. */
 uint64_t nondet_uint64(void);
 uint8_t nondet_uint8(void);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The plain accesses of a program, as the compiler reports them: the engine
- * and the models are compiled with -fsanitize=thread and linked with this
- * instead of ThreadSanitizer's own library.
+ * Passes the plain accesses of a program to the explorer, as the compiler
+ * reports them: the engine and the models are compiled with -fsanitize=thread
+ * and linked with this file instead of ThreadSanitizer's own library.
  */
 #include "sim.h"
 
@@ -79,7 +79,7 @@ __tsan_init(void)
 {
 }
 
-/* test.h counts failures with it. */
+/* test.h counts failures with this function. */
 unsigned
 __tsan_atomic32_fetch_add(volatile unsigned *word, unsigned n, int order)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The explorer: a memory, threads as coroutines, a depth-first search.
- * README.md explains the model and the search; the order of this file is
- * theirs.
+ * The explorer: a memory, threads as coroutines, and a depth-first search.
+ * README.md explains the model and the search, in the order of this file.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -12,7 +11,7 @@
 
 #include "sim.h"
 
-#define MESSAGES_MAX 32		/* of a cell in one run; a bit each */
+#define MESSAGES_MAX 32		/* of a cell in one run; one bit each */
 #define STEPS_MAX 256		/* of one run */
 #define BYTES_MAX 64
 #define AREAS_MAX 2
@@ -25,20 +24,23 @@ bool sim_reduce = true;
 /* ---- Memory. */
 
 /*
- * What somebody knows: of each cell the latest message, of each thread the
- * time up to which everything it did happened before.
+ * What a thread knows: the latest message of each cell, and, for each thread,
+ * the time up to which all it did happened before.
  */
 struct view {
 	uint8_t message[SIM_CELLS];
 	uint16_t clock[SIM_THREADS];
 };
 
-/* A value that was stored in a cell, and what who acquires it comes to know. */
+/*
+ * A value that was stored in a cell, and the knowledge that an acquiring load
+ * gains.
+ */
 struct message {
 	uint64_t value;
 	struct view view;
 	uint8_t rank;		/* its place in the cell's order */
-	bool by_swap;		/* nothing comes between it and the one before */
+	bool by_swap;		/* directly follows the one before it */
 	uint8_t writer;
 	uint16_t step;
 };
@@ -48,7 +50,7 @@ struct cell {
 	void *at;
 	unsigned bytes;
 	unsigned count;
-	struct message message[MESSAGES_MAX];	/* as they came */
+	struct message message[MESSAGES_MAX];	/* in the order they came */
 	uint8_t order[MESSAGES_MAX];		/* by rank */
 	uint8_t weak[SIM_THREADS];		/* an enum sim_weakness each */
 };
@@ -62,7 +64,7 @@ struct byte {
 	uint8_t writer;
 	uint16_t written;			/* time of its writer; 0 never */
 	uint16_t write_step;
-	uint16_t read[SIM_THREADS];		/* time of its last reader */
+	uint16_t read[SIM_THREADS];		/* when it was last read */
 	uint16_t read_step[SIM_THREADS];
 };
 
@@ -73,7 +75,7 @@ struct area {
 	struct byte *byte;
 };
 
-/* All that one run changes, but for the threads. */
+/* Everything that one run changes, except for the threads. */
 static struct memory {
 	unsigned cells, areas, bytes, privates;
 	struct bell bell[SIM_BELLS];
@@ -139,7 +141,7 @@ enum verb { LOAD, AWAIT, STORE, SWAP, FENCE, RING, WAIT, JOIN, DONE };
 struct operation {
 	enum verb verb;
 	enum sim_order order;
-	unsigned on;		/* a cell, a bell, a thread */
+	unsigned on;		/* a cell, a bell or a thread */
 	uint64_t value;
 };
 
@@ -162,7 +164,7 @@ static unsigned running = NOBODY;
 static bool starting;
 static jmp_buf explorer;
 
-/* What happened in this run, for the reader. */
+/* The steps of this run, for the person who reads the report. */
 static struct step {
 	uint8_t thread;
 	bool is_plain, is_write;
@@ -172,7 +174,10 @@ static struct step {
 } steps[STEPS_MAX];
 static unsigned step_count;
 
-/* How a run, or a thread's way to its first verb, came back to the explorer. */
+/*
+ * How a run, or a thread's way to its first operation, returned to the
+ * explorer.
+ */
 static enum leave {
 	LEAVE_STARTED, LEAVE_END, LEAVE_REDUNDANT, LEAVE_FAILED,
 } left;
@@ -206,7 +211,7 @@ say(bool is_plain)
 	return step;
 }
 
-/* Which choices an operation has: messages to read, or to write behind. */
+/* The choices of an operation: messages to load, or to store after. */
 static uint32_t
 choices(unsigned t)
 {
@@ -255,7 +260,7 @@ store(struct thread *self, unsigned after, struct step *step)
 	self->now.message[next->on] = (uint8_t)id;
 	message->view = next->order == SIM_RELEASE ? self->now : self->released;
 	message->view.message[next->on] = (uint8_t)id;
-	/* A swap hands on what the message it took the place of has. */
+	/* A swap passes on the knowledge of the message that it replaced. */
 	if (is_swap)
 		join(&message->view, &cell->message[after].view);
 	message->writer = (uint8_t)running;
@@ -329,8 +334,8 @@ perform(struct thread *self, unsigned choice)
 /* ---- The search. */
 
 /*
- * A step of the current run: who moved, with which choice, and what is not to
- * be tried here, since it was tried before, here or in another order.
+ * A step of the current run: which thread moved, with which choice, and which
+ * choices to skip because they were tried before, here or in another order.
  */
 static struct node {
 	uint32_t enabled[SIM_THREADS];
@@ -341,9 +346,8 @@ static struct node {
 static unsigned path_length, path_at;
 
 /*
- * Does the order of two threads' steps matter?  A load names the message it
- * reads, and so commutes with every store: one that comes first only adds a
- * choice.
+ * True if the order of two threads' steps matters.  A load names the message it
+ * reads, so it commutes with every store: an earlier store only adds a choice.
  */
 static bool
 dependent(const struct operation *a, const struct operation *b)
@@ -358,7 +362,7 @@ dependent(const struct operation *a, const struct operation *b)
 	return a->on == b->on && ((a_stores && b_stores) || (a_bell && b_bell));
 }
 
-/* The next that this node has to try; false for none. */
+/* Select the next choice that this node has to try; false if there is none. */
 static bool
 node_next(struct node *node)
 {
@@ -400,7 +404,7 @@ path_grow(void)
 	path_length++;
 }
 
-/* Back to the last node that has something left to try; false for none. */
+/* Return to the last node with a choice left to try; false if there is none. */
 static bool
 path_turn(void)
 {
@@ -415,7 +419,9 @@ path_turn(void)
 	return false;
 }
 
-/* Let the thread go on whose turn it is; returns when it is the caller's. */
+/*
+ * Let the thread whose turn it is go on; returns when it is the caller's turn.
+ */
 static void
 turn(void)
 {
@@ -533,7 +539,7 @@ sim_explore(const struct sim_model *of, const struct sim_fault *weakened,
 	} while (!report->failed && path_turn());
 }
 
-/* ---- What a model says. */
+/* ---- The calls of a model. */
 
 void
 sim_cell(const char *name, void *at, unsigned bytes)
@@ -621,9 +627,9 @@ sim_wait(unsigned bell)
 	step((struct operation){ .verb = WAIT, .on = bell });
 }
 
-/* ---- Verbs. */
+/* ---- Operations. */
 
-/* The named cell, or NULL for one that is the running thread's own. */
+/* Find the named cell, or NULL for a cell of the running thread's own. */
 static struct cell *
 find(const void *at)
 {
@@ -784,7 +790,7 @@ sim_plain(const void *at, size_t length, bool is_write)
 	}
 }
 
-/* ---- For the reader. */
+/* ---- The report. */
 
 static void
 print_message(const struct cell *cell, unsigned id)

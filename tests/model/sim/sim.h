@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * An explorer of everything that threads can see of each other's memory.
+ * Explores everything that threads can see of each other's memory.
  *
  *	start() lays out memory, names the shared words and the plain bytes;
  *	each thread runs once; end() judges what is left.
  *
  * sim_explore() repeats that for every schedule and for every value that each
- * load may return, and stops at the first violation.  The verbs are those of
- * vqp/atomic.h, by the backend beside this file.  README.md says which memory
- * model this is and how the search is cut.
+ * load may return, and stops at the first violation.  The operations are those
+ * of vqp/atomic.h, through the backend in this folder.  README.md says which
+ * memory model this is and how the search is reduced.
  *
- * A program is deterministic but for its verbs.  Its threads' stacks are small:
- * no printf there.
+ * A program must be deterministic except for these operations.  Its threads
+ * have small stacks, so they must not call printf.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -26,13 +26,13 @@
 
 enum sim_order { SIM_RELAXED, SIM_ACQUIRE, SIM_RELEASE };
 
-/* How a run can be made weaker than the code says. */
+/* The ways in which a run can be weaker than the code says. */
 enum sim_weakness {
 	SIM_AS_WRITTEN,
-	SIM_LOAD_RELAXED,	/* the thread's acquiring loads of the cell */
-	SIM_STORE_RELAXED,	/* its releasing stores to the cell */
-	SIM_NO_FENCE,		/* its full fences */
-	SIM_SWAP_RELAXED,	/* its swaps are whole, and order nothing */
+	SIM_LOAD_RELAXED,	/* acquiring loads of the cell */
+	SIM_STORE_RELAXED,	/* releasing stores to the cell */
+	SIM_NO_FENCE,		/* the thread's full fences */
+	SIM_SWAP_RELAXED,	/* its swaps are atomic, but order nothing */
 	SIM_SWAP_PLAIN,		/* its swaps are a load and a store */
 };
 
@@ -46,59 +46,67 @@ struct sim_model {
 	void (*start)(void);
 	void (*end)(void);		/* or NULL */
 	struct {
-		const char *name;	/* NULL behind the last */
+		const char *name;	/* NULL after the last one */
 		void (*run)(void);
 	} thread[SIM_THREADS];
 };
 
 struct sim_report {
-	uint64_t runs;		/* that came to their end */
-	uint64_t redundant;	/* left when only what is known could follow */
-	uint64_t outcomes;	/* bit n: some run said sim_outcome(n) */
+	uint64_t runs;		/* that were complete */
+	uint64_t redundant;	/* ended early: nothing new could follow */
+	uint64_t outcomes;	/* bit n: a run called sim_outcome(n) */
 	uint64_t weakened;	/* accesses that the fault applied to */
 	bool failed;
 	char why[160];
 };
 
-/* Whether the search skips what it has seen in another order; default true. */
+/* True if the search skips what it has seen in another order; default true. */
 extern bool sim_reduce;
 
 /*
  * Explore.  `fault` may be NULL.  More than `runs_max` runs are a failure, so
- * that no search is ever believed to be complete when it is not.
+ * that an incomplete search is never taken for a complete one.
  */
 void sim_explore(const struct sim_model *model, const struct sim_fault *fault,
     uint64_t runs_max, struct sim_report *report);
 /* Print the failing schedule of the last sim_explore(), step by step. */
 void sim_print(void);
 
-/* In start(): a word for verbs of all threads, of 1 or 8 bytes. */
+/*
+ * Call in start(): name a word of 1 or 8 bytes for the operations of all
+ * threads.
+ */
 void sim_cell(const char *name, void *cell, unsigned bytes);
-/* In start(): bytes for plain accesses, to be checked for races. */
+/*
+ * Call in start(): name bytes for plain accesses, which are checked for races.
+ */
 void sim_bytes(const char *name, const void *base, size_t length);
 
-/* In a thread, or end(): a property.  False ends the search. */
+/* Call in a thread or in end(): check a property.  False ends the search. */
 void sim_check(bool truth, const char *why);
-/* Anywhere in a run: this outcome, below 64, is possible. */
+/* Call anywhere in a run: report that this outcome, below 64, is possible. */
 void sim_outcome(unsigned outcome);
 /*
- * In a thread: a loop that loads the cell, which one other thread writes, until
- * something newer is there than this one knows of.  Like every wait it must
- * come to an end: a thread that waits when nothing else can move is a
- * violation.
+ * Call in a thread: stands for a loop that loads the cell, which one other
+ * thread writes, until there is a newer value than this thread knows of.  Like
+ * every wait it must end: a thread that waits when no other thread can move is
+ * a violation.
  */
 void sim_await(const void *cell);
-/* In a thread: wait until another has ended, and see all it did. */
+/* Call in a thread: wait until another thread has ended, and see all it did. */
 void sim_join(const char *thread);
 /*
- * A bell is rung or not, as an interrupt is pending or not: who waits takes
- * one or several rings, and sees what the ringers saw.
+ * A bell is rung or not, as an interrupt is pending or not.  A thread that
+ * waits takes one or several rings at once, and sees what the ringing threads
+ * saw.
  */
 void sim_ring(unsigned bell);
 void sim_wait(unsigned bell);
 
-/* The verbs, for the backend.  A cell that start() did not name is private to
- * the first thread that touches it. */
+/*
+ * The operations, for the backend.  A cell that start() did not name is private
+ * to the first thread that touches it.
+ */
 uint64_t sim_load(const void *cell, enum sim_order order);
 void sim_store(void *cell, uint64_t value, enum sim_order order);
 uint64_t sim_swap_full(void *cell, uint64_t value);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The verbs of vqp/atomic.h as steps of the explorer. */
+/* Turns the operations of vqp/atomic.h into steps of the explorer. */
 #ifndef VQP_ATOMIC_BACKEND_H
 #define VQP_ATOMIC_BACKEND_H
 

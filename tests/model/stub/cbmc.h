@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* For a machine without CBMC: its intrinsics, to compile its harnesses. */
+/* CBMC's intrinsics, to compile its harnesses on a machine without CBMC. */
 #ifndef CBMC_H
 #define CBMC_H
 

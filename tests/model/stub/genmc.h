@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * For a machine without GenMC: enough of its header to compile its harnesses
- * as ordinary programs, which then try one schedule.
+ * Enough of GenMC's header to compile its harnesses on a machine without GenMC,
+ * as ordinary programs that try one schedule.
  */
 #ifndef GENMC_H
 #define GENMC_H
