@@ -62,7 +62,7 @@ struct bell {
 
 struct byte {
 	uint8_t writer;
-	uint16_t written;			/* time of its writer; 0 never */
+	uint16_t written;			/* store time; 0: never */
 	uint16_t write_step;
 	uint16_t read[SIM_THREADS];		/* when it was last read */
 	uint16_t read_step[SIM_THREADS];
