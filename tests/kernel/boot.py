@@ -50,9 +50,9 @@ PAIR = 77
 DOORBELLS = 0x8
 MEGABYTE = 1 << 20
 
-# Name: options of the device, of the machine, how many interrupts it uses,
-# and the capabilities that the driver is to accept.  By DMA, the guest has a
-# context id that a signed number would show as negative.
+# Name: options of the device, options of the machine, how many interrupts it
+# uses, and the capabilities that the driver must accept.  With DMA, the guest
+# has a context id that a signed number would show as negative.
 VARIANTS = {
     "port": ("", {"memory": 512}, 2, 0x1c),
     "mmio": ("mmio=on", {"memory": 512}, 3, 0x3c),
@@ -76,14 +76,14 @@ STOCK = """
 check 'capabilities are {0:#x}' sh -c \\
     'dmesg | grep -q "Using capabilities {0:#x}"'
 """
-# insmod tries twice when the module refuses to stay.
+# insmod tries twice when the module refuses to stay loaded.
 CASE = r"""
 load {0} host={1} {2}
 dmesg | sed -n 's/^\[[^]]*\] *\(\(not \)*ok\) [0-9]* -* */\1 - kernel: /p' |
     awk '!seen[$0]++'
 rmmod {0} 2>/dev/null
 """
-# Boots of another kind.
+# Boots that are no variants of the device.
 SCENES = {
     "programs": programs.run,
     "tools": tools.run,
@@ -152,7 +152,8 @@ def run_variant(name, kernel, arguments, results):
         return
     cid = scene.HIGH_CID if "mmio=on" in options else scene.CID
     pair = PAIR if arguments.case and caps & DOORBELLS else 0
-    # With DMA the stock driver loses what is too long, and calls it a success.
+    # With DMA the stock driver loses a datagram that is too long and reports
+    # success.
     large = ""
     if "memory" in machine and (arguments.module or "mmio=on" not in options):
         large = "large=64 large_refused=%d" % ("-port=on" in options)
@@ -188,7 +189,7 @@ def run_variant(name, kernel, arguments, results):
 
 
 def boot(name, kernel, arguments):
-    """One of VARIANTS or SCENES."""
+    """Run one of VARIANTS or SCENES."""
     results = scene.Results()
     try:
         if arguments.arch != "amd64" and name in ONLY_AMD64:
@@ -196,7 +197,7 @@ def boot(name, kernel, arguments):
         SCENES.get(name, run_variant)(name, kernel, arguments, results)
     except vm.Skip as why:
         results.skip(name, why)
-    except Exception:   # nobody else would say which boot it was
+    except Exception:   # nothing else would name the boot
         for line in traceback.format_exc().splitlines():
             results.note(line)
         results.line(False, name + ": the test itself")

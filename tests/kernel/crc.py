@@ -13,7 +13,7 @@ import sys
 
 
 def exports(folder):
-    """Symbol to checksum, of vmw_vmci alone."""
+    """A dictionary of symbols and their checksums, of vmw_vmci alone."""
     found = {}
     for line in (pathlib.Path(folder) / "Module.symvers").read_text() \
             .splitlines():

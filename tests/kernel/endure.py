@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What a guest must outlive: its host killed under load and another in its
-place, its modules loaded and unloaded again and again, and thousands of
-connections that come and go."""
+"""What a guest must survive: its host is killed under load and replaced, its
+modules are loaded and unloaded again and again, and thousands of connections
+come and go.
+"""
 import random
 
 import scene
@@ -36,7 +37,7 @@ def killed(name, kernel, arguments, results):
             "mmio=on", {"smp": 2},
             host=("--echo", "7", "--sink", "9", "--source", "19",
                   "--datagram-echo", "5007")) as play:
-        # Connected, and not a byte is read.
+        # Connect, and read not one byte.
         scene.listen(play, 11, lambda one: play.stop.wait())
         for i in rounds:
             if not play.guest.wait("guest: listening %d$" % i, 120):
@@ -55,9 +56,10 @@ def killed(name, kernel, arguments, results):
                        ("" if isinstance(back, bytes) else ": " + back))
 
 
-# The kernel says of each object that it has who asked for it; of a module that
-# has gone it knows addresses only.  Free memory is for what has no such record:
-# eight streams' rings are 4 MiB, and one is not like another by 1.3 MiB.
+# The kernel records which caller allocated each object; for a module that is
+# gone it has addresses only.  Free memory covers what has no such record: the
+# rings of eight streams are 4 MiB, and two measurements differ by up to 1.3
+# MiB.
 ROUNDS = r"""
 mount -t debugfs debug /sys/kernel/debug
 orphans()
@@ -128,10 +130,10 @@ def rounds(name, kernel, arguments, results):
         pass
 
 
-# Connections of which each is closed after 100 bytes.  The stock driver waits
-# for RCU's grace periods for each, and has memory for 256.  The guest's clock
-# counts its instructions, 500 million a second: what is measured is waiting, on
-# a busy machine too.
+# Connections that are each closed after 100 bytes.  For each one the stock
+# driver waits for RCU's grace periods, and it has memory for 256.  The guest's
+# clock counts its instructions, 500 million a second, so only waiting is
+# measured, on a busy machine too.
 STOCK = r"""
 load vsock
 load stock

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """What may happen to a guest's device while its sockets are in use: sleep,
-removal, another driver, an IOMMU, no memory, a host that lies.  Variants of
-boot.py.
+removal, another driver, an IOMMU, no memory, a host that lies.  These are
+variants of boot.py.
 
-A script is the guest's.  A line "guest: wants ..." of it calls what STEPS has for
-that; whether it was done the guest sees itself.
+A script runs in the guest.  Its line "guest: wants ..." calls the function
+that STEPS has for these words; the guest itself checks whether it took effect.
 """
 import os
 import struct
@@ -13,9 +13,9 @@ import qdevice
 import scene
 import vm
 
-# Beside what happens: a stream that is busy, one asleep, one with bytes that are
-# not read yet, a datagram socket.
-# Each has a file until it may end.
+# The sockets in use: a busy stream, a stream asleep, a stream with bytes that
+# are not read yet, and a datagram socket.  Each one runs until its file says
+# that it may end.
 BESIDE = r"""
 begin()		# VERB PORT
 {
@@ -116,7 +116,7 @@ check 'and found its pair lost each time' \
 """
 
 
-# The stock driver knows of no sleep: its device stays as it is.
+# The stock driver does not handle sleep: its device stays as it is.
 THAW = r"""
 load vsock
 load vmw_vmci
@@ -268,7 +268,8 @@ check 'a device that came after the transport' vtest echo 2 7 1000
 """
 
 
-# Of both rings, in the headers that the host writes (hostile-peer matrix, A).
+# Indices of both rings, in the headers that the host writes (hostile-peer
+# matrix, A).
 LIES = (262144, 262145, 1 << 31, 1 << 32, 1 << 63, (1 << 64) - 1)
 HOSTILE = r"""
 counted()	# COUNTER
@@ -287,7 +288,7 @@ check 'and its host' until_true sh -c 'vtest echo 2 7 1 2>/dev/null'
 works 'after the lies'
 """.replace("LIES", " ".join(map(str, LIES)))
 
-# In bytes, of what the device can reach.
+# In bytes, of the memory that the device can reach.
 IOMMU = r"""
 trace=/sys/kernel/tracing
 mount -t tracefs tracefs $trace
@@ -356,8 +357,9 @@ check 'the trace of qpair_alloc' grep -q \
 """
 
 
-# Each allocation of a probe fails once: the probe fails with that, or all works
-# as usual, or the log says what the device has to do without.
+# Each allocation of a probe fails once.  Then the probe fails with that error,
+# or everything works as usual, or the log says what the device must do
+# without.
 FAILURES = r"""
 failing=/sys/module/vmci_failing/parameters
 load vmci_failing
@@ -443,7 +445,7 @@ NEGOTIATE2, OFFER, ATTACH, WROTE, REQUEST2 = 12, 3, 4, 5, 11
 
 
 def control(program, kind, to_port, body=b"", proto=0, source=1, cut=32):
-    """A control packet of stream sockets, from port 7 of the host."""
+    """Send a control packet of stream sockets from port 7 of the host."""
     packet = struct.pack("<BBHIII", 1, kind, proto, 7, to_port, 0) + body
     return program.send((program.guest, 1), (2, source),
                         packet.ljust(32, b"\0")[:cut])
@@ -465,8 +467,9 @@ def lie(program, index):
     size = struct.unpack_from("<Q", size)[0]
     program.alloc(handle, size, size, program.guest, 1)
     _, pieces = program.memory()
-    # The first page is our header: tail and head.  Before the guest is told
-    # that it is connected, as vsock wakes nobody for a queue that is broken.
+    # The first page is our header: tail and head.  Write them before the guest
+    # learns that it is connected, because vsock wakes no thread for a broken
+    # queue.
     number, _, offset, _ = pieces[0]
     os.pwrite(program.files[number], struct.pack("<QQ", index, index),
               offset + 8)
@@ -475,7 +478,8 @@ def lie(program, index):
 
 
 def malformed(program):
-    """None is answered with more than a reset (C46 to C52, G84)."""
+    """The guest answers none of them with more than a reset (C46 to C52, G84).
+    """
     for kind in (*range(16), 255):
         for cut in (0, 1, 16, 31, 32):
             for source in (1, 2, 15):
@@ -500,7 +504,7 @@ def deceive(play):
 
 def remove(play):
     play.guest.ask("device_del", id="v")
-    # What it was connected to ends with it.
+    # vqp-host is connected to the device and ends with it.
     play.check(vm.ended_well(play.host.process, 60),
                "the host ends with the device")
 
@@ -538,7 +542,7 @@ class Life:
         self.machine = machine
 
 
-# Words of a line "guest: wants ...".
+# The words of a line "guest: wants ...".
 STEPS = {
     "to be woken from freeze": lambda play: wake(play, "freeze"),
     "to be woken from mem": lambda play: wake(play, "mem"),
@@ -550,7 +554,7 @@ STEPS = {
     "an honest host": scene.Scene.new_host,
 }
 
-# A kernel started as PVH does not find back from S3.
+# A kernel started as PVH does not resume from S3.
 VARIANTS = {
     "hostile-mmio": Life("mmio=on", HOSTILE),
     "hostile-port": Life("vectors=1", HOSTILE),

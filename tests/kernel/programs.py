@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Programs that know nothing of vqp in a guest, and on the host what knows
-nothing of AF_VSOCK: this machine's Python and socat, and the kernel's own
-tests of AF_VSOCK, built from Debian's source package of the kernel."""
+"""Programs that know nothing of vqp in a guest, and programs that know nothing
+of AF_VSOCK on the host: this machine's Python and socat, and the kernel's own
+tests of AF_VSOCK, built from Debian's source package of the kernel.
+"""
 import os
 import pathlib
 import re
@@ -17,7 +18,7 @@ sys.path.insert(0, str(vm.HERE / "guest"))
 import talk  # noqa: E402
 
 PYTHON = pathlib.Path("/usr/bin/python3")
-# Compiled, for the emulator is slow at it.
+# Compiled here, because the emulator would be slow at it.
 COMPILE = r"""
 import selectors, socket, sys
 names = {getattr(one, "__file__", None) for one in sys.modules.values()}
@@ -51,7 +52,8 @@ check 'socat: connected to by Python' \
 check 'socat: connected to by socat' \
     $socat -d -d -t 60 VSOCK-LISTEN:6101 EXEC:cat
 """
-# The kernel's tests, both ends in this guest.  Whoever fails ends the program.
+# The kernel's tests, with both sides in this guest.  A failure ends the
+# program.
 WITH_SUITE = r"""
 ip link set lo up
 load vsock_diag
@@ -76,7 +78,7 @@ suite()		# PROGRAM SKIPPED...
 }
 """
 SUITE_NAMES = "vsock_test", "vsock_diag_test"
-# Of the suite, by name, what is not run, and why.
+# The tests of the suite that are not run, by name, and the reason.
 NOT_RUN = {
     "SOCK_SEQPACKET": "the VMCI transport has streams and datagrams only",
     "SO_RCVLOWAT": "the transport wakes at the first byte, not at the 128th",
@@ -85,8 +87,9 @@ NOT_RUN = {
 
 
 def with_libraries(path, *folders):
-    """An executable and the shared objects it names, at their own places;
-    folders are looked into first.  Skip if one is not on this machine."""
+    """An executable and the shared objects it names, at their own paths.
+    `folders` are searched first.  Raises Skip if one is not on this machine.
+    """
     said = vm.output("ldd", path, env={
         **os.environ, "LD_LIBRARY_PATH": ":".join(map(str, folders))})
     missing = re.search(r"(\S+) => not found", said)
@@ -118,7 +121,7 @@ def socat():
 
 
 def suite():
-    """Files, and commands for the guest."""
+    """The files of the kernel's tests, and the commands for the guest."""
     tree = vm.source()
     here = tree / "tools" / "testing" / "vsock"
     files = {}
@@ -149,7 +152,7 @@ def suite():
 # ---- The host's side.
 
 class Talks:
-    """What programs of the host have to say of their talks with the guest."""
+    """The reports of the host's programs about their traffic with the guest."""
 
     def __init__(self, play):
         self.play = play
@@ -183,7 +186,7 @@ def receive_all(one):
 
 
 def datagrams(play):
-    """Answer the guest backwards, then ask it."""
+    """Answer the guest with its bytes reversed, then send it a question."""
     with scene.datagram_port(play, 5009) as one:
         one.settimeout(60)
         for size in talk.SIZES:

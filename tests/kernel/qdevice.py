@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""Our device in QEMU without a guest: a script is the processor (QEMU's
-qtest protocol), and, if need be, the program on the host (vqp_link.h)."""
+"""Drives our device in QEMU without a guest: a script acts as the processor
+(QEMU's qtest protocol) and, where needed, as the host context (vqp_link.h).
+"""
 import ctypes
 import os
 import pathlib
@@ -37,7 +38,7 @@ DATAGRAM, NOTIFICATION, DMA = 1, 2, 4
 QUERY, GET_CID, SET_BITMAP, LINK, UNLINK, RING = range(6)
 ALLOC, DETACH = 10, 11
 
-# Guest memory: where what lies.
+# Guest memory: the addresses in use.
 VECTORS, BITMAP, SEND, RECEIVE, PAGES = (
     0x100000, 0x101000, 0x200000, 0x280000, 0x400000)
 
@@ -57,12 +58,14 @@ def datagram(dst, src, payload=b""):
 
 
 def die_with_parent():
-    """Before exec: be killed if the script is, however that happens."""
+    """Run before exec: kill this process when the script dies in any way."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Qemu:
-    """A machine, stopped for ever, and verbs for what a processor does."""
+    """A machine that never runs, with a method for each thing a processor
+    does.
+    """
 
     def __init__(self, device, machine="pc", extra=()):
         self.folder = tempfile.mkdtemp(prefix="vqp-")
@@ -118,7 +121,9 @@ class Qemu:
                 (part.split("=") for part in text.split())}
 
     def run(self, commands):
-        """Many at once: a round trip each would take most of the time."""
+        """Send many commands at once: a round trip each would take most of the
+        time.
+        """
         answers = []
         for at in range(0, len(commands), 400):
             part = commands[at:at + 400]
@@ -178,7 +183,7 @@ class Qemu:
 
 
 class Device:
-    """What a driver does with the device, by ports or by MMIO and DMA."""
+    """What a driver does with the device, through ports or by MMIO and DMA."""
 
     def __init__(self, generation, options="", machine="pc", msix=True,
                  extra=()):
@@ -227,7 +232,7 @@ class Device:
             RESULT_LOW)))[0]
 
     def start(self, caps=0x3c):
-        """Reset, and what a driver does up to INT_ENABLE."""
+        """Reset, and do what a driver does up to INT_ENABLE."""
         self.wr(CONTROL, RESET)
         self.q.zero(VECTORS, 2 * PAGE)
         self.caps = caps & self.rd(CAPS)
@@ -245,7 +250,7 @@ class Device:
     # Datagrams out.
 
     def out(self, data):
-        """The bytes through DATA_OUT, whatever they say."""
+        """Write the bytes to DATA_OUT, whatever they say."""
         words = len(data) // 4 * 4
         self.q.run(["outl 0x%x 0x%x" % (PORT + DATA_OUT, word) for word in
                     struct.unpack("<%dI" % (words // 4), data[:words])] +
@@ -257,7 +262,7 @@ class Device:
                                           0) + data)
 
     def send(self, data):
-        """A whole datagram, as the driver sends it; the result."""
+        """Send a whole datagram as the driver does, and return the result."""
         if not self.dma:
             self.out(data)
             return self.result()
@@ -267,7 +272,7 @@ class Device:
                                                                     24))
         assert busy == 0, "still busy"
         short = self.result()
-        # A context id has no sign.
+        # A context id is unsigned.
         assert result in (short, short & ANY), "two results: %d, %d" % (
             result, short)
         return short
@@ -278,7 +283,7 @@ class Device:
     # Datagrams in.
 
     def receive(self):
-        """All that DATA_IN gives until it is filler: (header, payload)s."""
+        """All that DATA_IN gives before the filler: (header, payload)s."""
         data = b""
         if self.dma:
             self.q.write(RECEIVE, struct.pack("<IIIIQQQ", 0, 1, 1, 0, 0,
@@ -293,7 +298,8 @@ class Device:
             if parse(data)[1] and size + 24 > PAGE:
                 whole = 69632
                 data += self.data_in(whole - PAGE)
-            # Filler that a driver would not see as such is followed by more.
+            # If a driver would not recognise the filler, more filler follows
+            # it.
             if whole - parse(data)[1] < 24:
                 self.data_in(whole)
         return parse(data)[0]
@@ -312,7 +318,7 @@ class Device:
               count=None):
         n = (produce + PAGE - 1) // PAGE + (consume + PAGE - 1) // PAGE + 2
         if pages is None:
-            # Every second page, so that nothing is contiguous by chance.
+            # Every second page, so that no two pages are neighbours by chance.
             pages = [PAGES // PAGE + 2 * i for i in range(min(n, 4096))]
         width = "Q" if self.caps & 0x10 else "I"
         return self.hyper(ALLOC, struct.pack(
@@ -325,7 +331,7 @@ class Device:
 
 
 def parse(data):
-    """The datagrams, as (header, payload), and where they end."""
+    """The datagrams, as (header, payload), and the offset where they end."""
     items, at = [], 0
     while at + 24 <= len(data):
         head = struct.unpack_from("<IIIIQ", data, at)
@@ -337,7 +343,7 @@ def parse(data):
 
 
 class Program:
-    """A program on the host, by hand."""
+    """A host context whose messages the script writes itself."""
 
     HELLO, BIND, UNBIND, SEND, LINK, UNLINK, RING, ALLOC, DETACH, \
         RELEASED, FILE_AGAIN = range(1, 12)
@@ -352,7 +358,7 @@ class Program:
         self.cut_off = False
         self.lets_go = True
         self.changed = threading.Condition()
-        # QEMU waits for RELEASED while a hypercall of ours goes on.
+        # QEMU waits for RELEASED while our hypercall runs.
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
         self.status = self.ask(self.HELLO, struct.pack(
@@ -433,7 +439,7 @@ class Program:
         return self.ask(self.RING, struct.pack("<II", *handle))
 
     def memory(self):
-        """(handle, sizes..., pieces) of a MEMORY and its PIECES."""
+        """(handle, sizes..., pieces) of a MEMORY message and its PIECES."""
         body = self.wait(self.MEMORY)
         fields = struct.unpack("<IIQQQQQII", body)
         pieces = []
@@ -444,13 +450,13 @@ class Program:
 
 
 def ticks(pid):
-    """Processor time so far, in hundredths of a second."""
+    """The processor time so far, in hundredths of a second."""
     with open("/proc/%d/stat" % pid) as stat:
         return sum(map(int, stat.read().split()[13:15]))
 
 
 def until(condition, seconds=20):
-    """A machine may be busy.  The condition is asked again and again."""
+    """Evaluate the condition until it is true: the machine may be busy."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:

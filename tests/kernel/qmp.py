@@ -15,7 +15,7 @@ class Monitor:
         self.greeted = False
 
     def started(self):
-        """QEMU has its end: nobody else may keep it."""
+        """QEMU has its end of the socket now; no other process may keep it."""
         self.end.close()
 
     def ask(self, verb, **arguments):

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The guest's transport of stream sockets, played at the registers of the
-device: sockets for the rows of docs/streams.md without a guest.  It does as
-Linux's vmci_transport.c does, packet by packet."""
+"""The guest's transport of stream sockets, implemented on the registers of the
+device: sockets for the rows of docs/streams.md without a guest.  It does the
+same as Linux's vmci_transport.c, packet by packet.
+"""
 import struct
 import threading
 import time
@@ -21,8 +22,9 @@ RECEIVE_MODE, SEND_MODE = 1, 2
 
 
 class Transport:
-    """`late`: a socket that is closed detaches after the next has said its
-    REQUEST2, as the kernel's work queue may have it."""
+    """With `late`, a closed socket detaches only after the next socket has
+    sent its REQUEST2, as the kernel's work queue may do it.
+    """
 
     def __init__(self, d, late=False):
         self.d = d
@@ -40,7 +42,9 @@ class Transport:
             "<BBHIII16s", 1, kind, proto, *names, 0, body)))
 
     def poll(self):
-        """What came since the last interrupt for datagrams, if one did."""
+        """Handle what arrived since the last interrupt for datagrams, if there
+        was one.
+        """
         if self.d.q.read32(VECTORS) == 0:
             return
         self.d.q.zero(VECTORS, 4)
@@ -56,7 +60,7 @@ class Transport:
                 self.hear(kind, (dst, src), body, proto)
 
     def hear_all(self):
-        """A guest has heard of what was said to a socket of that name."""
+        """Handle what the host sent to an earlier socket with these names."""
         while self.d.q.read32(VECTORS) != 0:
             self.poll()
 
@@ -165,7 +169,8 @@ class Socket:
         elif kind == ATTACH:
             self.state = "open"
         elif not self.t.late or kind not in (WROTE, READ, SHUTDOWN):
-            # Late, they are for the socket before; Linux gives up here, too.
+            # Late packets are for the previous socket; Linux gives up here,
+            # too.
             self.state = "refused"
             if kind != RST:
                 self.t.say(RST, self.names)
@@ -228,7 +233,7 @@ class Socket:
         data = self.q.read(self.peer() + PAGE + self.head, n)
         self.head = (self.head + n) % SIZE
         self.q.write(self.own() + 16, struct.pack("<Q", self.head))
-        # Asked behind the write (E3): it may have become full since.
+        # Check after the write (E3): the ring may have become full since.
         was_full = SIZE - 1 - self.ready() == n
         if was_full and not self.peer_mode & RECEIVE_MODE:
             self.t.say(READ, self.names)
@@ -244,7 +249,7 @@ class Socket:
             self.t.close(self)
 
 
-# ---- A row: the guest's side here, the host's in a thread.
+# ---- A row: the guest's side runs here, the host's side in a thread.
 
 def run_row(guest, number, transport, path):
     _, guest_side, host_side = life.ROWS[number]
@@ -275,7 +280,7 @@ def run_row(guest, number, transport, path):
 
 
 def run_row_of_host(guest, number, transport, path):
-    """The same, begun by the program of the host."""
+    """The same, begun by a program on the host."""
     _, guest_side, host_side = life.ROWS[number]
     play = types.SimpleNamespace(path=path, stop=threading.Event())
     host = streams.HostSide(play)

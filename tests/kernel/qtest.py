@@ -44,7 +44,9 @@ CASES = []
 
 
 def case(name, *options, generations=("port", "mmio"), own=False):
-    """`own`: in a QEMU of its own, with these options of the device."""
+    """With `own`, the case runs in a QEMU of its own, with these device
+    options.
+    """
     def add(function):
         for generation in generations:
             CASES.append((name, generation, ",".join(options),
@@ -66,7 +68,7 @@ def handle(context, resource):
 
 
 def whole(d):
-    """It still works, whatever was done to it."""
+    """Check that the device still works, whatever was done to it."""
     d.start()
     same(d.hyper(GET_CID) & ANY, CID)
     same(d.bitmap(), 0)
@@ -169,7 +171,7 @@ def small_caps(d):
 @case("page numbers of 32 bits", "ppn64=off")
 def ppn32(d):
     same(d.rd(CAPS) & 0x10, 0)
-    # FreeBSD leaves what was on its stack in the other half.
+    # FreeBSD leaves old stack contents in the other half.
     same(d.hyper(SET_BITMAP, struct.pack("<II", BITMAP // PAGE,
                                          0xdeadbeef)), 0)
     with Program(d.q) as p:
@@ -223,7 +225,7 @@ def every_register(d):
     for offset in range(64):
         for size in sizes:
             commands.append("%s%s 0x%x" % (read, size, base + offset))
-            # Not a RESET, and no DMA operation somewhere.
+            # This is no RESET, and no DMA operation at some address.
             commands.append("%s%s 0x%x 0x%x" % (
                 write, size, base + offset, 0xfffffffc))
     d.q.run(commands)
@@ -248,7 +250,7 @@ def reset(d):
         same(d.result(), -20)
         d.start()
         same(d.receive(), [])
-        # The program still is an end of it.
+        # The host context is still one side of the pair.
         same(d.detach((CID, 1)), -34)
     whole(d)
 
@@ -331,7 +333,7 @@ def by_msi(d):
 
 @case("a line", "msix=off", "msi=off")
 def by_line(d):
-    # What the firmware does: the four lines to interrupts 10 and 11.
+    # Do what the firmware does: route the four lines to interrupts 10 and 11.
     d.q.run(["outl 0xcf8 0x80000860", "outl 0xcfc 0x0b0a0b0a",
              "irq_intercept_in ioapic"])
     same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
@@ -352,7 +354,8 @@ def own_registers(d):
         d.q.write(BAR1 + 16 * vector, struct.pack(
             "<IIII", BAR1 + 0x20000 + IN_LOW, 0, RECEIVE, 0))
     same(d.send(datagram((CID, 9), (CID, 9), b"x")), 25)
-    # Not from within an access: QEMU's own guard has no part in it.
+    # No access is in progress, so QEMU's own guard against nesting does not
+    # help.
     with Program(d.q) as p:
         before = d.q.counts().get("nested-access", 0)
         same(p.send((CID, 9), (2, 9), b"y"), 25)
@@ -421,7 +424,8 @@ def hypervisor(d):
         same(p.wait(p.DATAGRAM), packet)
         same(d.send(own), 25)
         same(p.wait(p.DATAGRAM), own)
-        # Only context 2 may answer in its name, and only to port 1.
+        # Only context 2 may answer in the name of context 0, and only to port
+        # 1.
         same(other.send((CID, 1), (0, 15), b"x"), -7)
         same(p.send((CID, 0), (0, 15), b"x"), -7)
         same(p.send((17, 1), (0, 15), b"x"), -7)
@@ -431,7 +435,7 @@ def hypervisor(d):
         same(d.receive(), [])
         same(p.send((CID, 1), (0, 15), b"x"), 25)
         same(d.receive(), [((CID, 1, 0, 15, 1), b"x")])
-        # A pair with peer 0 is the host's; its name is never of context 0.
+        # A pair with peer 0 is the host's; its handle never names context 0.
         same(d.alloc((0, 1), 4096, 4096, peer=0), -7)
         same(d.alloc((CID, 1), 4096, 4096, peer=0), 4)
         same(other.alloc((CID, 1), 4096, 4096), -7)
@@ -488,7 +492,7 @@ def flood(d):
             sent += 1
         same(status, -19)
         assert 60 < sent < 80, sent
-        # An event has a place of its own.
+        # The queue reserves a place for an event.
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         numbers, events = [], 0
@@ -519,7 +523,8 @@ def operations(d):
         d.operation(SEND, 1, opcode, size, data)
         d.wr(OUT_LOW, SEND)
         assert d.result() < 0, (opcode, size)
-    # Where no memory is: its own registers, the end of RAM, nowhere.
+    # Addresses without memory: the device's registers, the end of RAM,
+    # nowhere.
     for address in (BAR1 + 0x20000, RAM_MIB << 20, (RAM_MIB << 20) - 8,
                     0xfffffff0, BAR1, 0xfee00000):
         d.wr(OUT_LOW, address)
@@ -639,13 +644,13 @@ def bad_page(d):
 def end_to_end(d):
     with Program(d.q) as p:
         same(d.alloc((CID, 1), 8192 + 100, 4096), 4)
-        # The headers are the device's to write.
+        # The device writes the headers.
         same(d.q.read(PAGES, 24), struct.pack("<IIQQ", CID, 1, 0, 0))
         same(p.alloc((CID, 1), 4096, 8192 + 100,
                      flags=1), 5)
         fields, pieces = p.memory()
         same(fields[:7], (CID, 1, 4096, 8292, 4096, 4096, 12288))
-        # What it produces is what the guest consumes: the last two pages.
+        # What the host produces, the guest consumes: the last two pages.
         first = PAGES // PAGE
         same([(offset // PAGE, size) for _, _, offset, size in pieces],
              [(first + 2 * i, PAGE) for i in (4, 5, 0, 1, 2, 3)])
@@ -738,7 +743,7 @@ def handles(d):
             same(d.alloc((context, 1), 4096, 4096), -7)
         same(d.alloc((ANY, 1), 4096, 4096), -2)
         same(d.alloc((CID, ANY), 4096, 4096), -2)
-        # In the name of the peer it may.
+        # A handle in the name of the peer is allowed.
         same(d.alloc((2, 1), 4096, 4096), 4)
 
 
@@ -755,7 +760,7 @@ def measures(d):
 @case("B32 to the limit of all bytes, and back", generations=("port",))
 def byte_limit(d):
     with Program(d.q):
-        # All pages may be the same: no matter to the device.
+        # All pages may be the same one: the device does not mind.
         page = PAGES // PAGE
         for i in range(4):
             same(d.alloc((CID, 10 + i), 16 << 20, 16 << 20,
@@ -768,7 +773,7 @@ def byte_limit(d):
 @case("more pieces of memory than are mapped", generations=("mmio",))
 def pieces(d):
     with Program(d.q):
-        # The same page again and again: each is a piece.
+        # The same page repeated: each repetition is a piece.
         page = PAGES // PAGE
         size = 1023 * PAGE + 1
         for i in range(16):
@@ -776,7 +781,7 @@ def pieces(d):
         before = d.q.counts().get("qpair-bad-pages", 0)
         same(d.alloc((CID, 50), 4097, 4097, pages=[page] * 6), -2)
         same(d.q.counts()["qpair-bad-pages"], before + 1)
-        # Pages in order are not mapped anew.
+        # Pages in order need no new mapping.
         same(d.alloc((CID, 51), 4097, 4097,
                      pages=range(page, page + 6)), 4)
         assert d.detach((CID, 10)) >= 0
@@ -805,7 +810,7 @@ def odd_pages(d):
                 pages = [page + i for i in range(4)]
                 pages[where] = bad
                 same(d.alloc((CID, 1), 4096, 4096, pages=pages), -2)
-        # Twice the same page harms only who said so.
+        # Naming a page twice harms only the guest that did it.
         same(d.alloc((CID, 1), 4096, 4096, pages=[page] * 4), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         assert d.detach((CID, 1)) >= 0
@@ -852,7 +857,7 @@ def holds_on(d):
     whole(d)
 
 
-# ---- The host's programs.
+# ---- The host contexts.
 
 @case("H89 contexts that are not to be had", generations=("port",))
 def hello(d):
@@ -930,7 +935,8 @@ def successor(d):
     for i in range(10):
         same(d.alloc((CID, i), 4096, 4096), 4)
         same(p.alloc((CID, i), 4096, 4096), 5)
-        # Connected, but nobody yet: that version is not spoken.
+        # This client connects but is not accepted: it speaks an unknown
+        # version.
         other = Program(d.q, version=99)
         d.q.process.send_signal(signal.SIGSTOP)
         p.close()
@@ -943,7 +949,7 @@ def successor(d):
     whole(d)
 
 
-# ---- docs/limits.md: what each can make QEMU hold or do.
+# ---- docs/limits.md: what each client can make QEMU hold or do.
 
 @case("a program that reads nothing", own=True, generations=("port",))
 def reads_nothing(d):
@@ -995,7 +1001,7 @@ def many_programs(d):
                 one.connect(d.q.link_path)
                 one.settimeout(10)
                 same(one.recv(100), b"")
-        # It may not be gone yet.
+        # The connection may still be there.
         for _ in range(50):
             with contextlib.suppress(OSError, EOFError), \
                     Program(d.q, cid=ANY) as last:
@@ -1036,7 +1042,7 @@ def qemu_no_descriptor(d):
         before = d.q.ticks()
         time.sleep(0.5)
         assert d.q.ticks() - before < 20, "busy with what it cannot do"
-        # Who is there is served.
+        # The clients that are already there are served.
         same(d.alloc((CID, 1), 4096, 4096), 4)
         same(p.alloc((CID, 1), 4096, 4096), 5)
         same(len(p.files), 1)
@@ -1084,7 +1090,7 @@ def log_lines(d):
     same(len(re.findall("bad-control", said)), 11)
     assert "context %d: bad-caps (VQP_ERROR_INVALID_ARGS)" % CID in said, said
     same(d.q.counts()["bad-control"], 500)
-    # Ten a second, which no short window finds too many.
+    # Ten a second, which is within the limit of every short window.
     for _ in range(3):
         for _ in range(10):
             d.wr(CAPS, 0xffffffff)
@@ -1099,7 +1105,7 @@ def log_lines(d):
     same(d.q.counts()["bad-caps"], 31)
 
 
-# ---- Memory that comes and goes.
+# ---- Memory that is plugged and unplugged.
 
 DIMM_PAGE = (4 << 30) // PAGE
 
@@ -1113,7 +1119,7 @@ def plug(d, name, mib):
 
 def unplug(d, name):
     d.q.monitor("device_del", id="d" + name)
-    # What ACPI in a guest does: slot 0, eject.
+    # Do what ACPI in a guest does: select slot 0, eject.
     d.q.run(["outl 0xa00 0x0", "outb 0xa14 0x8"])
     assert until(lambda: "d" + name not in str(d.q.monitor(
         "qom-list", path="/machine/peripheral")))
@@ -1142,7 +1148,7 @@ def unplugged(d):
             plug(d, "one", 128)
             same(d.alloc((CID, 1), 4096, 4096, pages=pages), 4)
             unplug(d, "one")
-            # Number after number is taken by somebody else.
+            # Another client takes each of the next numbers.
             with contextlib.ExitStack() as held:
                 for _ in range(8):
                     held.enter_context(socket.socket(
@@ -1156,7 +1162,7 @@ def unplugged(d):
             same(p.detach((CID, 1)), 3)
             same(p.wait(p.NO_FILE), bytes(8))
             same(p.ask(p.FILE_AGAIN, bytes(8)), -21)
-            # The index is free for another.
+            # The index is free for another client.
             plug(d, "two", 256)
             same(d.alloc((CID, 2), 4096, 4096, pages=pages), 4)
             same(p.alloc((CID, 2), 4096, 4096), 5)
@@ -1198,7 +1204,7 @@ def huge_pages(d):
         d.close()
 
 
-# ---- vqp-host, and a guest that is not what it says.
+# ---- vqp-host, and a guest that lies.
 
 INVALID, REQUEST, NEGOTIATE, OFFER, ATTACH, WROTE, READ, RST, SHUTDOWN, \
     WAITING_WRITE, WAITING_READ, REQUEST2, NEGOTIATE2 = range(13)
@@ -1206,7 +1212,7 @@ ECHO, RING_BYTES = 7, 262144
 
 
 class Guest:
-    """The guest's end of stream sockets, packet by packet."""
+    """The guest's side of stream sockets, packet by packet."""
 
     def __init__(self, d, *options, host=vm.Host):
         self.d = d
@@ -1231,7 +1237,9 @@ class Guest:
             "<BBHIII16s", version, kind, proto, port, dst_port, 0, body)))
 
     def look(self):
-        """What came: packets of streams, and which pairs the host left."""
+        """Read what arrived: packets of streams, and the pairs that the host
+        left.
+        """
         for head, payload in self.d.receive():
             if head[:4] == (CID, 1, *self.peer):
                 self.kept.append(payload)
@@ -1248,7 +1256,7 @@ class Guest:
         return self.kept.pop(0)
 
     def hear(self, port=None, dst_port=ECHO):
-        """The next packet, for this port: (type, protocol, body)."""
+        """The next packet for this port: (type, protocol, body)."""
         payload = self.next_packet()
         _, kind, proto, src, dst, zero, body = struct.unpack("<BBHIII16s",
                                                              payload)
@@ -1258,7 +1266,7 @@ class Guest:
         return kind, proto, body
 
     def is_served(self, port):
-        """Others may be answered first, for whom nobody has waited."""
+        """Other requests, which no test waited for, may be answered first."""
         def asked():
             self.look()
             return self.say(REQUEST2, port, struct.pack("<Q", RING_BYTES),
@@ -1272,7 +1280,7 @@ class Guest:
                 return
 
     def detach_last(self, resource):
-        """Behind the host.  Asked for too early it would be the first."""
+        """Detach after the host: an earlier detach would be the first one."""
         def host_left():
             self.look()
             return (CID, resource) in self.left
@@ -1294,7 +1302,7 @@ class Guest:
         same(self.hear(port, dst_port),
              (ATTACH, 0, handle(CID, resource) + bytes(8)))
 
-    # Where d.alloc() put the headers and the first page of data.
+    # The addresses where d.alloc() put the headers and the first page of data.
     OWN, DATA = PAGES, PAGES + 2 * PAGE
     PEER, PEER_DATA = PAGES + 65 * 2 * PAGE, PAGES + 66 * 2 * PAGE
 
@@ -1329,7 +1337,7 @@ def hypervisor_by_hand(d):
             same(g.say(REQUEST2, 1023, struct.pack("<Q", 4096), 976,
                        proto=1), -1)
         with Guest(d, "--hypervisor", path, "--echo", "976") as g:
-            # The same ports of both contexts are two streams.
+            # The same ports of two contexts are two streams.
             g.connect(1023, 50, 976)
             g.peer = 0, 15
             same(g.request(1023, dst_port=977)[0], RST)
@@ -1344,7 +1352,7 @@ def hypervisor_by_hand(d):
                 one.sendall(b"to the guest")
                 same(g.hear(1023, 976)[0], WROTE)
                 same(d.q.read(g.PEER_DATA, 12), b"to the guest")
-                # A reset of one is none of the other.
+                # A reset of one stream does not reset the other.
                 g.peer = 2, 1
                 g.say(RST, 1023, dst_port=976)
                 assert until(lambda: "%d:1023 -> 976:" % CID in g.host.said())
@@ -1357,7 +1365,8 @@ def hypervisor_by_hand(d):
             assert until(lambda: "%d:1023 -> 0:976:" % CID in g.host.said())
             listener.close()
             same(g.request(1022, dst_port=976)[0], RST)
-            # What names no stream is answered from where it went to.
+            # A packet that names no stream is answered from the address it was
+            # sent to.
             g.say(OFFER, 1021, handle(CID, 60), 976)
             same(g.hear(1021, 976)[0], RST)
     whole(d)
@@ -1370,7 +1379,7 @@ def reset_streams(d):
             g.connect(2000 + i, 50 + i)
         d.wr(CONTROL, RESET)
         d.start()
-        # Those of before are gone, and their ports free again.
+        # The previous streams are gone, and their ports are free again.
         assert until(lambda: len(re.findall(
             "-> 7: in 0, out 0", g.host.said())) == 5), g.host.said()
         d.receive()
@@ -1388,7 +1397,7 @@ def last_words(d):
         same(g.hear()[0], ATTACH)
         d.q.write(g.DATA, b"famous last words")
         d.q.write(g.OWN + 8, struct.pack("<Q", 17))
-        # Not even a WROTE.
+        # The host sends not even a WROTE.
         same(d.detach((CID, 50)), 0)
         assert until(lambda: "in 17, out 0" in g.host.said())
         same(kept.read(), b"famous last words")
@@ -1403,7 +1412,8 @@ def bad_indices(d):
                     (1 << 64) - 1)):
             g.connect(2000 + i, 50 + i)
             if at == 16:
-                # Its head is looked at when there is something to send.
+                # The host loads the peer's head only when it has bytes to
+                # send.
                 d.q.write(g.OWN + 8, struct.pack("<Q", 5))
             d.q.write(g.OWN + at, struct.pack("<Q", value))
             g.say(WROTE, 2000 + i)
@@ -1420,7 +1430,8 @@ def page_twice(d):
     back = data + pages + 4
     with Guest(d) as g:
         g.request(2000)
-        # The header that we do not write is the first page of our data.
+        # The header that the guest does not write is the first page of its
+        # data.
         same(d.alloc((CID, 50), RING_BYTES, RING_BYTES, pages=[
             own, *range(data, data + pages),
             data, *range(back, back + pages)]), 4)
@@ -1524,7 +1535,7 @@ def host_lines(d):
         d.q.run(commands)
         assert until(lambda: "more lines in 1 s, as this: %d:20" % CID in
                      g.host.said()), g.host.said()
-        # 64 and the last; a slow machine begins another window.
+        # 64 and the last one; on a slow machine another window may begin.
         assert g.host.said().count("no queue pair") < 100
 
 
@@ -1545,7 +1556,7 @@ def no_descriptor(d):
         time.sleep(0.5)
         assert ticks(g.host.process.pid) - before < 20, \
             "it is busy with what it cannot do"
-        # Not one of these is closed: descriptors come from elsewhere.
+        # None of these is closed, so the descriptors must come from elsewhere.
         resource.prlimit(g.host.process.pid, resource.RLIMIT_NOFILE, limits)
         for one in ones:
             one.settimeout(10)
@@ -1555,7 +1566,7 @@ def no_descriptor(d):
             g.host.said()
 
 
-# What Firecracker and vhost-device-vsock both take (docs/limits.md).
+# The limit that Firecracker and vhost-device-vsock share (docs/limits.md).
 TAKEN = (b"CONNECT 22\n", b"connect 22\n", b"CoNNeCT 22\r\n",
          b"  CONNECT\t22 \n", b"CONNECT +22\n", b"CONNECT 00000000022\n",
          b"CONNECT 22 and what not\n", b"CONNECT \x0b\x0c22\n",
@@ -1574,7 +1585,7 @@ def connect_lines(d):
     path = os.path.join(d.q.folder, "vsock")
 
     def asked():
-        # Those of before are given up after 5 s, with a RST.
+        # The host gives the earlier ones up after 5 s, with a RST.
         return [struct.unpack_from("<BBHII", payload)[4]
                 for head, payload in d.receive()
                 if head[3] == 1 and payload[1] == REQUEST2]
@@ -1591,7 +1602,7 @@ def connect_lines(d):
             assert until(lambda: ports.extend(asked()) or ports), line
             same(ports, [22])
         for line in REFUSED:
-            # Closed, with what it did not read, or without.
+            # Close it with unread bytes, or without.
             with contextlib.suppress(ConnectionResetError):
                 same((line, call(line).recv(100)), (line, b""))
         one = call(b"CON")
@@ -1742,7 +1753,8 @@ def rpc_junk(_):
                         one.sendall(junk)
                         while one.recv(4096):   # the first requests, of 975
                             pass
-            # An answer to nothing, twice: one may be that to "reset".
+            # An answer without a request, twice: one may count as that to
+            # "reset".
             with dial(975) as one, contextlib.suppress(OSError):
                 one.sendall(rpc_packet(data + rpc_text(b"x")) * 9)
                 while one.recv(4096):
@@ -1765,7 +1777,7 @@ def rpc_junk(_):
             assert until(lambda: ask(b"info-get guestinfo.a") == b"1 b")
             for i in range(200):
                 same(ask(b"\33[2J%d" % i), b"0 Unknown command")
-            # 60 a minute, and another one may have begun.
+            # 60 a minute, and another minute may have begun.
             assert len(responder.lines) <= 120, responder.lines
             assert "\33" not in "".join(responder.lines)
             assert not any("ask was " in one or "rror" in one
@@ -1773,7 +1785,7 @@ def rpc_junk(_):
 
 
 def children(pid):
-    """Processes that `pid` started."""
+    """The processes that `pid` started."""
     for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = entry.read_text().rpartition(")")[2].split()
@@ -1820,7 +1832,7 @@ def no_dialler(d):
         same(g.request(2000, dst_port=80)[0], RST)
         assert "the process that connects to %s_80 is gone" % path in \
             g.host.said(), g.host.said()
-        # What needs no such process is served.
+        # Requests that need no such process are served.
         g.connect()
         one.connect(path)
         one.sendall(b"CONNECT 22\n")
@@ -1829,7 +1841,7 @@ def no_dialler(d):
 
 
 class PipedHost:
-    """vqp-host; what it says is in a pipe of one page."""
+    """A vqp-host that prints into a pipe of one page."""
 
     def __init__(self, *arguments, name):
         self.text = ""
@@ -1839,7 +1851,8 @@ class PipedHost:
         self.process = subprocess.Popen(
             [vm.Host.PROGRAM, *arguments], stderr=theirs,
             stdin=subprocess.DEVNULL, preexec_fn=vm.die_with_parent)
-        # Opened anew: that its own end blocks is the point.
+        # Open the pipe again, so that the host's own descriptor stays
+        # blocking.
         self.again = os.open("/proc/self/fd/%d" % theirs,
                              os.O_WRONLY | os.O_NONBLOCK)
         os.close(theirs)
@@ -1867,7 +1880,7 @@ def unread_log(d):
     with Guest(d, host=PipedHost) as g:
         g.request(2000)
         g.host.fill()
-        # It has a line to say, and then others to serve.
+        # The host must print a line, and then serve other requests.
         g.say(OFFER, 2000, handle(CID, 7000))
         g.say(REQUEST2, 2001, struct.pack("<Q", RING_BYTES), proto=1)
         time.sleep(0.3)
@@ -1909,7 +1922,7 @@ def bad_from_the_start(d):
 def raw_pairs(d):
     same(d.bitmap(), 0)
     same(d.hyper(LINK, handle(CID, 60) + struct.pack("<Q", 3)), 0)
-    # The guest comes first to one, the host to the others.
+    # The guest connects first to one, the host to the others.
     same(d.alloc((CID, 60), RING_BYTES, RING_BYTES), 4)
     with Guest(d, "--pair-echo", "%d:60" % CID, "--pair-sink", "61",
                "--pair-source", "%d:62=%d" % (CID, RING_BYTES)) as g:
@@ -1928,19 +1941,19 @@ def raw_pairs(d):
         ring(60)
         assert until(lambda: indices(g.PEER) == (11, 11)), g.host.said()
         same(d.q.read(g.PEER_DATA, 11), b"hello, host")
-        # It was empty, and we may have slept.
+        # The ring was empty, and the host may have slept.
         assert until(lambda: d.q.read(BITMAP, 8) == bytes(3) + b"\1" +
                      bytes(4)), "the guest was not rung"
         ended("pair %d:60: in 11, out 11" % CID, (CID, 60))
         for n in (1000, 2000):
-            # The host may still be about to leave the one before.
+            # The host may not have left the previous pair yet.
             assert until(lambda: d.alloc((2, 61), RING_BYTES, RING_BYTES)
                          in (4, 5)), g.host.said()
             d.q.write(g.OWN + 8, struct.pack("<Q", n))
             ring(61)
             assert until(lambda: indices(g.PEER) == (0, n)), g.host.said()
             d.q.write(g.OWN + 8, struct.pack("<Q", n + 5))
-            # Not rung for, and taken all the same.
+            # Without a notification, the host still takes the bytes.
             ended("pair 2:61: in %d, out 0" % (n + 5), (2, 61))
         same(d.alloc((CID, 62), RING_BYTES, RING_BYTES), 5)
         full = RING_BYTES - 1
@@ -1975,7 +1988,7 @@ def raw_doorbells(d):
 def by_chardev(d):
     with Program(d.q, cid=17) as other:
         d.q.link_path = d.q.chardev_path
-        # Too short, too long, nothing, and the end in the middle of a length.
+        # Too short, too long, empty, and an end in the middle of a length.
         for said in (b"\4\0\0\0bad!", b"\xff" * 4, b"\0" * 4, b"\xff"):
             with socket.socket(socket.AF_UNIX) as stranger:
                 stranger.connect(d.q.link_path)
@@ -2052,7 +2065,7 @@ def half_open(d):
             for i in range(160)))
         answers = [g.hear()[0] for i in range(160)]
         same(answers, [NEGOTIATE2] * 128 + [RST] * 32)
-        # In five seconds it has forgotten them.
+        # After five seconds the host has forgotten them.
         same([g.hear()[0] for i in range(128)], [RST] * 128)
         same(g.request(5000)[0], NEGOTIATE2)
 
@@ -2087,11 +2100,11 @@ def rows_of_streams():
                 run(g, number, qstreams.Transport(d, late), path)
 
     for number, (name, _, _) in enumerate(qstreams.life.ROWS):
-        # Without processes, as if it closed.
+        # Without processes, as if the program closed.
         if name.startswith("the guest is killed"):
             continue
         add("guest connects: " + name, qstreams.run_row, number)
-        # The boot has all of these; who connected matters little.
+        # The boot runs all of these; it matters little which side connected.
         if "closes, data" in name:
             add("host connects: " + name, qstreams.run_row_of_host, number)
         if "same port" in name:
@@ -2104,7 +2117,7 @@ rows_of_streams()
 
 @contextlib.contextmanager
 def unread(d):
-    """A guest's stream that a program of the host accepted and reads not."""
+    """A guest's stream that a host program accepted but does not read."""
     path = os.path.join(d.q.folder, "vsock")
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path + "_80")
@@ -2177,7 +2190,7 @@ def accepts_and_leaves(d):
         one.connect(path)
         one.sendall(b"CONNECT 6000\n")
         t = qstreams.Transport(d)
-        # The host hears of all that the guest does at once.
+        # The host receives everything that the guest did at once.
         peer = t.accept(lambda: g.host.process.send_signal(signal.SIGSTOP))
         peer.sendall(b"12:00")
         threading.Timer(0.3, g.host.process.send_signal,
@@ -2226,7 +2239,7 @@ def no_room_for_answers(d):
 def too_many_streams(d):
     path = os.path.join(d.q.folder, "vsock")
     with Guest(d, "--vsock", path) as g, contextlib.ExitStack() as held:
-        # All at once: the first is given up after 5 s.
+        # All at the same time: the first is given up after 5 s.
         g.host.process.send_signal(signal.SIGSTOP)
         ones = []
         for _ in range(520):
@@ -2238,10 +2251,10 @@ def too_many_streams(d):
         g.host.process.send_signal(signal.SIGCONT)
         same([one.recv(1) for one in ones[512:]], [b""] * 8)
         same(g.host.said().count("512 streams are open"), 1)
-# ---- vqp-host, and a QEMU that is not what it says.
+# ---- vqp-host, and a QEMU that lies.
 
 class FakeQemu:
-    """What vqp-host connects to, packet by packet."""
+    """The QEMU that vqp-host connects to, packet by packet."""
 
     def __init__(self, folder, *options, **limits):
         self.path = pathlib.Path(folder) / "fake"
@@ -2277,7 +2290,8 @@ class FakeQemu:
         self.say(Program.RESULT, struct.pack("<q", status), tag)
 
     def serve(self, *kinds):
-        """Answer requests until one of these comes: (tag, body)."""
+        """Answer requests until a packet of these types arrives: (tag, body).
+        """
         while True:
             kind, tag, body = self.take()
             if kind in kinds:
@@ -2339,7 +2353,7 @@ def no_answer(d):
         q.said(NEGOTIATE2)
         q.packet(OFFER, body=handle(CID, 50))
         q.said(RST)
-        # It is had after all, and given back.
+        # The late answer grants the pair, and the host releases it again.
         q.answer(tag, 5)
         same(q.serve(Program.DETACH)[1], handle(CID, 50))
 
@@ -2387,7 +2401,7 @@ def cut_off(d):
                      len(files) - 1), "it keeps what was unplugged"
 
 
-# ---- Faults on purpose.
+# ---- Injected faults.
 
 @case("fault: every second interrupt is lost", "x-drop-irq=2")
 def dropped(d):
@@ -2424,7 +2438,7 @@ def corrupt(d):
 @case("fault: busy for long", "x-late-busy-us=200000", generations=("mmio",))
 def late(d):
     d.operation(SEND, 1, 0, 24, datagram((0, GET_CID), (ANY, ANY)))
-    # At once: nobody knows how long a round trip takes.
+    # Send at once, because the time of a round trip is unknown.
     busy = d.q.run(["writel 0x%x 0x%x" % (BAR1 + 0x20000 + OUT_LOW, SEND),
                     "read 0x%x 0x4" % SEND])[1]
     same(busy, "0x01000000")
@@ -2444,7 +2458,7 @@ def gone(d):
         same(d.q.config(0), ANY)
 
 
-# ---- Running them.
+# ---- Running the cases.
 
 def run_case(machines, name, generation, options, own, function):
     key = generation, options
@@ -2468,8 +2482,9 @@ def run_case(machines, name, generation, options, own, function):
 
 
 def run_cases(cases, done):
-    """Put the name, the generation and the complaint of each into a queue, and
-    None at the end."""
+    """Put the name, the generation and the error text of each case into a
+    queue, and None at the end.
+    """
     vm.die_with_parent()
     machines = {}
     try:
@@ -2502,7 +2517,7 @@ def main(arguments):
     chosen = [one for one in CASES if not arguments or
               any(part in "%s (%s)" % one[:2] for part in arguments)]
     if sample:
-        # Most cases come twice, once for each generation: not always one.
+        # Most cases run twice, once for each generation, but not all.
         every = int(sample[1])
         part = int(commit(), 16) % every
         chosen = [one for i, one in enumerate(chosen)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""A guest and its host for one script, programs of the host beside them, and
-results in the form of the kernel's tests (KTAP)."""
+"""A guest and its host for one script, programs on the host beside them, and
+results in the form of the kernel's tests (KTAP).
+"""
 import contextlib
 import os
 import pathlib
@@ -19,7 +20,9 @@ LOUD = r"BUG[: ]|Oops|WARNING:|Call Trace|panic"
 
 
 class Results:
-    """Of one boot, kept until it has ended: others run beside it."""
+    """The results of one boot, kept until it has ended: other boots run beside
+    it.
+    """
 
     def __init__(self):
         self.kept = []      # (passed, or None for a comment; text)
@@ -34,7 +37,7 @@ class Results:
         self.line(True, "%s # SKIP %s" % (name, why))
 
     def console(self, name, lines):
-        """What a guest said of itself."""
+        """The lines that a guest printed."""
         for line in lines:
             found = re.match(r"(not )?ok - (.*)", line)
             if found:
@@ -63,8 +66,9 @@ class Report:
 
 
 class Scene:
-    """A script in a guest.  Use as a context manager: at its end the guest
-    has ended, and what it and its host have to say is in the results."""
+    """A script in a guest.  Use it as a context manager: at its end the guest
+    has ended, and the results contain what the guest and its host reported.
+    """
 
     def __init__(self, name, kernel, arguments, results, script, device="",
                  machine=None, files=(), host=(), seconds=240, cid=CID):
@@ -88,7 +92,7 @@ class Scene:
         self.how = dict(machine or {}, name=name, echo=arguments.echo)
 
     def __enter__(self):
-        with self.stack:    # a host that does not start ends the guest
+        with self.stack:    # if the host does not start, end the guest
             self.guest = self.stack.enter_context(vm.Machine(*self.start,
                                                              **self.how))
             self.new_host()
@@ -96,7 +100,7 @@ class Scene:
         return self
 
     def new_host(self):
-        """Another one, when there is none or it has died."""
+        """Start another host when there is none or it has died."""
         self.hosts += 1
         self.host = self.stack.enter_context(vm.Host(
             self.link_path, *self.options, "--vsock", self.path,
@@ -133,7 +137,7 @@ class Scene:
                    "".join("\n# " + line for line in loud[:5]))
 
 
-# ---- Programs of the host, at the Unix sockets of vqp-host.
+# ---- Programs on the host, at the Unix sockets of vqp-host.
 
 def pattern(count):
     return bytes(((at * 2654435761 >> 13) ^ at >> 3) & 255
@@ -141,7 +145,7 @@ def pattern(count):
 
 
 def listen(scene, port, talk):
-    """For each connection of the guest to `port`: talk(socket)."""
+    """For each connection of the guest to `port`, call talk(socket)."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind("%s_%d" % (scene.path, port))
     listener.listen()
@@ -166,7 +170,7 @@ def echo(one):
 
 
 def datagram_port(scene, port):
-    """A socket to which vqp-host sends what the guest sends to `port`."""
+    """A socket to which vqp-host forwards what the guest sends to `port`."""
     peer = "%s_%d.dgram" % (scene.path, port)
     one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     one.bind(peer + ".me")
@@ -183,14 +187,14 @@ def datagram_echo(scene, port):
         with datagram_port(scene, port) as one:
             one.settimeout(0.2)
             while not scene.stop.is_set():
-                # Eight bytes say from whom, and now to whom.
+                # Eight bytes name the sender, and in the answer the receiver.
                 with contextlib.suppress(OSError):
                     one.send(one.recv(70000))
     scene.thread(serve)
 
 
 def everything(one):
-    """What comes until the end of the stream."""
+    """All bytes until the end of the stream."""
     all_of_it = bytearray()
     while part := one.recv(65536):
         all_of_it += part
@@ -198,8 +202,9 @@ def everything(one):
 
 
 def connect(path, port):
-    """A socket that is connected to the guest's port.  OSError if nobody
-    listens there."""
+    """A socket that is connected to the guest's port.  Raises OSError if no
+    program listens there.
+    """
     one = socket.socket(socket.AF_UNIX)
     one.settimeout(60)
     one.connect(str(path))
@@ -218,7 +223,9 @@ def connect(path, port):
 
 
 def connect_and_echo(path, port, data):
-    """Send, end, and read back.  What came, or why not."""
+    """Send, end the direction, and read back.  Returns the bytes, or the
+    error.
+    """
     try:
         with connect(path, port) as one:
             def send():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""The life of a stream, docs/streams.md: each row with a guest's program and
-one of the host, begun by either; then a guest that leaves for good."""
+"""The life of a stream, docs/streams.md: each row with a program in the guest
+and one on the host, begun by either; then a guest that leaves for good.
+"""
 import os
 import socket
 import sys
@@ -24,8 +25,9 @@ check 'the last bytes' /usr/bin/python3 -I -S /life_of_stream.py last
 
 
 class HostSide:
-    """What a row needs of a program of the host, at the Unix sockets of
-    vqp-host.  With a port it listens at PATH_PORT."""
+    """What a row needs of a program on the host, at the Unix sockets of
+    vqp-host.  With a port it listens at PATH_PORT.
+    """
 
     def __init__(self, play, port=None):
         self.one = None
@@ -65,7 +67,7 @@ class HostSide:
 
 
 def judge(accept, function, side):
-    """Why it was not as it should be, or nothing."""
+    """The reason why the result is wrong, or an empty text."""
     try:
         if accept:
             side.one = side.accept()
@@ -103,7 +105,7 @@ def connect_to_guest(play, number):
 
 
 def read_last(play):
-    """What a guest sent before it was switched off, when it is off."""
+    """The last bytes that a guest sent, read after it was switched off."""
     side = HostSide(play, life.LAST_PORT)
 
     def read(side):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 """VMware's own guest tools on our device: vmtoolsd of Debian's package
-open-vm-tools in the guest, driver/qemu/guestrpc.py on the host."""
+open-vm-tools in the guest, and driver/qemu/guestrpc.py on the host.
+"""
 import subprocess
 import sys
 import threading
@@ -46,7 +47,7 @@ wait $daemon
 
 
 def files(kernel):
-    """The daemon with every plugin whose libraries are on this machine."""
+    """The daemon, with every plugin whose libraries are on this machine."""
     root = vm.unpack(vm.package(PACKAGE, kernel.architecture.name))
     found = {"bin/backdoor": vm.build_program(vm.HERE / "guest/backdoor.c",
                                               kernel),
@@ -65,7 +66,7 @@ def files(kernel):
 
 
 class Responder:
-    """guestrpc.py; use as a context manager."""
+    """Runs guestrpc.py; use it as a context manager."""
 
     def __init__(self, path, *values):
         self.lines = []

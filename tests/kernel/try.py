@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What driver/qemu/try does once all is built: see there."""
+"""The second half of driver/qemu/try, after everything is built: see there."""
 import contextlib
 import os
 import pathlib
@@ -13,7 +13,7 @@ import termios
 import vm
 
 SECONDS = 240
-# The kernel's warnings go to its log.
+# Send the kernel's warnings to its log only.
 SCRIPT = r"""
 echo 4 >/proc/sys/kernel/printk
 load vsock
@@ -65,7 +65,7 @@ def run_shell(machine):
 
 
 def run_command(machine):
-    """Show what the command says; its exit status."""
+    """Print what the command prints, and return its exit status."""
     begun = False
     for found in machine.each(r"^(guest: )?(.*)$", SECONDS):
         if begun and not found.group(1):
@@ -81,7 +81,7 @@ def run_command(machine):
 
 
 def prepare(module, words):
-    """The kernel, and a file system for it."""
+    """Make the kernel and a file system for it."""
     kernel = vm.Kernel()
     files = [("bin/vcat", vm.build_program(
         vm.HERE / "guest" / "vcat.c", kernel))]
@@ -101,10 +101,11 @@ def main():
         print("try: standard input is no terminal; give it -- COMMAND",
               file=sys.stderr)
         return 2
-    # What is fetched and built is told beside what a command says.
+    # The messages of downloads and builds go beside the output of a command.
     with contextlib.redirect_stdout(sys.stderr):
         start = prepare(module, words)
-    # Nobody but you may enter it: the sockets open the guest's memory.
+    # Only its owner may enter this folder: its sockets open the guest's
+    # memory.
     with tempfile.TemporaryDirectory(
             prefix="vqp-", dir=os.environ.get("XDG_RUNTIME_DIR")) as folder:
         link = pathlib.Path(folder, "link")

@@ -39,33 +39,33 @@ BUILT = ROOT / "build" / "kernel"
 IMAGE = r"linux-image-6\.1\.0-[0-9]+-cloud-%s"
 APPEND = "panic=-1 quiet mitigations=off nowatchdog"
 SOURCE = "linux-source-6.1"
-# Of the kernel's source: its tests of AF_VSOCK, and what Debian leaves out of
-# some kernels.
+# Parts of the kernel's source: its tests of AF_VSOCK, and modules that Debian
+# leaves out of some kernels.
 SOURCE_PARTS = ("tools/testing/vsock", "tools/include",
                 "drivers/misc/vmw_vmci", "net/vmw_vsock")
 
 
 class Skip(Exception):
-    """This machine cannot run it; why."""
+    """This machine cannot run it; the text says why."""
 
 
 class Architecture(typing.NamedTuple):
-    """What of a guest depends on its processor."""
-    name: str		# Debian's
+    """The facts of a guest that depend on its processor."""
+    name: str		# Debian's name
     qemu: str
     machine: str
-    arguments: tuple	# of QEMU
+    arguments: tuple	# for QEMU
     append: str		# for the kernel
-    cross: str		# how its compiler's name begins
+    cross: str		# the prefix of its compiler's name
 
     def environment(self):
-        """For vqp-qemu and driver/qemu/build."""
+        """The environment for vqp-qemu and driver/qemu/build."""
         return {"VQP_QEMU": self.qemu, **os.environ}
 
 
 ARCHITECTURES = {one.name: one for one in (
-    # On a loaded machine the timer check of the IO-APIC fails: not of
-    # interest.
+    # On a loaded machine the timer check of the IO-APIC fails, which does not
+    # matter here.
     Architecture("amd64", "qemu-system-x86_64", "pc", (),
                  "console=ttyS0 no_timer_check edd=off tsc=unstable",
                  "x86_64-linux-gnu-"),
@@ -79,7 +79,9 @@ making = threading.RLock()
 
 
 def once(function):
-    """Boots run beside each other: what they share is made by the first."""
+    """Do it once: boots run beside each other, and the first makes what all
+    share.
+    """
     cached = functools.lru_cache(None)(function)
 
     def call(*arguments):
@@ -93,7 +95,7 @@ def output(*command, **options):
                           text=True, **options).stdout
 
 
-# ---- Debian's packages, as files: nothing is installed.
+# ---- Debian's packages, as files: this installs none of them.
 
 @functools.lru_cache(None)
 def native():
@@ -106,7 +108,8 @@ def native():
 @functools.lru_cache(None)
 def own_lists(architecture):
     """Options for an apt that knows an architecture which the machine's own
-    need not know: its lists are in a folder of ours."""
+    apt need not know: its lists are in a folder of ours.
+    """
     state = OUT / ("apt-" + architecture)
     (state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
@@ -122,14 +125,14 @@ def own_lists(architecture):
 
 
 def lists(architecture):
-    """The machine's own, if they are of that architecture, then ours."""
+    """The machine's lists, if they are of that architecture, then ours."""
     if architecture == native():
         yield []
     yield own_lists(architecture)
 
 
 def apt(program, options, *command):
-    """What it says, or None."""
+    """The output of apt, or None."""
     done = subprocess.run(
         [program, "-qq", "-o", "APT::Sandbox::User=root", *options, *command],
         cwd=OUT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -138,7 +141,7 @@ def apt(program, options, *command):
 
 @once
 def package(name, architecture):
-    """The file, downloaded unless it is there."""
+    """The package's file; downloads it unless it is there."""
     for each in (architecture, "all"):
         here = sorted(OUT.glob("%s_*_%s.deb" % (name, each)))
         if here:
@@ -151,7 +154,7 @@ def package(name, architecture):
 
 
 def kernel_package(architecture):
-    """The newest of its cloud kernels."""
+    """The newest of Debian's cloud kernels."""
     here = sorted(OUT.glob(
         "linux-image-6.1.0-*-cloud-%s_*.deb" % architecture))
     if here:
@@ -179,12 +182,12 @@ def unpack(deb):
 
 
 def vmlinux(folder, image):
-    """The kernel itself, which boots in half the time of the bzImage."""
+    """The uncompressed kernel, which boots in half the time of the bzImage."""
     plain = folder / "vmlinux"
     if plain.exists():
         return plain
     data = image.read_bytes()
-    if data[0x202:0x206] != b"HdrS":	# not of x86, nor compressed
+    if data[0x202:0x206] != b"HdrS":	# not x86, or not compressed
         return image
     start = (data[0x1f1] + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
     length = struct.unpack_from("<I", data, 0x24c)[0]
@@ -192,7 +195,7 @@ def vmlinux(folder, image):
     for magic, command in ((b"\x02\x21\x4c\x18", ["lz4", "-dc"]),
                            (b"\xfd7zXZ", ["xz", "-dc", "--single-stream"])):
         if payload.startswith(magic) and shutil.which(command[0]):
-            # The last four bytes are the length, not part of the stream.
+            # The last four bytes are the length and not part of the stream.
             done = subprocess.run(command, input=payload[:-4],
                                   stdout=subprocess.PIPE,
                                   stderr=subprocess.DEVNULL)
@@ -213,8 +216,9 @@ class Kernel:
         self.modules = folder / "lib/modules" / self.release / "kernel"
 
     def module(self, path):
-        """Its own, or where it has none, what tests/kernel/run built of its
-        source."""
+        """The kernel's own module or, if it has none, the module that
+        tests/kernel/run built from the kernel's source.
+        """
         own = self.modules / path
         if own.exists():
             return own
@@ -234,10 +238,10 @@ class Kernel:
         return compiler
 
 
-# ---- What modules are built with, of a kernel that is not installed.
+# ---- What is needed to build modules for a kernel that is not installed.
 
 def headers(kernel):
-    """A folder as linux-headers-* installs it."""
+    """A folder of headers, as linux-headers-* installs it."""
     name = kernel.architecture.name
     tree = OUT / ("headers-%s" % kernel.release)
     made = tree / "usr" / "src" / ("linux-headers-" + kernel.release)
@@ -247,7 +251,8 @@ def headers(kernel):
     for one in (made.name, common):
         subprocess.run(["dpkg-deb", "-x", package(one, name), tree],
                        check=True)
-    # Its programs are this machine's, whatever the kernel's.
+    # The programs in it are this machine's, whatever the kernel's
+    # architecture.
     series = ".".join(kernel.release.split(".")[:2])
     tools = pathlib.Path("/usr/lib/linux-kbuild-" + series)
     if not tools.exists():
@@ -329,7 +334,7 @@ class Cpio:
 
 @once
 def build_program(source, kernel):
-    """A program of guests, linked statically."""
+    """A program for guests, linked statically."""
     program = OUT / ("%s-%s" % (source.stem, kernel.architecture.name))
     subprocess.run([kernel.compiler(), "-std=c11", "-O2", "-static",
                     "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE",
@@ -339,7 +344,7 @@ def build_program(source, kernel):
 
 
 def busybox(kernel):
-    """The machine's, if it is linked statically, or Debian's."""
+    """The machine's busybox, if it is linked statically, or Debian's."""
     here = shutil.which("busybox")
     name = kernel.architecture.name
     if name == native() and here and b"INTERP" not in subprocess.run(
@@ -349,7 +354,8 @@ def busybox(kernel):
 
 
 def initramfs(kernel, vmci, script, extra=()):
-    """Bytes of a file system that runs `script` once it is up."""
+    """The bytes of a file system that runs `script` once the guest has booted.
+    """
     cpio = Cpio()
     for name in ("dev", "proc", "sys", "tmp"):
         cpio.folder(name)
@@ -371,14 +377,15 @@ def initramfs(kernel, vmci, script, extra=()):
 # ---- The machine.
 
 def die_with_parent():
-    """Before exec: be killed if the script is, however that happens."""
+    """Run before exec: kill this process when the script dies in any way."""
     os.setsid()
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class Machine:
-    """QEMU with a guest; its console as lines, or with `terminal` ours.  Use
-    as a context manager."""
+    """QEMU with a guest.  Its console is read as lines or, with `terminal`,
+    connected to ours.  Use it as a context manager.
+    """
 
     def __init__(self, kernel, device, file_system, name="guest",
                  machine=None, smp=1, memory=256, append="", extra=(),
@@ -431,8 +438,9 @@ class Machine:
             self.changed.notify_all()
 
     def each(self, pattern, seconds):
-        """The match of each line with `pattern`, until it ends or for so
-        long."""
+        """The match of each line with `pattern`, until the guest ends or the
+        time is over.
+        """
         wanted = re.compile(pattern)
         end = time.monotonic() + seconds
         at = 0
@@ -450,11 +458,11 @@ class Machine:
                 yield found
 
     def wait(self, pattern, seconds):
-        """The first, or None."""
+        """The first match, or None."""
         return next(self.each(pattern, seconds), None)
 
     def finish(self, seconds):
-        """Wait for it to power off.  False if it does not."""
+        """Wait until the guest powers off.  False if it does not."""
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -474,7 +482,7 @@ class Machine:
 
 
 class Beside:
-    """A program of the host, for as long as it is needed."""
+    """A program on the host, for as long as it is needed."""
 
     def __init__(self, *command):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
@@ -507,7 +515,8 @@ class Host:
                 raise TimeoutError("QEMU made no %s" % link)
             time.sleep(0.02)
         OUT.mkdir(parents=True, exist_ok=True)
-        # Another host of that name, of a test beside this, keeps its own.
+        # A host of another test may have the same name and keeps its own
+        # socket.
         log, path = tempfile.mkstemp(dir=OUT)
         os.replace(path, OUT / (name + ".log"))
         self.log = os.fdopen(log, "w+")
