@@ -20,9 +20,9 @@ import json
 import re
 import subprocess
 
-# What every compiled file begins with.  VQP_FAULT is the number of the fault
-# that is on; VQP_FAULT_SEEN names a file with a byte for each fault, which is
-# set where the program comes by.
+# Every compiled file begins with this.  VQP_FAULT is the number of the active
+# fault.  VQP_FAULT_SEEN names a file with one byte for each fault; the program
+# sets the byte when it reaches the fault.
 SWITCH = """
 #include <fcntl.h>
 #include <stdlib.h>
@@ -57,14 +57,14 @@ vqp_fault(int number)
 """
 FAULTS_MAX = 1 << 16
 
-# What a macro is given is a place as any other if this is the macro.
+# The argument of this macro is a place like any other code.
 TRANSPARENT = "VQP_LIKELY"
 
 ERRORS = ("VQP_ERROR_INVALID_ARGS", "VQP_ERROR_NO_MEM")
 ERROR_NAMES = ("VQP_ERROR_", "VMCI_ERROR_")
 WEAKER = {"vqp_load_acquire": "vqp_load_relaxed",
           "vqp_store_release": "vqp_store_relaxed"}
-# No expression of theirs is evaluated when the program runs.
+# The program evaluates none of the expressions in these at run time.
 CONSTANT = {"ConstantExpr", "EnumConstantDecl", "StaticAssertDecl",
             "UnaryExprOrTypeTraitExpr", "OffsetOfExpr", "FieldDecl"}
 
@@ -72,7 +72,7 @@ Fault = collections.namedtuple("Fault", "file line function operator text")
 
 
 class Site:
-    """Where a fault is inserted: {n} in `before` becomes its number."""
+    """A place where a fault is inserted: {n} in `before` becomes its number."""
 
     def __init__(self, start, end, operator, before, after=""):
         self.start, self.end, self.operator = start, end, operator
@@ -80,20 +80,22 @@ class Site:
 
 
 class Reader:
-    """Walks clang's tree of one source file, and keeps what lies in others
-    that are wanted, too."""
+    """Walks clang's tree of one source file, and keeps the places that lie in
+    other wanted files, too.
+    """
 
     def __init__(self, texts):
         self.texts = texts      # of each wanted file
         self.file = None
         self.sites = collections.defaultdict(list)
         self.spans = collections.defaultdict(list)  # of functions
-        self.done = set()       # functions that were read
+        self.done = set()       # functions already read
         self.labels = []
 
     def place(self, location):
-        """Note where we are: clang names a file only when it is another than
-        the last one that it printed."""
+        """Record the current place: clang names a file only when it differs
+        from the last one that it printed.
+        """
         for part in ("spellingLoc", "expansionLoc"):
             if "file" in location.get(part, ()):
                 self.file = location[part]["file"]
@@ -101,7 +103,7 @@ class Reader:
             self.file = location["file"]
 
     def token(self, location):
-        """Offset and end of a token; of the macro that made it."""
+        """Offset and end of a token; for a macro, of its use."""
         macro = location.get("expansionLoc")
         if macro is None:
             return (location["offset"],
@@ -123,8 +125,9 @@ class Reader:
                 return start, end
 
     def outside(self, node):
-        """First and last byte, or None if a macro made all of it: but for
-        TRANSPARENT()."""
+        """First and last byte, or None if a macro other than TRANSPARENT()
+        made all of it.
+        """
         span = node.get("range", {})
         if self.file not in self.texts or not span.get("begin") or \
                 not span.get("end"):
@@ -208,7 +211,9 @@ class Reader:
             yield from self.statement(inner[-1 if kind == "ForStmt" else 0])
 
     def statement(self, node):
-        """A call, an assignment, a step: all but what declares or jumps."""
+        """A call, an assignment, a step: everything except declarations and
+        jumps.
+        """
         kind = node.get("kind")
         if kind == "BinaryOperator" and node["opcode"] != "=":
             return
@@ -255,7 +260,7 @@ class Reader:
 
 
 def labels_of(node):
-    """Number and name of each label of a function."""
+    """The number and name of each label of a function."""
     found = []
     if node.get("kind") == "LabelStmt":
         found.append((node.get("declId"), node["name"]))
@@ -265,7 +270,7 @@ def labels_of(node):
 
 
 def builtin(node):
-    """Does this call a function of the compiler's?"""
+    """True if this calls a function of the compiler."""
     at = node
     while at.get("inner"):
         at = at["inner"][0]
@@ -280,7 +285,7 @@ def tree(source, flags):
         ["clang", "-std=c11", "-fsyntax-only", "-w", "-Xclang",
          "-ast-dump=json", *flags, source], check=True,
         stdout=subprocess.PIPE, text=True).stdout
-    # With -ast-dump-filter there are several, one behind the other.
+    # -ast-dump-filter prints several trees in a row.
     trees, at = [], 0
     while at < len(text):
         one, at = json.JSONDecoder().raw_decode(text, at)
@@ -290,15 +295,16 @@ def tree(source, flags):
 
 
 def sites(source, flags, texts):
-    """Site's of each file of `texts` that `source` includes or is, and where
-    its functions lie."""
+    """The Sites of each file of `texts` that `source` is or includes, and the
+    lines of their functions.
+    """
     reader = Reader(texts)
     reader.read(tree(source, flags))
     return reader.sites, reader.spans
 
 
 def rewrite(text, numbered):
-    """`text` with the sites inserted; numbered: (number, Site)."""
+    """Returns `text` with the sites inserted; numbered: (number, Site)."""
     inserts = []
     for number, site in numbered:
         width = site.end - site.start
@@ -315,7 +321,9 @@ def rewrite(text, numbered):
 
 
 def described(path, text, site, spans):
-    """A Fault, to be read by people and to be found again in later trees."""
+    """Describes a Fault for people, and so that it can be found in later
+    trees.
+    """
     line = text.count("\n", 0, site.start) + 1
     function = next((name for (start, end), name in spans
                      if start <= site.start < end), "")

@@ -28,7 +28,7 @@ COMPILERS = {"x86-64": "x86_64-linux-gnu-gcc", "arm64": "aarch64-linux-gnu-gcc"}
 TOOLS = {"fetch": "spatch", "shared": "sparse", "gcc": "gcc", "clang": "clang"}
 FUZZ_RUNS = ["-runs=40000", "-seed=1", "-max_len=256"]
 
-# How the programs of each world are built.
+# How the programs of each build are compiled.
 COMMON = ["-std=c11", "-D_GNU_SOURCE", "-pthread"]
 WORLDS = {
     "gnu": ["-O0"],
@@ -49,7 +49,7 @@ BACKENDS = {"hook": "tests/support/atomic/hook", "ck": "engine/atomic/ck",
             "fuzz": "tests/support/atomic/hook", "sim": "tests/model/sim",
             "count": "tests/support/atomic/count"}
 
-# The driver core and the device, in the simulator; and what a program adds.
+# The driver core and the device in the simulator, and what each program adds.
 CORE_INCLUDES = ["driver/os", "driver/core", "tests/support/os",
                  "tests/sim", "tests/conform"]
 CORE_SOURCES = {
@@ -59,7 +59,7 @@ CORE_SOURCES = {
 }
 
 
-# vqp-host, and its QEMU in the same process (support/fake_qemu.c).
+# vqp-host, with its QEMU in the same process (support/fake_qemu.c).
 HOST_FLAGS = ["-D_GNU_SOURCE", "-Wl,--wrap=sendmsg,--wrap=recvmsg,--wrap=recv",
               "-Wl,--wrap=clock_gettime,--wrap=epoll_wait,--wrap=epoll_ctl"]
 
@@ -68,7 +68,7 @@ QEMU_HEADERS = list(ROOT.glob("build/qemu/headers-*/config-host.h"))
 
 
 class Unfit(Exception):
-    """Why a mutant, or a test, cannot be tried."""
+    """The reason why a mutant, or a test, cannot be tried."""
 
 
 class Mutant:
@@ -79,7 +79,7 @@ class Mutant:
 
 
 def read_mutants(text):
-    """Those of mutants.txt, whose format is at its top."""
+    """The mutants of mutants.txt, whose format is described at its top."""
     mutants = []
     for line in text.splitlines():
         word, _, rest = line.partition(" ")
@@ -105,7 +105,7 @@ def read_mutants(text):
 
 
 def plant(mutant, root):
-    """Apply to a copy of the tree."""
+    """Apply the mutant to a copy of the tree."""
     path = root / mutant.file
     text = path.read_text()
     if text.count(mutant.old) != 1:
@@ -114,7 +114,7 @@ def plant(mutant, root):
 
 
 def missing(test):
-    """What a test needs and this machine has not, or None."""
+    """What a test needs and this machine lacks, or None."""
     if test[0] == "qemu":
         return None if shutil.which("qemu-system-x86_64") and QEMU_HEADERS \
             else "QEMU, or driver/qemu/build has not fetched its headers"
@@ -124,7 +124,7 @@ def missing(test):
 
 
 def run(command):
-    """Exit status, or None for a hang, and the output."""
+    """The exit status, or None for a hang, and the output."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -136,7 +136,7 @@ def run(command):
 
 
 def build(root, ck, world, program):
-    """Compile one test program of a tree; its path."""
+    """Compile one test program of a tree; returns its path."""
     source = next(root.rglob(program + ".c"), None)
     if source is None:
         raise Unfit("no test program " + program)
@@ -176,7 +176,8 @@ def build(root, ck, world, program):
         (HOST_FLAGS if program.startswith("test_host_") else []) +
         [str(path) for path in sources] + ["-o", str(to)])
     if status == 0 and world == "sim":
-        # The explorer is not instrumented: it is what is told (plain.c).
+        # The explorer is not instrumented, because it receives the reports
+        # (plain.c).
         part, to = to, to.with_suffix(".sim")
         status, said = run(
             ["gcc"] + COMMON + ["-O2", "-I%s" % (root / backend), str(part)] +
@@ -203,7 +204,9 @@ def verdict(status, said):
 
 
 def try_qemu(root, name):
-    """A case of qtest.py, by a part of its name, with a device of this tree."""
+    """Run a case of qtest.py, given by a part of its name, with a device of
+    this tree.
+    """
     for folder in ("build/qemu", ".ci"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / ".ci/need.sh", root / ".ci")
@@ -235,7 +238,7 @@ def try_test(root, ck, test):
 
 
 def try_mutant(root, mutant, tests, ck):
-    """What each test answers on a copy of the tree with the mutant."""
+    """The answer of each test on a copy of the tree with the mutant."""
     for part in ("engine", "driver", "fuzz", "tests"):
         shutil.copytree(ROOT / part, root / part)
     try:
@@ -249,13 +252,15 @@ def try_mutant(root, mutant, tests, ck):
 
 
 def commit():
-    """HEAD's name, or that of none."""
+    """The name of HEAD, or a fixed name if there is none."""
     status, said = run(["git", "-C", str(ROOT), "rev-parse", "HEAD"])
     return said.strip() if status == 0 else "0"
 
 
 def print_killers(killed):
-    """A killer is a world and a program; what it killed follows its line."""
+    """A killer is a build and a program; the mutants it killed follow its
+    line.
+    """
     print("\nwho killed whom")
     for killer in sorted(killed, key=lambda one: (-len(killed[one]), one)):
         print("%4d  %s" % (len(killed[killer]), killer))
@@ -282,7 +287,7 @@ def main(folder, ck, *names):
         mutants = mutants[int(commit(), 16) % sample[0]::sample[0]]
     tests = {test: missing(test) for mutant in mutants
              for test in mutant.tests}
-    # The tests must pass where nothing is planted.
+    # The tests must pass where no mutant is planted.
     plan = [(None, [test]) for test in tests if not tests[test]]
     plan += [(mutant, [test for test in mutant.tests if not tests[test]])
              for mutant in mutants]

@@ -48,11 +48,11 @@ ENGINE = ["-Iengine/include", "-Iengine/atomic/gnu"]
 DRIVER = ENGINE + ["-Idriver/os", "-Idriver/core", "-Idriver/device",
                    "-Idriver/host", "-Itests/support/os",
                    "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64"]
-# Where faults are planted: sources, which clang reads, and their headers.
+# The places for faults: sources, which clang reads, and their headers.
 PLACES = ["engine/*.c", "engine/include/vqp/*.h", "driver/core/*.[ch]",
           "driver/device/*.[ch]", "driver/host/*.[ch]"]
-ROUNDS = 8          # of building without what does not compile
-SLOWEST = 30        # seconds of a processor; a test that takes longer is out
+ROUNDS = 8          # rounds of building without faults that do not compile
+SLOWEST = 30        # processor seconds; a slower test is left out
 WORLDS = "20"       # of the simulator
 TESTS_OUT = re.compile(r"\.ck$|\.long$|^stress_kill|^sim_main\.twice")
 
@@ -83,7 +83,7 @@ class Planted:
             self.copy(name)
 
     def copy(self, name):
-        """What did not change keeps its time, for the build."""
+        """Unchanged files keep their time stamps, for the build."""
         source, to = ROOT / name, self.tree / name
         if not source.is_file() or (to.exists() and (
                 name in self.texts or
@@ -104,8 +104,8 @@ class Planted:
             for flags in self.flags(source) if source.endswith(".c") else ():
                 more, where = operators.sites(source, flags, texts)
                 for name in more:
-                    # A header is read with each file: once is enough for a
-                    # place.
+                    # Each file that includes a header reads it: plant each
+                    # place only once.
                     for site in more[name]:
                         found.setdefault(name, {}).setdefault(
                             (site.start, site.end, site.operator), site)
@@ -124,7 +124,9 @@ class Planted:
             sys.exit("sweep: %d faults are too many" % number)
 
     def flags(self, source):
-        """For clang: a list for each time that it reads it."""
+        """The arguments for clang: one list for each time that it reads the
+        file.
+        """
         yield DRIVER
 
     def write(self):
@@ -183,7 +185,7 @@ class Test:
 
     def run(self, seconds, **environment):
         """None if it passed, or how it failed."""
-        # A loop without end costs a few seconds, and no memory.
+        # A loop without end may cost a few seconds, and no memory.
         process = subprocess.Popen(
             ["sh", "-c", "ulimit -c 0 -t %d; exec \"$@\"" % (
                 1 + 4 * self.seconds), "sh", *self.command], cwd=self.folder, stdin=subprocess.DEVNULL,
@@ -201,8 +203,9 @@ class Test:
         return None if status in (0, 77) else str(status)
 
     def try_out(self, folder, slowest):
-        """How long it takes, and which faults it comes by.  False: no use.
-        What is known from an earlier run is not asked again."""
+        """Measure its time, and find the faults it reaches.  False: the test
+        is useless.  Results of an earlier run are used again.
+        """
         seen = folder / re.sub(r"\W", "_", self.name)
         time_of = seen.with_suffix(".time")
         wrong = None
@@ -216,7 +219,7 @@ class Test:
         if wrong:
             time_of.unlink(missing_ok=True)
         else:
-            # The second line is of what the shell waited for.
+            # The second line counts the processes that the shell waited for.
             self.seconds = sum(
                 60 * int(minutes) + float(seconds) for minutes, seconds in
                 re.findall(r"(\d+)m([\d.]+)s",
@@ -231,7 +234,7 @@ class Test:
 
 
 def find_tests(planted, arguments):
-    """Those that are of use, the quickest first."""
+    """The useful tests, the quickest first."""
     listed = json.loads(subprocess.run(
         ["ctest", "--show-only=json-v1"], cwd=planted.tree / "build",
         check=True, stdout=subprocess.PIPE).stdout)
@@ -273,12 +276,13 @@ class Sweep:
         self.planted, self.tests, self.journal = planted, tests, journal
         self.each = each
         self.lock = threading.Lock()
-        self.last = {}              # of a function: the test that killed last
+        self.last = {}              # by function: the last killer
         self.kills = collections.Counter()      # by file and test
 
     def worth(self, fault, test):
-        """What a second of this test may bring: what it killed in the file, and
-        whether it is about that."""
+        """The value of one second of this test: what it killed in the file,
+        and whether it is about that file.
+        """
         noun = re.sub(r".*_|\..*", "", pathlib.Path(fault.file).name)
         return (self.kills[fault.file, test.name] + (
             0.5 if noun in test.name else 0.1)) / (test.seconds + 0.03)
@@ -309,7 +313,7 @@ class Sweep:
 
 
 def read_journal(path):
-    """Of each key, what came of it last."""
+    """The last result of each key."""
     held = {}
     if path.exists():
         for line in path.read_text().splitlines():
@@ -319,7 +323,7 @@ def read_journal(path):
 
 
 def read_judged():
-    """What people said of survivors: a pattern of keys, the verdict."""
+    """What people decided about survivors: a pattern of keys, the verdict."""
     judged = []
     if JUDGED.exists():
         for line in JUDGED.read_text().splitlines():
@@ -342,7 +346,7 @@ ROOMS = ("engine", "driver/core", "driver/device", "driver/host",
 
 def row(name, counts):
     planted = sum(counts.values())
-    # What no test can tell apart is no fault.
+    # What no test can distinguish is no fault.
     real = planted - counts["equivalent"] - counts["tuning"]
     return "| %s | %d | %d | %s | %.1f %% | %.1f %% |" % (
         name, planted, counts["killed"],
@@ -352,8 +356,9 @@ def row(name, counts):
 
 
 def report(held):
-    """Lines of a table, what is not judged, and of a hundred faults how many
-    were noticed."""
+    """The lines of a table, the faults that are not judged, and how many of a
+    hundred faults were noticed.
+    """
     judged = read_judged()
     counts = collections.defaultdict(collections.Counter)
     left = []
@@ -430,7 +435,7 @@ def main(plant=Planted, find=find_tests, usage=__doc__):
         judged = read_judged()
         numbers = [number for number in numbers if verdict_of(
             planted.faults[number][1], judged) == "open"]
-    # A run that is stopped has seen something of every file.
+    # A run that is stopped has tried some faults of every file.
     random.Random(str(arguments.seed)).shuffle(numbers)
     if arguments.sample:
         numbers = numbers[:arguments.sample]

@@ -27,15 +27,15 @@ import boot     # noqa: E402
 import scene    # noqa: E402
 import vm       # noqa: E402
 
-# Few that together come by nearly all of driver/linux.
+# A few boots that together reach nearly all of driver/linux.
 BOOTS = ("mmio", "port-line", "unplug-port", "rebind-smp", "iommu",
          "suspend-mmio", "failures-mmio")
 CLIENTS = ("vmci_conform.ko", "vmci_resident.ko", "vmci_failing.ko")
 WRONG = re.compile("^not ok|" + scene.LOUD)
-QUIET = 45      # seconds without a word of the guest: it hangs
+QUIET = 45      # seconds of silence: the guest hangs
 
-# The number of the fault that is on stands behind MARK in the module.  What the
-# module comes by it tells QEMU's debug console, in two bytes of seven bits.
+# The number of the active fault stands after MARK in the module.  The module
+# reports what it reaches to QEMU's debug console, in two bytes of seven bits.
 MARK = b"vqp fault\0\0\0"
 SWITCH = r"""
 static volatile __attribute__((unused)) struct {
@@ -71,7 +71,9 @@ class Planted(sweep.Planted):
     switch = SWITCH
 
     def plan(self, only):
-        """A first build without faults says how the kernel compiles."""
+        """A first build without faults shows how the kernel compiles the
+        files.
+        """
         self.out = self.tree / "build" / "linux"
         self.kernel = vm.Kernel()
         self.headers = vm.headers(self.kernel)
@@ -85,8 +87,10 @@ class Planted(sweep.Planted):
         super().plan(only)
 
     def flags(self, source):
-        """clang's tree of all that the kernel's headers declare would have a
-        gigabyte: ask for what is named as this file's functions are."""
+        """clang's tree of all declarations in the kernel's headers would take
+        a gigabyte, so request only names that begin as this file's functions
+        do.
+        """
         path = self.out / source
         command = iter(shlex.split(path.with_name(
             "." + path.with_suffix(".o.cmd").name).read_text().split("\n")[0]))
@@ -117,11 +121,11 @@ class Planted(sweep.Planted):
             errors="replace")
 
 
-local = threading.local()       # seen: the file of the debug console
+local = threading.local()       # seen: the file of the console
 
 
 class Machine(vm.Machine):
-    """Ends when something is wrong, and has a name of its own."""
+    """A machine that ends on the first error, and has a name of its own."""
 
     def __init__(self, *arguments, name, extra=(), **how):
         lane = threading.current_thread().name.rsplit("_", 1)[-1]
@@ -150,7 +154,7 @@ class Boot:
         self.comes_by = set()
 
     def run(self, _, VQP_FAULT="0"):
-        """None if it passed, or what did not."""
+        """None if it passed, or what failed."""
         out = self.planted.out
         name = "%s-%s" % (self.name, VQP_FAULT)
         module = out / ("vmw_vmci-%s.ko" % name)
@@ -175,7 +179,7 @@ class Boot:
 
 def find_boots(planted, arguments):
     vm.Machine = Machine
-    # The core's largest pair takes as long as all the rest.
+    # The core's largest queue pair takes as long as everything else.
     boot.VARIANTS["mmio"][1].clear()
     boots = [Boot(name, planted) for name in BOOTS
              if arguments.tests.search(name)]
