@@ -59,7 +59,7 @@ vqp_tx_publish(struct vqp_tx *tx)
                     "See driver/gone, `docs/wire.md` and [it](wire.md#1).\n",
 }
 
-# The rule, the file that breaks it, what is put at its end, the complaint.
+# The rule, the file that breaks it, the text added at its end, the complaint.
 PLANTED = (
     ("include", "engine/pair.c", "#include <stdio.h>\n",
      "engine/ may not include <stdio.h>"),
@@ -147,8 +147,9 @@ PLANTED = (
      "own index read back"),
 )
 
-# A library, what its files hold, the complaint.  The engine calls nothing but
-# itself; core and device may call the engine and what compilers call.
+# A library, the contents of its files, the complaint.  The engine calls
+# nothing but itself; core and device may call the engine and what compilers
+# call.
 COPY = "void copy(char *a, const char *b, long n)" \
        "{ __builtin_memcpy(a, b, n); }"
 OBJECTS = (
@@ -165,7 +166,7 @@ OBJECTS = (
     ("device", ["void out(void); void in(void) { out(); }"], "calls out"),
     ("device", ["int n = 1;"], "writable data: n"),
 )
-# What the files of a library hold, and the complaint about circles.
+# The contents of a library's files, and the complaint about circles.
 CIRCLES = (
     (["void b(void); void a(void) { b(); }",
       "void c(void); void b(void) { c(); }", "void c(void) { }"], ""),
@@ -174,7 +175,7 @@ CIRCLES = (
     (["void b(void); void a(void) { b(); } void d(void) { }",
       "void c(void); void b(void) { c(); }",
       "void d(void); void c(void) { d(); }"], "2.o uses d of 0.o"),
-    # A pointer that the one file hands to the other.
+    # A pointer that one file passes to the other.
     (["void b(void (*)(void)); static void a(void) { }"
       "void c(void) { b(a); }", "void b(void (*call)(void)) { call(); }"], ""),
 )

@@ -24,9 +24,9 @@ from run import read_mutants  # noqa: E402
 
 MUTANTS = "tests/mutants/mutants.txt"
 
-# Who may include whom.  The first room whose folder a file is in holds: the
-# folders or files of the tree it may include from, and the headers that are
-# not in the tree or are chosen by include path.
+# Who may include whom.  The first entry whose folder a file is in applies.  It
+# lists the folders or files of the tree that the file may include from, and
+# the headers that are not in the tree or are chosen by the include path.
 ANY = r".*"
 FREESTANDING = r"std(int|def|bool)\.h"
 ENGINE = "engine/include/"
@@ -56,8 +56,9 @@ ROOMS = (
                "fuzz/"), ANY),
     ("tests/", ("",), ANY),
 )
-# The files of the driver core from the bottom up, each with the field of struct
-# vqp_core that it alone touches.  It includes headers of rows above its own.
+# The files of the driver core from the bottom up, each with the field of
+# struct vqp_core that it alone uses.  A file may include headers of the rows
+# above its own.
 CORE = (
     ("core_state", "life"), ("core_resource", "table"), ("core_call", "send"),
     ("core_event", "events"), ("core_qpair", "pairs"),
@@ -65,7 +66,7 @@ CORE = (
     ("core_receive", "receive"), ("core_service", "service"),
     ("core_attach", ""),
 )
-CORE_COMMON = {"os", "config"}      # of all, and never changed
+CORE_COMMON = {"os", "config"}      # used by all, never changed
 BY_PATH = {"vqp_atomic_backend.h", "vqp_os_types.h"}    # several, on purpose
 SHIM = re.compile(r"(^|/)shim/")                        # C headers for kernels
 
@@ -100,7 +101,8 @@ TESTED = re.compile(r"ctest --preset (\w+)")
 PUBLIC_SOCKET = re.compile(r"/tmp/(vmci|vsock|link)\b|socket=/tmp/|"
                            r"UNIX-\w+:/tmp/")
 
-# What a page counts, the table that it was taken from, and how that is counted.
+# The numbers that a page states, the table each was taken from, and how it is
+# counted.
 FIGURES = (
     (r"(\d+) goals of", "tests/proof/goals.txt",
      lambda rows: sum(int(row.split()[-1]) for row in rows)),
@@ -109,14 +111,15 @@ FIGURES = (
     (r"(\d+) paths of the verbs", "tests/budget/budget.txt", len),
 )
 
-# A load of our own index from where the peer can write.
+# A load of our own index from memory that the peer can write.
 OWN = {"vqp_tx_": r"vqp_load_\w+\([^;]*\btail_cell\b",
        "vqp_rx_": r"vqp_load_\w+\([^;]*\bhead_cell\b",
        "": r"vqp_load_\w+\([^;]*\b(tx(->|\.)tail_cell|rx(->|\.)head_cell)\b"}
 
 
 def tree_files(root):
-    """Paths of the tree's text files, without what git and builds keep."""
+    """The paths of the tree's text files, without the files of git and builds.
+    """
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if name not in
                             (".git", "build", "__pycache__"))
@@ -127,7 +130,7 @@ def tree_files(root):
 
 
 def without_comments(lines):
-    """The same lines with comments blanked."""
+    """The same lines, with comments replaced by blanks."""
     text = re.sub(r"/\*.*?\*/|//[^\n]*",
                   lambda found: re.sub(r"[^\n]", " ", found.group()),
                   "\n".join(lines), flags=re.S)
@@ -202,7 +205,7 @@ def judge_own_index(code):
 
 
 def judge_file(path, lines, tree):
-    """What is wrong with one file: (line, what)."""
+    """The faults of one file: (line, what)."""
     name = os.path.basename(path)
     if (name.endswith(SPDX) or name in SPDX_NAMES) and \
             not any("SPDX-License-Identifier: " in line for line in lines[:3]):
@@ -233,8 +236,9 @@ def judge_file(path, lines, tree):
 
 
 def judge_page(path, lines, paths):
-    """What a page names exists; of commands, ctest comes after the preset is
-    built, and no socket is where everybody may go."""
+    """Check that what a page names exists; that in commands ctest comes after
+    the preset is built; and that no socket is in a place open to everybody.
+    """
     fenced = False
     built = set()
     for i, line in enumerate(lines, 1):
@@ -258,7 +262,9 @@ def judge_page(path, lines, paths):
 
 
 def judge_core(path, lines, code):
-    """In the driver core each file keeps to its own field, and calls down."""
+    """In the driver core each file uses only its own field, and calls only
+    down.
+    """
     files = [file for file, _ in CORE]
     owner = {field: file for file, field in CORE if field}
     me = os.path.splitext(os.path.basename(path))[0]
@@ -289,7 +295,7 @@ def judge_core(path, lines, code):
 
 
 def judge_figures(lines, files):
-    """A figure of a page is what the table has that it was taken from."""
+    """Check that a figure of a page equals the one in its table."""
     for i, line in enumerate(lines, 1):
         for pattern, table, count in FIGURES:
             rows = [row for row in files.get(table, [])
@@ -313,7 +319,8 @@ def judge_names(paths):
 
 
 def judge_edges(files):
-    """Every edge of the code is in the catalogue and has a mutant."""
+    """Check that every edge of the code is in the catalogue and has a mutant.
+    """
     catalogue = "\n".join(files.get("docs/ordering.md", []))
     mutants = "\n".join(files.get(MUTANTS, []))
     said = set()
@@ -334,7 +341,7 @@ def judge_edges(files):
 
 
 def judge_mutants(path, lines, files):
-    """Each fault of the list can be planted, in one place."""
+    """Check that each fault of the list can be planted in exactly one place."""
     for mutant in read_mutants("\n".join(lines)):
         line = lines.index("mutant " + mutant.name) + 1
         if mutant.file not in files:
@@ -368,9 +375,10 @@ def judge_tree(root):
 
 
 def judge_library(library, symbols):
-    """No writable data; no undefined symbol but of the library itself, and in
-    core and device what the compiler may call anywhere, the engine and the
-    seam."""
+    """Check that there is no writable data and no undefined symbol, except for
+    symbols of the library itself and, in core and device, what the compiler
+    may call anywhere, the engine and the OS layer.
+    """
     own = {name for _, kind, name in symbols if kind == "T"}
     driver = re.search("vqp_(core|device)", library)
     for file, kind, name in symbols:
@@ -384,8 +392,10 @@ def judge_library(library, symbols):
 
 
 def judge_circles(library, symbols):
-    """No file names one that names it, itself or through others.  What is only
-    called through a pointer passed at run time is not named."""
+    """No file may name a file that names it, directly or through others.  A
+    function that is only called through a pointer passed at run time is not
+    named.
+    """
     owner = {name: file for file, kind, name in symbols
              if kind in "TWVDBR"}
     uses = collections.defaultdict(lambda: collections.defaultdict(list))
@@ -407,7 +417,7 @@ def judge_circles(library, symbols):
 
 
 def judge_objects(judge, paths):
-    """Each archive is a library, and so are the objects of one folder."""
+    """Each archive is a library, and so are all objects of one folder."""
     text = subprocess.run(["nm", "-A"] + paths, check=True,
                           stdout=subprocess.PIPE,
                           universal_newlines=True).stdout
