@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Every verb of a ring and of a pair, on each way through it, to be counted by
- * budget.py under callgrind.
+ * Makes every call of a ring and of a pair, on each path through it, so that
+ * budget.py can count its instructions under callgrind.
  *
  *	budget CALLS
  *
- * A path is a function of its own, budget_<verb>_<path>[_<bytes>], that calls
- * the verb once.  Before each of CALLS calls, and uncounted, a state makes
- * both ends anew, so that every call costs the same; after it the answer is
- * judged, so that a path is what its name says.
+ * A path is a function of its own, budget_<verb>_<path>[_<bytes>], that makes
+ * the call once.  Before each of CALLS calls, and uncounted, a state attaches
+ * both sides again, so that every call costs the same.  After the call the
+ * answer is checked, so that a path is what its name says.
  *
- * What it costs holds the call of that function and what it returns.  Both
- * ends are told where the other is: one that measures decides by the clock.
+ * The cost of a path includes the call of its function and what it returns.
+ * Both sides get a fixed placement, because a side that measures the distance
+ * would decide by the clock.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,8 @@
 #include "loop.h"
 
 #define RING_BYTES 65536
-#define CHUNK_BYTES (RING_BYTES / 16)	/* what a tail may go on unseen */
-#define QUARTER_BYTES (RING_BYTES / 4)	/* what a head may go on unpublished */
+#define CHUNK_BYTES (RING_BYTES / 16)	/* unpublished bytes a tail may pass */
+#define QUARTER_BYTES (RING_BYTES / 4)	/* unpublished bytes of a head */
 #define MIDDLE (RING_BYTES / 2)
 
 struct world {
@@ -31,7 +32,7 @@ struct world {
 	uint8_t bytes[2 * CHUNK_BYTES] VQP_ALIGNED(64);
 };
 
-/* ---- States: each returns the end that a path is to call. */
+/* ---- States: each returns the side that a path uses. */
 
 typedef struct vqp_pair *state_function(struct world *w, uint64_t n);
 
@@ -56,7 +57,7 @@ start(struct world *w, uint64_t tail, uint64_t head)
 		.placement = VQP_PLACEMENT_SAME_CORE });
 }
 
-/* The producer has all the room there is. */
+/* All space of the ring is free for the producer. */
 static struct vqp_pair *
 roomy(struct world *w, uint64_t n)
 {
@@ -65,7 +66,7 @@ roomy(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It stands at the soft limit, with room beyond. */
+/* The producer is at its soft limit, with space beyond it. */
 static struct vqp_pair *
 at_chunk(struct world *w, uint64_t n)
 {
@@ -90,7 +91,7 @@ full(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It is full by a message that the peer has not been shown. */
+/* The ring is full, and its last message is not published yet. */
 static struct vqp_pair *
 staged_full(struct world *w, uint64_t n)
 {
@@ -99,7 +100,10 @@ staged_full(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It was full when the producer looked, and the peer has read all since. */
+/*
+ * The ring was full when the producer polled, and the consumer has read
+ * everything since.
+ */
 static struct vqp_pair *
 full_before(struct world *w, uint64_t n)
 {
@@ -115,7 +119,7 @@ half_fits(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* The message goes around the end of the ring. */
+/* The message wraps around the end of the ring. */
 static struct vqp_pair *
 tail_wraps(struct world *w, uint64_t n)
 {
@@ -149,7 +153,7 @@ roomy_near(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It stands where the next lines are to be fetched. */
+/* The side is where the next lines are to be prefetched. */
 static struct vqp_pair *
 at_fetch(struct world *w, uint64_t n)
 {
@@ -167,7 +171,7 @@ roomy_far(struct world *w, uint64_t n)
 	return &w->loop.a;
 }
 
-/* It has streamed a chunk to a consumer far away. */
+/* The producer has streamed a chunk to a consumer that is far away. */
 static struct vqp_pair *
 streaming_far(struct world *w, uint64_t n)
 {
@@ -187,7 +191,7 @@ ready(struct world *w, uint64_t n)
 	return &w->loop.b;
 }
 
-/* It stands at the soft limit, with more to read beyond. */
+/* The consumer is at its soft limit, with more to read beyond it. */
 static struct vqp_pair *
 at_give_back(struct world *w, uint64_t n)
 {
@@ -196,7 +200,7 @@ at_give_back(struct world *w, uint64_t n)
 	return &w->loop.b;
 }
 
-/* One message more and the quarter is passed. */
+/* One more message passes the quarter. */
 static struct vqp_pair *
 at_quarter(struct world *w, uint64_t n)
 {
@@ -214,7 +218,10 @@ empty(struct world *w, uint64_t n)
 	return &w->loop.b;
 }
 
-/* It was empty when the consumer looked, and one message has come since. */
+/*
+ * The ring was empty when the consumer polled, and one message has arrived
+ * since.
+ */
 static struct vqp_pair *
 empty_before(struct world *w, uint64_t n)
 {
@@ -276,7 +283,7 @@ struct path {
 extern const struct path *const __start_budget_paths[];
 extern const struct path *const __stop_budget_paths[];
 
-/* The verb, of `pair` and `n` bytes; its compiler knows neither. */
+/* One call, on `pair` with `n` bytes; the compiler knows neither value. */
 #define PATH(name_, state_, bytes_, answer_, ...)			\
 	__attribute__((__noipa__, __flatten__)) static int64_t	\
 	budget_##name_(struct world *w, struct vqp_pair *pair, uint64_t n) \
@@ -294,7 +301,7 @@ extern const struct path *const __stop_budget_paths[];
 #define PATH_VOID(name_, state_, bytes_, ...)				\
 	PATH(name_, state_, bytes_, 0, (__VA_ARGS__, 0))
 
-/* A verb that copies a message, whole. */
+/* A call that copies a message, whole. */
 #define PATHS(name_, state_, ...)					\
 	PATH(name_##_8, state_, 8, 8, __VA_ARGS__);			\
 	PATH(name_##_64, state_, 64, 64, __VA_ARGS__);			\
@@ -393,7 +400,7 @@ PATH(pair_send_more_full, staged_full, 64, VQP_ERROR_NO_SPACE, MORE);
 PATH_VOID(pair_flush_fast, roomy, 0, vqp_pair_flush(pair));
 PATH_VOID(pair_flush_far, streaming_far, 0, vqp_pair_flush(pair));
 
-/* Eight messages. */
+/* A batch of eight messages. */
 #define SEND_BATCH vqp_pair_send_batch(pair, w->bytes, n / 8, 8)
 PATH(pair_send_batch_fast_8x8, roomy, 8 * 8, 8, SEND_BATCH);
 PATH(pair_send_batch_fast_8x64, roomy, 8 * 64, 8, SEND_BATCH);
@@ -507,8 +514,8 @@ main(int argc, char **argv)
 	const int calls = argc > 1 ? atoi(argv[1]) : 1;
 
 	/*
-	 * Mirrored memory begins with a page, whatever malloc() does, and the
-	 * ends need not know that it is mirrored.
+	 * Mirrored memory begins at a page, whatever malloc() does.  The sides
+	 * need not know that the memory is mirrored.
 	 */
 	loop_pair_open_as(&w.loop, RING_BYTES, RING_BYTES, VQP_LAYOUT_WIDE,
 	    true);

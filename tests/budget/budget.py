@@ -26,8 +26,8 @@ TABLE = HERE / "budget.txt"
 CALLS = 64
 GCC, MACHINE = "12", "x86_64-linux-gnu"
 
-# An unrelated change may move one register from free to saved, which is a push
-# and a pop; in a long path, some of them.
+# An unrelated change may move one register from free to saved, which costs a
+# push and a pop; in a long path several registers may move.
 SLACK, SLACK_PERCENT = 2, 3
 
 FLAGS = ["gcc", "-std=c11", "-O2", "-g", "-DNDEBUG"]
@@ -41,7 +41,7 @@ def output(*command):
 
 
 def unfit():
-    """Why nothing can be said on this machine, or None."""
+    """The reason why this machine can measure nothing, or None."""
     for tool in "gcc", "valgrind":
         if not shutil.which(tool):
             return "no " + tool
@@ -69,7 +69,9 @@ def build(ck, folder):
 
 
 def count(program, folder, calls):
-    """The instructions of every path in so many calls, and whom it calls."""
+    """The instructions of every path in this many calls, and the functions it
+    calls.
+    """
     profile = folder / "profile"
     done = subprocess.run(
         ["valgrind", "--tool=callgrind", "--toggle-collect=budget_*",
@@ -88,13 +90,13 @@ def count(program, folder, calls):
         elif path and line.startswith("cfn="):
             callees.setdefault(path, set()).add(line[len("cfn="):])
         elif path and re.match(r"\d", line):
-            # Of a call this is the cost of all that was called.
+            # The cost of a call includes everything that was called.
             costs[path] = costs.get(path, 0) + int(line.split()[1])
     return costs, callees
 
 
 def each(costs, callees, calls):
-    """What one call costs, by path, and what is wrong with that."""
+    """The cost of one call by path, and the faults found."""
     wrong = []
     for path, cost in costs.items():
         if cost % calls:
@@ -140,7 +142,7 @@ def compare(budgets, counts):
 
 
 def self_test(counts, twice):
-    """What would pass unnoticed."""
+    """The faults that the comparison would not notice."""
     missed = []
 
     def expect(what, faults, budgets, now):

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/*
- * Each verb alone in a function with a name, for codegen.py to disassemble.
- */
+/* Puts each call into a function of its own, for codegen.py to disassemble. */
 #include <vqp/ring.h>
 
 uint64_t
@@ -40,7 +38,7 @@ census_fence_full(void)
 	vqp_fence_full();
 }
 
-/* Where an end keeps the pointer to the peer's cell. */
+/* The place of the pointer to the peer's cell in a producer or consumer. */
 const struct vqp_cell64 *
 census_tx_foreign(const struct vqp_tx *tx)
 {
@@ -53,7 +51,7 @@ census_rx_foreign(const struct vqp_rx *rx)
 	return rx->tail_cell;
 }
 
-/* Every verb; the slow halves stand by themselves. */
+/* Every call; the slow halves are functions of their own. */
 int
 census_tx_attach(struct vqp_tx *tx, const struct vqp_ring *ring)
 {

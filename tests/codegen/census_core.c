@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The ordered accesses of the driver core, each in a function of its own for
- * codegen.py to look at.  Compiled, not run.
+ * Puts each ordered access of the driver core into a function of its own, for
+ * codegen.py to disassemble.  This file is compiled and never run.
  */
 #include "core_call.h"
 #include "core_resource.h"

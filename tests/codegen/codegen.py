@@ -31,9 +31,9 @@ KERNEL = {
     "arm64": ["-mgeneral-regs-only", "-fno-pie"],
 }
 
-# What each function does to order memory, instruction by instruction; in a
-# verb on one cell the access itself is shown too.  A slow half appears under
-# its own name.
+# What each function does to order memory, instruction by instruction.  For a
+# function on one cell the access itself is listed, too.  A slow half appears
+# under its own name.
 QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_rx_stage", "census_tx_query", "census_rx_query",
          "census_tx_attach", "census_rx_attach",
@@ -41,24 +41,26 @@ QUIET = {"census_tx_reserve", "census_rx_peek", "census_tx_stage",
          "census_tx_foreign", "census_rx_foreign"}
 ATTACH = {"vqp_tx_attach", "vqp_rx_attach"}
 PUBLISH = {"census_rx_publish"}
-# gcc may publish in either arm of a branch.
+# gcc may publish in either branch.
 COMMIT = {"census_tx_publish", "census_tx_commit", "census_rx_release",
           "vqp_tx_commit_slow", "vqp_rx_release_slow"}
 LAZY = {"census_rx_release_lazy", "vqp_rx_release_lazy_slow"}
 EDGE = {"census_tx_publish_edge", "census_rx_publish_edge",
         "census_tx_commit_edge", "census_rx_release_edge",
         "census_tx_may_sleep", "census_rx_may_sleep"}
-# On x86-64 with CK a producer's store fence, out of line, comes last.
+# On x86-64 with CK the producer's store fence, which is out of line, comes
+# last.
 SETTLES = {"census_tx_publish", "census_tx_commit", "vqp_tx_commit_slow"}
 SETTLES_EDGE = {"census_tx_publish_edge", "census_tx_commit_edge",
                 "census_tx_may_sleep"}
 QUERY = {"vqp_tx_query", "vqp_rx_query", "census_ring_snapshot"}
 REFILL = {"vqp_rx_refill", "vqp_rx_refill_evicting"}
-# The loop of a query, and as clang unrolls it.
+# The loop of a query, also as clang unrolls it.
 QUERY_TRIES = 8
 SNAPSHOT = {word: (" ".join([word] * 2), " ".join([word] * 2 * QUERY_TRIES))
             for word in ("ish", "ldar")}
-# Of ours and of the peer's; the last look of the last try tells nothing.
+# Loads of our index and of the peer's.  The last load of the last try decides
+# nothing, so a compiler may drop it.
 SNAPSHOT_LOADS = {(2, 1), (2 * QUERY_TRIES, QUERY_TRIES),
                   (2 * QUERY_TRIES - 1, QUERY_TRIES)}
 ORDER = {
@@ -110,7 +112,7 @@ ORDER["x86-64", "gnu"] = {
     **ORDER["x86-64", "ck"], "census_swap8_full": "fence xchg fence",
     **dict.fromkeys(SETTLES, ""), **dict.fromkeys(SETTLES_EDGE, "fence")}
 
-# What orders memory in the driver core, on arm64.
+# The instructions that order memory in the driver core, on arm64.
 CORE = {
     ("ck", "acquire"): "ish", ("ck", "release"): "ish",
     ("gnu", "acquire"): "ldar", ("gnu", "release"): "stlr",
@@ -121,7 +123,8 @@ CORE_FUNCTIONS = {
     "census_core_epoch": "acquire", "vqp_core_epoch_next": "release",
     "vqp_dma_busy": "acquire", "vqp_dma_begin": "release"}
 
-# How often a function loads the peer's index, by the pointer its end keeps.
+# How often a function loads the peer's index, through the pointer that its
+# producer or consumer keeps.
 LOADS = {
     **dict.fromkeys(EDGE | REFILL | {"vqp_tx_reserve_slow"}, 1),
     **dict.fromkeys(QUIET | PUBLISH | COMMIT | LAZY, 0)}
@@ -138,7 +141,7 @@ class World:
         self.objdump = triple + "-objdump"
 
     def compile(self, source, *flags, cc="gcc", backend="ck", first=None):
-        """Compile; the object, or None with what the compiler said."""
+        """Compile; returns the object, or None with the compiler's messages."""
         name = "-".join(re.sub(r"\W+", "", str(word)) for word in
                         (source.stem, cc, backend, first, *flags))
         to = self.folder / (name + ".o")
@@ -186,8 +189,9 @@ def order(name, body):
 
 
 def foreign_loads(body, offset=None, pointers=()):
-    """Loads through the pointer that lies at `offset` of an end, or through
-    these registers."""
+    """Loads through the pointer at `offset` of a producer or consumer, or
+    through these registers.
+    """
     pointers, loads = set(pointers), 0
     for line in body:
         load = re.match(r"(?:lda?r|ldp) (x\d+)(?:, (x\d+))?, "

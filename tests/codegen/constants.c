@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Constants that are wider than an immediate operand.  With RAW defined, as
- * Concurrency Kit alone stores them: that does not assemble.
+ * Constants that are wider than an immediate operand.  With RAW defined they
+ * are stored as Concurrency Kit alone stores them, which does not assemble.
  */
 #include <vqp/atomic.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * FreeBSD 12 and 13 define CK_MD_UMP for modules built alone.  With CK_FIRST
- * defined, as when somebody includes Concurrency Kit before the engine.
+ * defined, Concurrency Kit comes before the engine, as a program may include
+ * it.
  */
 #ifdef CK_FIRST
 #include <ck_pr.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-// Whoever loads the peer's word twice in a function can be told two things.
-// Reads the sources as they are, so it sees both sides of every #if.
+// A function that loads the peer's word twice may get two different values.
+// Checks the sources before preprocessing, so it sees both sides of every #if.
 virtual report
 
-// To ask whether the word is still the same is no second answer.
+// Checking whether the word is still the same does not use a second value.
 @same@
 expression cell, what;
 position p;

@@ -20,7 +20,7 @@ ROOT = HERE.parents[1]
 ENGINE = ROOT / "engine"
 SOURCES = sorted(str(path) for path in ENGINE.glob("*.c"))
 INCLUDE = ["-I" + str(ENGINE / "include")]
-# Contracts instead of bodies, so that no backend is judged.
+# Contracts stand in for the bodies, so that no backend is checked.
 NO_BACKEND = ["-I" + str(ROOT / "tests/proof/havoc")]
 GNU = ["-I" + str(ENGINE / "atomic/gnu")]
 
@@ -40,7 +40,8 @@ CHECKS = {
 
 
 def reports(check):
-    """What a tool prints, file by file where it wants it so."""
+    """The output of a tool, which is run once for each file if it needs that.
+    """
     commands = [CHECKS[check]]
     if check in ("gcc", "clang"):
         commands = [CHECKS[check] + [source] for source in SOURCES]
