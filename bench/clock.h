@@ -2,7 +2,7 @@
 /*
  * The one clock of the benchmarks: the processor's counter.  It is read without
  * a system call and is the same on every core, so one thread may stamp a start
- * and another thread the end. clock_calibrate() measures it once against
+ * and another thread the end.  clock_calibrate() measures it once against
  * CLOCK_MONOTONIC.
  */
 #ifndef BENCH_CLOCK_H

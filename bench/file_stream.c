@@ -185,7 +185,7 @@ ring(int bell)
 {
 	const uint64_t once = 1;
 
-	/* The write fails only after 2^64 notifications that nobody read. */
+	/* The write fails only after 2^64 unread notifications. */
 	(void)!write(bell, &once, sizeof(once));
 }
 

@@ -4,11 +4,11 @@
 
     guests.py [options]
 
-Each boot runs guest/vbench.c on the one or the other, in turns:
+Each boot runs guest/vbench.c on one of the two drivers, in turns:
 
   * with -icount, where time is instructions of 2 ns;
   * without, where it is this machine's time: medians over boots;
-  * with the device's trace on, which counts what the guest asked of it.
+  * with the device's trace on, which counts the guest's requests.
 
     --module FILE  ours; otherwise build/kernel/cloud/vmw_vmci.ko
     --out FILE     otherwise build/bench/guests.json

@@ -2,7 +2,7 @@
 /*
  * Writes the outcome of a run as JSON, schema_version 1.  There is one row for
  * every combination of what was varied; the measurements are its columns, with
- * units in their names. report.py makes tables from it.
+ * units in their names.  report.py makes tables from it.
  */
 #ifndef BENCH_RESULTS_H
 #define BENCH_RESULTS_H
