@@ -5,8 +5,8 @@
     coverage.py BUILD CORPUS_FOLDER...
 
 BUILD: the fuzz folder of a build with VQP_FUZZ.  Each further folder has
-corpora, named by target, beside the committed ones.  Prints the missed lines
-and a table, and fails when a figure is below that in coverage.txt.
+corpora, named by target, that add to the committed ones.  Prints the missed
+lines and a table, and fails when a figure is below that in coverage.txt.
 """
 import collections
 import json
@@ -21,7 +21,7 @@ ROOMS = ("engine/", "driver/device/", "driver/core/", "driver/host/")
 
 
 def replay(build, folders):
-    """Run all corpora; a function that asks llvm-cov about them."""
+    """Run all corpora; returns a function that queries llvm-cov about them."""
     objects, raws = [], []
     for program in sorted(build.glob("*.coverage")):
         corpora = [folder / program.stem for folder in folders
@@ -44,7 +44,7 @@ def replay(build, folders):
 
 
 def judged_file(path):
-    """Its name in the tree, or None for what is not judged."""
+    """The name of a file in the tree, or None for a file that is not judged."""
     name = path[len(ROOT):] if path.startswith(ROOT) else ""
     return name if name.startswith(ROOMS) else None
 
@@ -63,8 +63,9 @@ def read_lines(lcov):
 
 
 def read_branches(text):
-    """How often each way of a condition was taken, in all the copies of an
-    inline function: {file: {(line, column, way): count}}."""
+    """How often each way of a condition was taken, over all copies of an
+    inline function: {file: {(line, column, way): count}}.
+    """
     branches = collections.defaultdict(collections.Counter)
     for file in json.loads(text)["data"][0]["files"]:
         name = judged_file(file["filename"])

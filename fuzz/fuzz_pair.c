@@ -22,7 +22,7 @@ is_real(uint64_t size)
 }
 
 /*
- * Make a queue as it should be, in *real, and as it is passed. op bit 0: there
+ * Make a queue as it should be, in *real, and as it is passed.  op bit 0: there
  * is no header; bit 1: the header begins `more` bytes, up to 15, too late; bit
  * 2: there are no data.
  */

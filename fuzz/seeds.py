@@ -12,7 +12,7 @@ import sys
 
 CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
 
-# The calls by their place in the targets' tables.
+# The calls, by their place in the targets' tables.
 IN_PLACE = """tx_reserve tx_stage tx_commit tx_commit_edge tx_publish
     tx_publish_edge tx_may_sleep rx_peek rx_stage rx_release rx_release_edge
     rx_release_lazy rx_publish rx_publish_edge rx_may_sleep""".split()
@@ -31,7 +31,7 @@ VERBS = {
 PLAIN, TIMES64, BELOW_SIZE, ABOVE_SIZE, PART, NEAR, BELOW_NEAR, AHEAD, BACK, \
     ABOVE_2_31, BELOW_2_32, ABOVE_2_32, BELOW_2_62, ABOVE_2_63, BELOW_2_63, \
     BELOW_2_64 = range(16)
-ALL = 255                       # as a part
+ALL = 255                       # as a part of 255
 
 
 def plain(n):
@@ -39,7 +39,7 @@ def plain(n):
 
 
 def step(calls, name, number=0, more=0):
-    """A call; a name with a dash in front is of the other direction."""
+    """A call; a dash before the name means the other direction."""
     other = name.startswith("-")
     call, which = VERBS.get(name.lstrip("-"), (name.lstrip("-"), 0))
     kind, k = plain(number)
@@ -53,7 +53,9 @@ def number(n, more=0):
 
 
 def ring(size, op=0, more=0):
-    """The first step: tiny rings to 16 bytes, small to 256, a page about."""
+    """The first step: tiny rings have up to 16 bytes, small ones 256, others a
+    page.
+    """
     if size <= 16:
         kind, k = 0, size - 1
     elif size <= 256:
@@ -78,10 +80,10 @@ WIDE, MIRRORED = 1, 2
 NO_BYTES, NOTHING_BACK = 4, 8
 NEAR_BY, FAR_AWAY = (TIMES64, 2), (TIMES64, 5)
 
-# A look finds more than was wanted, time and again: the longest wait.
+# Polls that find more than was wanted, time and again: the longest wait.
 STREAM = honest(*[("enqueue", 10), ("dequeue", 1), ("dequeue", 9)] * 8)
 
-# Enough of one for all steps of a trial, in bites of 4 KiB.
+# Enough bytes for all steps of one trial, in parts of 4 KiB.
 LONG_STREAM = honest(*[("enqueue", (TIMES64, 128)), ("dequeue", (TIMES64, 64)),
                        ("dequeue", (TIMES64, 64))] * 250)
 
@@ -343,7 +345,7 @@ HOSTILE_SEEDS = {
 
 
 def pair(layout, produce, consume, *steps):
-    """Each queue: (size, op, more, tail, head)."""
+    """Each queue is (size, op, more, tail, head)."""
     sizes, indices = b"", b""
     for size, op, more, tail, head in (produce, consume):
         kind, k = plain(size)
@@ -412,7 +414,7 @@ PAIR = {
            (ABOVE_SIZE, 200), (BELOW_SIZE, 250)))},
 }
 
-# A guest and its device, by the calls' numbers in fuzz_device.c.
+# A guest and its device; calls have the numbers of fuzz_device.c.
 HYPERCALLS = """resources_query get_context_id set_notify link unlink notify
     map unmap subscribe unsubscribe qpair qpair_detach dg12 dg13 dg14
     dg""".split()
@@ -430,7 +432,7 @@ PAGE = 3                             # sizes[] of fuzz_device.c
 
 
 def device(name, k=0, more=0, bend=(0, 0, 0, 0), which=0):
-    """A call; a hypercall is followed by the step that bends it."""
+    """A call; the step after a hypercall may corrupt it."""
     other = name.startswith("-")
     name = name.lstrip("-")
     kind, k = plain(k)
@@ -646,7 +648,7 @@ DEVICE = {
         ("host_link", OWN)) for n in range(4)},
 }
 
-# A device and a core, by the calls' numbers in fuzz_datagram.c.
+# A device and a core; calls have the numbers of fuzz_datagram.c.
 CORE_CALLS = """datagram event bytes serve interrupt ring answer device endpoint
     endpoint_end bell bell_end subscribe unsubscribe send notify pair pair_end
     sleep unplug""".split()
@@ -662,7 +664,7 @@ def core(name, k=0, more=0, which=0):
 
 
 def core_datagram(k=0, to=0, whence=1, fill=7, cut=None, which=0):
-    """A datagram to client `to`; cut: only a part of 255 of it."""
+    """A datagram to client `to`; cut: send only this part of 255."""
     return core("datagram", k, to, which) + bytes(
         [cut is not None, whence << 4, fill, cut or 0])
 
