@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""No verb of a ring or of a pair may cost more instructions than it did.
+"""No call of a ring or of a pair may cost more instructions than it did.
 
     budget.py CK_HEADERS             compare with budget.txt
     budget.py CK_HEADERS --update    rewrite budget.txt
 
 CK_HEADERS: as CMake stages Concurrency Kit in build/<preset>/ck.  Counts every
 path of budget.c under valgrind's callgrind, built as the dev preset builds.
-Before it compares it shows that it would notice: paths that are called twice
-where once is believed must all be too dear.
+Before it compares, it tests itself: it calls each path twice but counts one
+call, and then every path must be too expensive.
 
 Other compilers make other instructions: without gcc 12 for x86-64, or without
 valgrind, the exit status is 77 and the last line says why.

@@ -9,9 +9,9 @@ and datagram sockets carry bytes whose values are checked, between guest and
 vqp-host in both directions and within the guest.  Other boots:
 
     programs    Python, socat and the kernel's own tests of AF_VSOCK
-    tools       open-vm-tools, which asks context 0 and is asked from there
+    tools       open-vm-tools; it and context 0 send each other requests
     streams     every row of docs/streams.md, begun by either side
-    killed      the host dies under load, ten times, and another comes
+    killed      the host dies under load, ten times, and is replaced
     rounds      our driver is loaded and unloaded a hundred times
     churn       thousands of connections, and how many a second beside stock's
     and those of life.py, of our driver while things happen to the device

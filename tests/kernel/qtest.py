@@ -4,7 +4,7 @@
 
     qtest.py [--list] [--sample=N] [NAME...]
 
-With --sample one case in N, others with each commit.
+With --sample, run one case in N, other ones with each commit.
 A case whose name begins with a letter and a number is that line of the
 hostile-peer matrix.  Most run for both generations.  Exit status: 0 all
 passed, 1 something failed, 77 this machine cannot run it.

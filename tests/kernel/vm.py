@@ -4,13 +4,13 @@
 initial file system made here, QEMU's emulator with our device in it.  The
 guest is an amd64 machine, or an arm64 one.
 
-Nothing is installed.  What is downloaded and made lies in build/vm/.  See
-boot.py for what is done with it.
+This installs nothing: downloads and built files are in build/vm/.  boot.py
+uses them.
 
     vm.py ARCHITECTURE
 
 prints two folders: the headers of the guest's kernel, and parts of its
-source.  Exit status: 77 they cannot be had.
+source.  Exit status: 77 they are not available.
 """
 import contextlib
 import ctypes

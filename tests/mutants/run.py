@@ -5,11 +5,11 @@
     run.py FOLDER CK_HEADERS [--sample=N] [MUTANT...]
 
 Works in FOLDER, on copies.  CK_HEADERS: as CMake stages Concurrency Kit in
-build/<preset>/ck.  With --sample one in N of them, others with each commit,
-and none of those that need a device built for QEMU.
+build/<preset>/ck.  With --sample it tries one mutant in N, other ones with
+each commit, and none that needs a device built for QEMU.
 A mutant that survives one of its tests, does not apply or does not compile
-is an error, and so is a test that fails without one.  At the end: who killed
-whom.
+is an error, and so is a test that fails without one.  At the end it
+prints which test killed which mutant.
 """
 import collections
 import concurrent.futures

@@ -5,11 +5,11 @@
     sweep.py FOLDER [options] [FILE...]
 
 Copies the tree into FOLDER with all faults of operators.py in it, builds it
-once, asks each test which faults it comes by, and runs those for each fault
-until one fails.  FILE limits it to files whose path has that text in it.
+once, records which faults each test reaches, and runs these tests for each
+fault until one fails.  FILE limits it to files whose path has that text in it.
 
-    --sample N      so many faults that are not judged yet, drawn
-    --seed N        by this number; else by the name of the commit
+    --sample N      draw N faults that are not judged yet
+    --seed N        seed of the draw; else the name of the commit
     --sanitize      build with AddressSanitizer and UndefinedBehaviorSanitizer
     --slowest N     leave out tests that take more seconds; 30
     --tests PATTERN only tests whose names it matches
@@ -20,8 +20,8 @@ until one fails.  FILE limits it to files whose path has that text in it.
     --jobs N        at the same time; as many as there are processors
     --least N       fail if fewer of a hundred faults are noticed; 100
 
-Results are kept in FOLDER/journal, one line a fault.  What survived and is
-judged stands in judged.txt, and does not count.
+Results are kept in FOLDER/journal, one line a fault.  Survivors that are
+judged in judged.txt do not count.
 """
 import argparse
 import collections
@@ -346,7 +346,7 @@ ROOMS = ("engine", "driver/core", "driver/device", "driver/host",
 
 def row(name, counts):
     planted = sum(counts.values())
-    # What no test can distinguish is no fault.
+    # A fault that no test can distinguish does not count.
     real = planted - counts["equivalent"] - counts["tuning"]
     return "| %s | %d | %d | %s | %.1f %% | %.1f %% |" % (
         name, planted, counts["killed"],

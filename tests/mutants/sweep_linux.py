@@ -4,9 +4,9 @@
 
     sweep_linux.py FOLDER [options] [FILE...]
 
-As sweep.py, whose options it has, and with boots of tests/kernel/boot.py for
-its tests.  They need what `tests/run kernel` builds.  One number of --seed
-draws the same faults each time, as long as driver/linux is what it was.
+Works as sweep.py does, with the same options; its tests are boots of
+tests/kernel/boot.py.  They need what `tests/run kernel` builds.  One number of
+--seed draws the same faults each time, as long as driver/linux is unchanged.
 """
 import argparse
 import concurrent.futures

@@ -3,7 +3,7 @@
  *	sim_main [--seed N] [--seeds COUNT] [--jobs J] [--twice] [--trace]
  *
  * Runs the worlds of the seeds from N on.  A world that fails prints how to
- * repeat it. --twice runs each world once more and compares what happened.
+ * repeat it.  --twice runs each world once more and compares what happened.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-"""What tools say of the engine's sources without running them: nothing.
+"""Static tools must have no complaint about the engine's sources.
 
     static.py CHECK         fetch, shared, gcc or clang
 
     fetch    no function loads a word of the peer's twice (coccinelle)
-    shared   nobody but a backend touches a shared word (sparse)
+    shared   only a backend touches a shared word (sparse)
     gcc      gcc -fanalyzer
     clang    clang --analyze
 

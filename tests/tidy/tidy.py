@@ -24,7 +24,7 @@ from run import read_mutants  # noqa: E402
 
 MUTANTS = "tests/mutants/mutants.txt"
 
-# Who may include whom.  The first entry whose folder a file is in applies.  It
+# The rules of includes.  The first entry whose folder a file is in applies.  It
 # lists the folders or files of the tree that the file may include from, and
 # the headers that are not in the tree or are chosen by the include path.
 ANY = r".*"

@@ -61,8 +61,8 @@ extern void (*sim_on_fail)(void);
 void sim_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Threads. sim_join() waits until the thread has returned. sim_point() may let
- * other threads go on; `where` names the call. sim_sleep() is for tasks.
+ * Threads. sim_join() waits until the thread has returned.  sim_point() may let
+ * other threads go on; `where` names the call.  sim_sleep() is for tasks.
  */
 struct sim_thread *sim_spawn(const char *name, enum sim_kind kind,
     void (*run)(void *), void *argument);
@@ -135,7 +135,7 @@ void sim_os_pull(struct vqp_os *os);
 
 /*
  * Make requests for memory fail: the n-th from now on (1: the next), and all
- * after it if `all`; 0: none. sim_os_requests() counts the requests.
+ * after it if `all`; 0: none.  sim_os_requests() counts the requests.
  */
 void sim_os_fail_at(struct vqp_os *os, uint64_t n, bool all);
 /* Make this many of a million requests fail. */

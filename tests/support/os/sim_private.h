@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * What the files of the simulator share. sim_threads.c is the lowest of them
+ * What the files of the simulator share.  sim_threads.c is the lowest of them
  * and sim_os.c the highest.
  */
 #ifndef SIM_PRIVATE_H

@@ -81,8 +81,8 @@ void rig_hub_close(struct rig_hub *hub);
 void rig_open(struct rig_guest *guest, struct rig_hub *hub,
     const struct rig_options *options);
 /*
- * Load the driver as a shell does: core, interrupts, start. rig_unload() undoes
- * it.
+ * Load the driver as a shell does: core, interrupts, start.  rig_unload()
+ * undoes it.
  */
 int rig_load(struct rig_guest *guest);
 void rig_unload(struct rig_guest *guest);
