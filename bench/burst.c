@@ -170,7 +170,8 @@ anywhere(void)
 static enum burst_outcome
 run(struct worker_pair *pair, struct burst *burst)
 {
-	if (!worker_pair_run(pair, first_side, second_side, burst, HANG_SECONDS))
+	if (!worker_pair_run(pair, first_side, second_side, burst,
+	    HANG_SECONDS))
 		return BURST_HUNG;
 	return burst->side[0].finished && burst->side[1].finished ?
 	    BURST_DONE : BURST_ABANDONED;

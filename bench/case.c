@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
-/* The list of cases. */
+/* The list of cases, and what their kinds share. */
 #include "case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "clock.h"
+
+/* The most by which a burst grows at once. */
+#define GROWTH 32
 
 static bool
 no_memory(void)
@@ -48,6 +51,35 @@ bench_cases_close(struct bench_cases *cases)
 	free(cases->list);
 	cases->list = NULL;
 	cases->count = 0;
+}
+
+double
+bench_case_fail(struct bench_case *self, const char *what)
+{
+	fprintf(stderr, "%s: %s\n", self->name, what);
+	self->errors++;
+	return -1;
+}
+
+uint64_t
+bench_next_count(uint64_t count, double ns, double want_ns)
+{
+	double factor = want_ns / ns;
+
+	if (factor > 0.5 && factor < 2)
+		return count;
+	if (factor > GROWTH)
+		factor = GROWTH;
+	return (uint64_t)((double)count * factor) + 1;
+}
+
+void
+bench_merge(struct histogram **into, const struct histogram *from)
+{
+	if (*into == NULL)
+		*into = calloc(1, sizeof(**into));
+	if (*into != NULL)
+		histogram_merge(*into, from);
 }
 
 void

@@ -71,6 +71,25 @@ bool bench_cases_add(struct bench_cases *cases, struct bench_case *one);
 /* Close all cases. */
 void bench_cases_close(struct bench_cases *cases);
 
+/*
+ * Say on stderr why a sample failed, and count the error.  Returns -1, which
+ * sample() returns.
+ */
+double bench_case_fail(struct bench_case *self, const char *what);
+
+/*
+ * The length of the next burst: `count`, which took `ns`, scaled so that it
+ * takes about `want_ns`.  It stays if it is off by less than 2, and changes 32
+ * times at most.
+ */
+uint64_t bench_next_count(uint64_t count, double ns, double want_ns);
+
+/*
+ * Add latencies to *into, which is NULL until the first.  Without memory they
+ * are left out.
+ */
+void bench_merge(struct histogram **into, const struct histogram *from);
+
 /* What happened to the bursts between one pair of processors. */
 struct bench_tally {
 	uint64_t total;

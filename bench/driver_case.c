@@ -31,7 +31,6 @@
 #define HANG_SECONDS 10
 
 #define FIRST_CALLS 8
-#define GROWTH 32
 #define ATTEMPTS 6
 
 #define GUEST 20
@@ -540,12 +539,6 @@ measure(void *arg)
 	world->quiet = quiet_end(&quiet, false);
 }
 
-static void
-idle(void *arg)
-{
-	(void)arg;
-}
-
 /*
  * ---- Samples.
  */
@@ -553,10 +546,10 @@ idle(void *arg)
 static double
 fail(struct driver_case *self, const char *what, int64_t status)
 {
-	fprintf(stderr, "%s: %s (status %" PRId64 ")\n", self->base.name, what,
-	    status);
-	self->base.errors++;
-	return -1;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s (status %" PRId64 ")", what, status);
+	return bench_case_fail(&self->base, text);
 }
 
 static void
@@ -571,26 +564,8 @@ record(struct driver_case *self, const struct world *world)
 	samples_add(&self->ns, world->times_each ?
 	    clock_ns(histogram_quantile(&world->latencies, 0.5)) :
 	    world->ns / (double)world->calls);
-	if (!world->times_each)
-		return;
-	if (self->latencies == NULL)
-		self->latencies = calloc(1, sizeof(*self->latencies));
-	if (self->latencies != NULL)
-		histogram_merge(self->latencies, &world->latencies);
-}
-
-/* Set the calls of the next burst from the duration of the last one. */
-static void
-adjust(struct driver_case *self, double ns)
-{
-	double factor = (times_each(self) ? TIMED_BURST_NS :
-	    BURST_NS) / ns;
-
-	if (factor > 0.5 && factor < 2)
-		return;
-	if (factor > GROWTH)
-		factor = GROWTH;
-	self->calls = (uint64_t)((double)self->calls * factor) + 1;
+	if (world->times_each)
+		bench_merge(&self->latencies, &world->latencies);
 }
 
 /*
@@ -604,11 +579,13 @@ run_bursts(struct driver_case *self, struct world *world)
 		world->finished = false;
 		world->spin.deadline = clock_ticks() +
 		    (uint64_t)(DEADLINE_NS * clock_ticks_per_ns());
-		if (!worker_pair_run(self->pair, measure, idle, world, HANG_SECONDS))
+		if (!worker_pair_run(self->pair, measure, worker_idle, world,
+		    HANG_SECONDS))
 			return false;
 		if (!world->finished)
 			return true;
-		adjust(self, world->ns);
+		self->calls = bench_next_count(world->calls, world->ns,
+		    world->times_each ? TIMED_BURST_NS : BURST_NS);
 		if (self->calls <= 2 * world->calls)
 			return true;
 	}
@@ -636,7 +613,8 @@ driver_case_sample(struct bench_case *base, bool *hung)
 	if (self->calls == 0)
 		self->calls = FIRST_CALLS;
 
-	*hung = !worker_pair_run(self->pair, idle, open_world, &world, HANG_SECONDS);
+	*hung = !worker_pair_run(self->pair, worker_idle, open_world, &world,
+	    HANG_SECONDS);
 	if (!*hung && world.status == 0)
 		*hung = !run_bursts(self, &world);
 	if (*hung)
@@ -647,7 +625,8 @@ driver_case_sample(struct bench_case *base, bool *hung)
 		seconds = fail(self, "datagrams arrived wrong", 0);
 	else
 		seconds = world.ns * 1e-9;
-	*hung = !worker_pair_run(self->pair, idle, close_world, &world, HANG_SECONDS);
+	*hung = !worker_pair_run(self->pair, worker_idle, close_world, &world,
+	    HANG_SECONDS);
 	if (*hung)
 		return fail(self, "hangs at its end", 0);
 	if (seconds >= 0)
@@ -706,11 +685,13 @@ static void
 add(struct adding *adding, enum driver_operation operation,
     enum driver_transport transport, uint64_t bytes, uint64_t endpoints)
 {
-	struct driver_case *self = calloc(1, sizeof(*self));
+	struct driver_case *self;
 
-	if (self == NULL || adding->failed) {
-		free(self);
-		adding->failed = true;
+	if (adding->failed)
+		return;
+	self = calloc(1, sizeof(*self));
+	if (self == NULL) {
+		adding->failed = !bench_cases_add(adding->cases, NULL);
 		return;
 	}
 	self->operation = operation;

@@ -73,31 +73,17 @@ copy(void *arg)
 	self->quiet = quiet_end(&quiet, false);
 }
 
-static void
-idle(void *arg)
-{
-	(void)arg;
-}
-
-static double
-fail(struct memcpy_case *self, const char *what)
-{
-	fprintf(stderr, "%s: %s\n", self->base.name, what);
-	self->base.errors++;
-	return -1;
-}
-
 static bool
 memcpy_case_open(struct bench_case *base, bool *hung)
 {
 	struct memcpy_case *self = (struct memcpy_case *)base;
 
-	*hung = !worker_pair_run(self->pair, open_memory, idle, self,
+	*hung = !worker_pair_run(self->pair, open_memory, worker_idle, self,
 	    OPEN_SECONDS);
 	if (*hung)
-		(void)fail(self, "hangs");
+		(void)bench_case_fail(base, "hangs");
 	else if (self->arena.base == NULL)
-		(void)fail(self, "no memory");
+		(void)bench_case_fail(base, "no memory");
 	return self->base.errors == 0;
 }
 
@@ -106,9 +92,10 @@ memcpy_case_sample(struct bench_case *base, bool *hung)
 {
 	struct memcpy_case *self = (struct memcpy_case *)base;
 
-	*hung = !worker_pair_run(self->pair, copy, idle, self, HANG_SECONDS);
+	*hung = !worker_pair_run(self->pair, copy, worker_idle, self,
+	    HANG_SECONDS);
 	if (*hung)
-		return fail(self, "hangs");
+		return bench_case_fail(base, "hangs");
 	if (self->quiet)
 		samples_add(&self->gib_per_s, (double)SAMPLE_BYTES /
 		    self->ns * 1e9 / (1 << 30));

@@ -21,12 +21,8 @@
 /* An open loop needs longer bursts: its lateness builds up over time. */
 #define OPEN_LOOP_NS 3e6
 
-/*
- * A case begins with a guess and approaches the right length by steps of at
- * most GROWTH.
- */
+/* A case begins with a guess and approaches the right length. */
 #define FIRST_MESSAGES 64
-#define GROWTH 32
 #define ATTEMPTS 8
 
 #define GIB ((double)(1 << 30))
@@ -89,19 +85,6 @@ set_name(struct queue_case *self)
 	    topo_relation_name(self->relation), spin_name(self));
 }
 
-/* Set the messages of the next burst from the duration of the last one. */
-static void
-adjust(struct queue_case *self, double ns)
-{
-	double factor = BURST_NS / ns;
-
-	if (self->shape.rate_per_s != 0 || (factor > 0.5 && factor < 2))
-		return;
-	if (factor > GROWTH)
-		factor = GROWTH;
-	self->messages = (uint64_t)((double)self->messages * factor) + 1;
-}
-
 static void
 record(struct queue_case *self, const struct burst_result *result,
     uint64_t messages, const struct histogram *latencies)
@@ -123,20 +106,8 @@ record(struct queue_case *self, const struct burst_result *result,
 	samples_add(&self->ns[found], self->shape.mode == PEER_OPEN_LOOP ?
 	    clock_ns(histogram_quantile(latencies, 0.5)) :
 	    result->ns / (double)messages);
-	if (latencies == NULL)
-		return;
-	if (self->latencies[found] == NULL)
-		self->latencies[found] = calloc(1, sizeof(*latencies));
-	if (self->latencies[found] != NULL)
-		histogram_merge(self->latencies[found], latencies);
-}
-
-static double
-fail(struct queue_case *self, const char *what)
-{
-	fprintf(stderr, "%s: %s\n", self->base.name, what);
-	self->base.errors++;
-	return -1;
+	if (latencies != NULL)
+		bench_merge(&self->latencies[found], latencies);
 }
 
 static double
@@ -160,18 +131,22 @@ queue_case_sample(struct bench_case *base, bool *hung)
 		case BURST_DONE:
 			break;
 		case BURST_NOT_OFFERED:
-			return fail(self, "no memory or descriptors for it");
+			return bench_case_fail(base,
+			    "no memory or descriptors for it");
 		case BURST_ABANDONED:
-			return fail(self, "messages did not arrive in time");
+			return bench_case_fail(base,
+			    "messages did not arrive in time");
 		case BURST_HUNG:
 			*hung = true;
-			return fail(self, "hangs");
+			return bench_case_fail(base, "hangs");
 		}
 		if (result.mismatches != 0) {
 			self->base.errors += result.mismatches - 1;
-			return fail(self, "messages arrived wrong");
+			return bench_case_fail(base, "messages arrived wrong");
 		}
-		adjust(self, result.ns);
+		if (self->shape.rate_per_s == 0)
+			self->messages = bench_next_count(messages, result.ns,
+			    BURST_NS);
 		if (self->messages <= 2 * messages)
 			break;
 	}
@@ -254,7 +229,8 @@ write_layout(struct json *json, const struct queue_case *best)
 }
 
 static void
-write_place(struct json *json, const struct queue_case *best, enum probe_class found)
+write_place(struct json *json, const struct queue_case *best,
+    enum probe_class found)
 {
 	json_string(json, "relation", topo_relation_name(best->relation));
 	json_string(json, "class", probe_class_name(found));

@@ -58,8 +58,7 @@ add_shape(struct suite *suite, const struct peer *peer,
 
 static bool
 add_layouts(struct suite *suite, const struct peer *peer,
-    enum topo_relation relation,
-    struct peer_shape shape)
+    enum topo_relation relation, struct peer_shape shape)
 {
 	if (!peer->layouts)
 		return add_shape(suite, peer, relation, shape);
@@ -119,8 +118,8 @@ add_streams(struct suite *suite, enum topo_relation relation)
 		};
 
 		for (unsigned j = 0; peer_streams[j] != NULL; j++)
-			if (!add_shape(suite, peer_streams[j],
-			    relation, shape))
+			if (!add_shape(suite, peer_streams[j], relation,
+			    shape))
 				return false;
 	}
 	return true;
@@ -201,8 +200,8 @@ suite_start(struct suite *suite)
 	for (unsigned i = 0; i < TOPO_RELATIONS; i++) {
 		if (!suite->pairs[i].present)
 			continue;
-		if (!worker_pair_open(&suite->workers[i], suite->topo, &suite->pairs[i],
-		    BURST_ARENA_BYTES))
+		if (!worker_pair_open(&suite->workers[i], suite->topo,
+		    &suite->pairs[i], BURST_ARENA_BYTES))
 			return false;
 		suite->started[i] = true;
 	}

@@ -51,14 +51,15 @@ worker_open(struct worker *worker, const struct topo *topo, unsigned cpu,
 	sem_init(&worker->go, 0, 0);
 	sem_init(&worker->done, 0, 0);
 	if (pthread_create(&worker->thread, NULL, worker_main, worker) != 0) {
-		fprintf(stderr, "worker pair: no thread for processor %u\n", cpu);
+		fprintf(stderr, "worker pair: no thread for processor %u\n",
+		    cpu);
 		return false;
 	}
 	while (sem_wait(&worker->done) != 0)
 		;
 	if (!worker->ready)
-		fprintf(stderr, "worker pair: processor %u has no pinned thread with "
-		    "%zu bytes\n", cpu, arena_bytes);
+		fprintf(stderr, "worker pair: processor %u has no pinned "
+		    "thread with %zu bytes\n", cpu, arena_bytes);
 	return worker->ready;
 }
 
@@ -77,6 +78,12 @@ start(struct worker *worker, void (*job)(void *arg), void *arg)
 	worker->job = job;
 	worker->arg = arg;
 	sem_post(&worker->go);
+}
+
+void
+worker_idle(void *arg)
+{
+	(void)arg;
 }
 
 bool

@@ -48,4 +48,7 @@ void worker_pair_close(struct worker_pair *workers);
 bool worker_pair_run(struct worker_pair *workers, void (*first)(void *arg),
     void (*second)(void *arg), void *arg, unsigned seconds);
 
+/* The job of the worker that has nothing to do. */
+void worker_idle(void *arg);
+
 #endif
